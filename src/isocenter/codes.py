@@ -1,0 +1,55 @@
+"""Coded concepts in use: SNOMED CT (SCT), DICOM (DCM), LOINC (LN), RadLex (RADLEX) and UCUM units.
+
+Only codes live here; what they are said of lives in :mod:`isocenter.findings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded concept (PS3.3 8.8): code value, coding scheme designator, code meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+# Segmented property categories (CID 7150).
+ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+TISSUE = Code("85756007", "SCT", "Tissue")
+
+# Anatomy.
+LUNG = Code("39607008", "SCT", "Lung")
+LEFT_LUNG = Code("44029006", "SCT", "Left lung")
+RIGHT_LUNG = Code("3341006", "SCT", "Right lung")
+TRACHEA = Code("44567001", "SCT", "Trachea")
+TRACHEA_AND_BRONCHUS = Code("110726009", "SCT", "Trachea and Bronchus")
+BODY = Code("38266002", "SCT", "Entire body")
+BONE = Code("272673000", "SCT", "Bone")
+MUSCLE = Code("71616004", "SCT", "Skeletal and/or smooth muscle structure")
+FAT = Code("55603005", "SCT", "Adipose tissue")
+
+LEFT = Code("7771000", "SCT", "Left")
+RIGHT = Code("24028007", "SCT", "Right")
+
+# Measurements (CID 7469, 218, 7464).
+VOLUME = Code("118565006", "SCT", "Volume")
+ATTENUATION = Code("112031", "DCM", "Attenuation Coefficient")
+LENGTH = Code("410668003", "SCT", "Length")
+MASS = Code("118538004", "SCT", "Mass")
+
+# Derivations (CID 7464).
+MEAN = Code("373098007", "SCT", "Mean")
+STANDARD_DEVIATION = Code("386136009", "SCT", "Standard deviation")
+MEDIAN = Code("373099004", "SCT", "Median")
+
+# Units (UCUM, CID 7181 and 82).
+HU = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
+ML = Code("ml", "UCUM", "ml")
+MM = Code("mm", "UCUM", "mm")
+G = Code("g", "UCUM", "g")
+PERCENT = Code("%", "UCUM", "%")
+ONE = Code("1", "UCUM", "no units")

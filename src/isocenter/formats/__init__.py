@@ -1,0 +1,1 @@
+"""Files that are not DICOM: NIfTI, NRRD, NumPy, Zarr."""

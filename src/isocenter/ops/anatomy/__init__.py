@@ -1,0 +1,1 @@
+"""Training-free segmenters of anatomy, by name."""

@@ -1,0 +1,368 @@
+"""Reasons: what the software has to say about its own work, and the table of their codes.
+
+A reason is a code and a sentence: something was repaired, guessed, held or refused. It travels with the value it
+concerns (``Series``, ``Volume``, ``Segmentation``, ``Result``). What an analysis found in the *patient* is no reason:
+that lives in :mod:`isocenter.findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How much a reason weighs, lightest first."""
+
+    INFO = "info"
+    """Worth knowing; no value is changed by it."""
+    REPAIRED = "repaired"
+    """A fault was mended, and the sentence says how."""
+    GUESSED = "guessed"
+    """A missing fact was replaced by the stated guess."""
+    REVIEW = "review"
+    """The result stands, but a person should look at it before relying on it."""
+    HELD = "held"
+    """Stopped until a person decides: more than one reading is possible."""
+    REJECTED = "rejected"
+    """Refused: no right result can be made of this input."""
+
+    @property
+    def rank(self) -> int:
+        """Place in the order from light to heavy, from 0."""
+        return list(Severity).index(self)
+
+
+class Verdict(StrEnum):
+    """What a series, or a whole result, is worth."""
+
+    OK = "ok"
+    REPAIRED = "repaired"
+    HELD = "held"
+    REJECTED = "rejected"
+
+    @property
+    def usable(self) -> bool:
+        """Whether voxels may be had from it."""
+        return self in (Verdict.OK, Verdict.REPAIRED)
+
+
+_VERDICT_OF = {
+    Severity.INFO: Verdict.OK,
+    Severity.REPAIRED: Verdict.REPAIRED,
+    Severity.GUESSED: Verdict.REPAIRED,
+    Severity.REVIEW: Verdict.OK,
+    Severity.HELD: Verdict.HELD,
+    Severity.REJECTED: Verdict.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
+    """One row of the table of codes.
+
+    Parameters
+    ----------
+    severity
+        How much a reason of this code weighs.
+    meaning
+        What was met.
+    done
+        What the software did about it.
+    advice
+        What the user can do.
+    """
+
+    severity: Severity
+    meaning: str
+    done: str
+    advice: str
+
+
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
+    {
+        # --- files -------------------------------------------------------------------------------------------------
+        "NOT_DICOM": CodeEntry(_I, "The file is not DICOM.", "It was left out.", "Nothing, if it is not an image."),
+        "EMPTY_FILE": CodeEntry(_I, "The file has no bytes.", "It was left out.", "Copy the study again."),
+        "NOT_IMAGE": CodeEntry(
+            _I, "A DICOM object without pixels.", "It was listed, not read as an image.", "Nothing."
+        ),
+        "HEADER_UNREADABLE": CodeEntry(
+            _I, "The DICOM header is damaged.", "The file was left out.", "Export the instance again from its source."
+        ),
+        "NO_PREAMBLE": CodeEntry(
+            _I, "The file has no DICOM preamble or meta header.", "Its encoding was found by trial.", "Nothing."
+        ),
+        "DUPLICATE_INSTANCE": CodeEntry(
+            _I, "The same instance is there twice, byte for byte.", "One copy was taken.", "Nothing."
+        ),
+        "INSTANCE_CONFLICT": CodeEntry(
+            _H,
+            "Two different files carry the same SOP Instance UID.",
+            "The series was held.",
+            "Find out which file is right and remove the other.",
+        ),
+        # --- series ------------------------------------------------------------------------------------------------
+        "SPLIT": CodeEntry(
+            _I, "The DICOM series holds several volumes.", "It was split into one series per volume.", "Nothing."
+        ),
+        "LOCALIZER": CodeEntry(
+            _I, "The image is a localizer or scout.", "It was split off from the volume.", "Nothing."
+        ),
+        "SINGLE_SLICE": CodeEntry(
+            _I, "The volume has one slice.", "Slice thickness stands in for the slice spacing.", "Nothing."
+        ),
+        "POSITION_MISSING": CodeEntry(
+            _H,
+            "Image Position (Patient) or Image Orientation (Patient) is missing.",
+            "The series was held: no place in the patient is made up.",
+            "Export the series again with its positions.",
+        ),
+        "SPACING_MISSING": CodeEntry(
+            _H, "Pixel Spacing is missing.", "The series was held: no spacing is made up.", "Export the series again."
+        ),
+        "SLICE_GAP": CodeEntry(
+            _H,
+            "One or more slices are missing between others.",
+            "The series was held: a gap is never closed in silence.",
+            "Fetch the missing slices.",
+        ),
+        "SPACING_VARIES": CodeEntry(
+            _H,
+            "The distance between slices varies.",
+            "The series was held.",
+            "Take a reconstruction of even spacing.",
+        ),
+        "DUPLICATE_POSITION": CodeEntry(
+            _H,
+            "Several slices lie at one position and nothing tells which volume each belongs to.",
+            "The series was held: slices are never interleaved.",
+            "Remove the slices that do not belong.",
+        ),
+        "TILT": CodeEntry(
+            _R,
+            "The slices are sheared against each other (gantry tilt).",
+            "The volume was resampled onto an orthogonal grid; the shear is recorded.",
+            "Nothing.",
+        ),
+        "ORIENTATION_INVALID": CodeEntry(
+            _X,
+            "Image Orientation (Patient) is not two perpendicular unit vectors.",
+            "The series was refused.",
+            "Export the series again.",
+        ),
+        "SERIES_INCONSISTENT": CodeEntry(
+            _H,
+            "Instances of one series contradict each other.",
+            "The series was held.",
+            "Find out which instances belong.",
+        ),
+        "UNSUPPORTED": CodeEntry(
+            _X, "This kind of image is not read yet.", "The series was refused.", "Convert it with another tool."
+        ),
+        # --- pixels ------------------------------------------------------------------------------------------------
+        "PIXELS_MISSING": CodeEntry(
+            _X, "The instance has no pixel data.", "The series was refused.", "Fetch the instance again."
+        ),
+        "PIXELS_TRUNCATED": CodeEntry(
+            _X,
+            "The pixel data are shorter than the header says.",
+            "The series was refused: missing voxels are never filled in.",
+            "Fetch the instance again.",
+        ),
+        "PIXELS_UNDECODABLE": CodeEntry(
+            _X, "The compressed pixel data cannot be decoded.", "The series was refused.", "Fetch the instance again."
+        ),
+        "RESCALE_MISSING": CodeEntry(
+            _G,
+            "A CT without Rescale Slope and Intercept.",
+            "The stored values were taken as HU, as they look like HU.",
+            "Check the scanner's export.",
+        ),
+        "RESCALE_UNKNOWN": CodeEntry(
+            _H,
+            "A CT without Rescale Slope and Intercept whose values do not look like HU.",
+            "The series was held.",
+            "Export the series again with its Modality LUT.",
+        ),
+        "RESCALE_VARIES": CodeEntry(
+            _I, "Slices have rescale values of their own.", "Each was used for its slice.", "Nothing."
+        ),
+        "OUTSIDE_SCAN_CIRCLE": CodeEntry(
+            _R,
+            "Pixels outside the scanner's circle hold padding, not a measurement.",
+            "They were set to air (-1024 HU).",
+            "Nothing.",
+        ),
+        "LOSSY": CodeEntry(
+            _I,
+            "The image was compressed with loss.",
+            "Its values were used as they are.",
+            "Take the original for measurements if there is one.",
+        ),
+        "UNIT_UNKNOWN": CodeEntry(
+            _I, "The file does not say what its values mean.", "They are taken without a unit.", "Nothing."
+        ),
+        "UNIT_GUESSED": CodeEntry(
+            _G,
+            "The file does not say what its values mean.",
+            "They look like CT numbers and were taken as HU.",
+            "Use the DICOM original if there is one.",
+        ),
+        "NIFTI_FRAME_GUESSED": CodeEntry(
+            _G,
+            "The file does not say surely how it lies in the patient.",
+            "The stated transform was taken.",
+            "Check left and right.",
+        ),
+        # --- choosing ----------------------------------------------------------------------------------------------
+        "NOT_CHOSEN": CodeEntry(
+            _I, "Another series of the study fits the rule better.", "It was not processed.", "Use --series or --all."
+        ),
+        "WRONG_MODALITY": CodeEntry(
+            _X, "The pipeline does not take this modality.", "The series was refused.", "Choose another series."
+        ),
+        "NO_SERIES_FITS": CodeEntry(
+            _X, "No series of the study fits the pipeline.", "Nothing was processed.", "See the reason of each series."
+        ),
+        "COVERAGE_SHORT": CodeEntry(
+            _V,
+            "The series covers too short a length of the body to hold the whole organ.",
+            "It was processed, and what it holds was measured.",
+            "Do not read the values as those of the whole organ.",
+        ),
+        # --- segmentation ------------------------------------------------------------------------------------------
+        "BODY_NOT_FOUND": CodeEntry(
+            _X, "No body was found in the image.", "Nothing was segmented.", "Check the units of the image."
+        ),
+        "LUNGS_NOT_FOUND": CodeEntry(
+            _X, "No lung was found.", "Nothing was called lung.", "Choose a series that holds the chest."
+        ),
+        "LUNG_MISSING": CodeEntry(_V, "Only one lung was found.", "It was reported alone.", "Look at the contours."),
+        "LUNG_VOLUME_IMPLAUSIBLE": CodeEntry(
+            _V, "The lung volume is outside what is plausible.", "It was reported.", "Look at the contours."
+        ),
+        "LUNG_CUT": CodeEntry(
+            _V,
+            "The lung reaches the border of the field of view.",
+            "What is visible was measured.",
+            "Do not read the volume as that of the whole lung.",
+        ),
+        "LUNG_LEAK": CodeEntry(
+            _V, "The mask may have leaked out of the lung.", "It was reported.", "Look at the contours."
+        ),
+        "LUNG_DISCONTINUOUS": CodeEntry(
+            _V, "The mask changes abruptly from slice to slice.", "It was reported.", "Look at the named slices."
+        ),
+        "LUNGS_SPLIT_BY_PLANE": CodeEntry(
+            _G,
+            "Left and right lung touch and could not be told apart by their shape.",
+            "They were divided at the midline.",
+            "Look at the border between them.",
+        ),
+        "LUNG_SIDE_GUESSED": CodeEntry(
+            _G, "The side of a lung is uncertain.", "It was named after its place.", "Look at the contours."
+        ),
+        "DENSE_LUNG_INCLUDED": CodeEntry(
+            _I,
+            "Part of the lung is dense (infiltrate, collapse, effusion edge).",
+            "It was included by the shape of the lung around it.",
+            "Look at the contours there.",
+        ),
+        "AIRWAYS_NOT_FOUND": CodeEntry(
+            _V,
+            "The trachea was not found.",
+            "Airways were not taken out of the lungs.",
+            "Look at the contours near the midline.",
+        ),
+        "AIRWAYS_LEAK": CodeEntry(
+            _V, "The airways leaked into the lung.", "They were cut back to the last sure wall.", "Look at them."
+        ),
+        "SEGMENT_EMPTY": CodeEntry(_V, "A structure was not found.", "Its segment is empty.", "Look at the image."),
+        "FALLBACK": CodeEntry(
+            _G, "The first method failed its self-check.", "The stated second one was used.", "Look at the contours."
+        ),
+        # --- measuring ---------------------------------------------------------------------------------------------
+        "DENSITY_UNCERTAIN": CodeEntry(
+            _V,
+            "The lung density depends on contrast, thick slices or a sharp kernel.",
+            "It was reported.",
+            "Compare only with scans made alike.",
+        ),
+        # --- objects -----------------------------------------------------------------------------------------------
+        "SOURCE_HEADER_REPAIRED": CodeEntry(
+            _R,
+            "The source lacks attributes that derived objects need.",
+            "They were filled in a copy; the source is untouched.",
+            "Mend the export of the source.",
+        ),
+        "NO_DICOM_OBJECTS": CodeEntry(
+            _I,
+            "The input was not DICOM.",
+            "No DICOM objects were made.",
+            "Give the DICOM original to get SEG and SR.",
+        ),
+    }
+)
+"""Every code: severity, meaning, what was done, what the user can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing the software repaired, guessed, held or refused.
+
+    Parameters
+    ----------
+    code
+        A key of :data:`CODES`.
+    message
+        One sentence about this very case, without patient data.
+    instances
+        SOP Instance UIDs (or file names, for files without one) that it concerns.
+    """
+
+    code: str
+    message: str
+    instances: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"Unknown reason code {self.code!r}; add it to isocenter.reasons.CODES first.")
+
+    @property
+    def severity(self) -> Severity:
+        """Weight of the reason, from the table."""
+        return CODES[self.code].severity
+
+    @property
+    def advice(self) -> str:
+        """What the user can do, from the table."""
+        return CODES[self.code].advice
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "message": self.message,
+            "instances": list(self.instances),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def verdict_of(reasons: Iterable[Reason]) -> Verdict:
+    """Verdict that the heaviest of the reasons leads to (``ok`` without any)."""
+    verdicts = [_VERDICT_OF[reason.severity] for reason in reasons]
+    return max(verdicts, key=list(Verdict).index, default=Verdict.OK)
+
+
+def merge(*groups: Iterable[Reason]) -> tuple[Reason, ...]:
+    """All reasons of the groups in order, each once."""
+    return tuple(dict.fromkeys(reason for group in groups for reason in group))
