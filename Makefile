@@ -1,0 +1,54 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need in .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check soak bench docs system clean
+
+demo: $(VENV)/.core
+	$(BIN)/isocenter demo --out demo
+
+test: check
+	$(BIN)/python -m pytest --numprocesses 2
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest tests --hypothesis-profile soak -m "soak or not soak"
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/docs
+
+# Validators that the tests use where they are present (Debian and Ubuntu).
+system:
+	@if command -v apt-get >/dev/null; then \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$run apt-get update -q >/dev/null && $$run apt-get install -y -q dicom3tools dcmtk >/dev/null; \
+	else echo "Install dicom3tools (dciodvfy) and dcmtk by your system's package manager."; fi
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Isocenter needs Python 3.11, 3.12 or 3.13.")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	touch $@
+
+# torch comes first and by itself, so that nothing else decides which build of it is taken.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) $(TORCH)
+	$(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.core
+
+clean:
+	rm -rf $(VENV) demo out build dist
