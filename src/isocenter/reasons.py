@@ -224,6 +224,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         "NOT_CHOSEN": CodeEntry(
             _I, "Another series of the study fits the rule better.", "It was not processed.", "Use --series or --all."
         ),
+        "SEVERAL_PATIENTS": CodeEntry(
+            _I,
+            "The input holds studies of several patients.",
+            "Each study was processed by itself.",
+            "Check that this is meant.",
+        ),
         "WRONG_MODALITY": CodeEntry(
             _X, "The pipeline does not take this modality.", "The series was refused.", "Choose another series."
         ),
@@ -235,6 +241,9 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The series covers too short a length of the body to hold the whole organ.",
             "It was processed, and what it holds was measured.",
             "Do not read the values as those of the whole organ.",
+        ),
+        "INPUT_DAMAGED": CodeEntry(
+            _X, "A file of the case cannot be read.", "The case was refused.", "Give the file again from its source."
         ),
         # --- segmentation ------------------------------------------------------------------------------------------
         "BODY_NOT_FOUND": CodeEntry(
