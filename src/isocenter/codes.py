@@ -18,22 +18,29 @@ class Code:
 
 
 # Segmented property categories (CID 7150).
-ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 TISSUE = Code("85756007", "SCT", "Tissue")
 
-# Anatomy.
+# Anatomy (CID 7151, 7166, 4031).
 LUNG = Code("39607008", "SCT", "Lung")
 LEFT_LUNG = Code("44029006", "SCT", "Left lung")
 RIGHT_LUNG = Code("3341006", "SCT", "Right lung")
 TRACHEA = Code("44567001", "SCT", "Trachea")
-TRACHEA_AND_BRONCHUS = Code("110726009", "SCT", "Trachea and Bronchus")
+TRACHEA_AND_BRONCHUS = Code("110726009", "SCT", "Trachea and bronchus")
 BODY = Code("38266002", "SCT", "Entire body")
-BONE = Code("272673000", "SCT", "Bone")
-MUSCLE = Code("71616004", "SCT", "Skeletal and/or smooth muscle structure")
-FAT = Code("55603005", "SCT", "Adipose tissue")
+BONE = Code("3138006", "SCT", "Bone")
+MUSCLE = Code("91727004", "SCT", "Muscle")
+FAT = Code("55603005", "SCT", "Fat")
 
+# Laterality (CID 244). The Context Groups have organs without a side and add the side as a modifier.
 LEFT = Code("7771000", "SCT", "Left")
 RIGHT = Code("24028007", "SCT", "Right")
+BILATERAL = Code("51440002", "SCT", "Bilateral")
+_SIDED = {LEFT_LUNG: (LUNG, LEFT), RIGHT_LUNG: (LUNG, RIGHT)}
+
+# Families of algorithms (CID 7162).
+MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
 # Measurements (CID 7469, 218, 7464).
 VOLUME = Code("118565006", "SCT", "Volume")
@@ -53,3 +60,8 @@ MM = Code("mm", "UCUM", "mm")
 G = Code("g", "UCUM", "g")
 PERCENT = Code("%", "UCUM", "%")
 ONE = Code("1", "UCUM", "no units")
+
+
+def organ_and_side(code: Code) -> tuple[Code, Code | None]:
+    """A paired organ as DICOM wants it: the organ, and its laterality (CID 244) or None."""
+    return _SIDED.get(code, (code, None))

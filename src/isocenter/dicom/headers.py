@@ -1,0 +1,282 @@
+"""Headers of source images, made fit for derived objects: copied, mended in the copy, reported.
+
+Only what derived objects need is copied: patient, study, place in space, and which scanner it was. Private attributes
+and all others stay behind, and with them what is broken in them. The sources are never changed. How pixels are read,
+and what a series is worth, lives in :mod:`isocenter.dicom.series` and :mod:`isocenter.dicom.pixels`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from pydicom import DataElement, Dataset
+from pydicom.charset import convert_encodings, encode_string
+from pydicom.datadict import tag_for_keyword
+from pydicom.valuerep import DA, TM, DSfloat, format_number_as_ds
+
+from isocenter.dicom import uids
+from isocenter.errors import InputError, Refused
+from isocenter.reasons import Reason
+
+# Patient, General Study, Patient Study and Clinical Trial modules (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2, C.7.1.3, C.7.2.3):
+# a derived object belongs to the same patient and study, and says so in the same words.
+_STUDY = (
+    "SpecificCharacterSet", "TimezoneOffsetFromUTC",
+    "PatientName", "PatientID", "IssuerOfPatientID", "TypeOfPatientID", "PatientBirthDate", "PatientSex",
+    "OtherPatientIDsSequence", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
+    "PatientSpeciesDescription", "PatientSpeciesCodeSequence", "ResponsiblePerson", "ResponsiblePersonRole",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "IssuerOfAccessionNumberSequence",
+    "ReferringPhysicianName", "StudyDescription", "ProcedureCodeSequence",
+    "PatientAge", "PatientSize", "PatientWeight", "PatientSexNeutered", "AdmissionID",
+    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName", "ClinicalTrialSiteID",
+    "ClinicalTrialSiteName", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "ClinicalTrialTimePointID",
+    "ClinicalTrialTimePointDescription",
+)  # fmt: skip
+_EQUIPMENT = (
+    "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber", "StationName",
+    "InstitutionName", "SeriesNumber", "SeriesDescription", "BodyPartExamined", "Laterality",
+    "AcquisitionDate", "AcquisitionTime",
+    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+)  # fmt: skip
+_SLICE = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "InstanceNumber",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "ImagePositionPatient", "ImageOrientationPatient",
+    "PixelSpacing", "SliceThickness", "Rows", "Columns",
+)  # fmt: skip
+_MUST_BE_THERE = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+_MUST_HAVE_A_VALUE = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
+)  # fmt: skip
+_SAME_ORIENTATION = 1e-4
+_TEXT = ("SH", "LO", "ST", "LT", "UC", "UT", "PN")
+
+
+class Headers(tuple[Dataset, ...]):
+    """Headers of the slices, in slice order, fit for derived objects.
+
+    The first one tells all of patient, study and scanner; the others only their UIDs and their place.
+
+    Attributes
+    ----------
+    reasons
+        What had to be mended in the copies.
+    """
+
+    reasons: tuple[Reason, ...]
+
+    def __new__(cls, instances: Iterable[Dataset], reasons: Iterable[Reason] = ()) -> Headers:
+        """Keep the headers together with their reasons."""
+        made = super().__new__(cls, instances)
+        made.reasons = tuple(reasons)
+        return made
+
+
+def repair(sources: Sequence[Dataset]) -> Headers:
+    """Copy what derived objects need of the sources' headers, and mend it.
+
+    Missing attributes of type 2 are added empty; values that break their value representation are emptied; a missing
+    frame of reference gets a UID that follows from the series'; a missing slice thickness becomes the distance between
+    slices. SpacingBetweenSlices is always the distance measured between the slice positions.
+
+    Parameters
+    ----------
+    sources
+        Headers without pixel data, in slice order of the native grid. Not changed. What this function gave before is
+        given back as it is.
+
+    Raises
+    ------
+    InputError
+        If there are no sources, or one lacks its SOP, study or series UID.
+    Refused
+        If the sources are of several series or are multi-frame images.
+    """
+    if isinstance(sources, Headers):
+        return sources
+    if not sources:
+        raise InputError("Derived objects need the headers of the images they come from; none were given.")
+    mended: dict[str, None] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pydicom warns of is mended here, and said in a reason
+        first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
+        instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
+    _refuse(sources, instances)
+    _complete_study(first, mended)
+    _complete_place(instances, mended)
+    _choose_character_set(first, mended)
+    reasons = [Reason("SOURCE_HEADER_REPAIRED", _sentence(mended), (str(first.SOPInstanceUID),))] if mended else []
+    return Headers(instances, reasons)
+
+
+def _sentence(mended: Iterable[str]) -> str:
+    return f"In the copies for derived objects these were missing or malformed: {', '.join(sorted(mended))}."
+
+
+def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
+    for instance in instances:
+        missing = [name for name in _MUST_HAVE_A_VALUE if instance.get(name) in (None, "")]
+        if missing:
+            raise InputError(f"A source image has no {', '.join(missing)}: derived objects cannot refer to it.")
+    if len({(str(i.StudyInstanceUID), str(i.SeriesInstanceUID), i.Rows, i.Columns) for i in instances}) > 1:
+        raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not of one series and one size.")])
+    if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
+        raise Refused([Reason("UNSUPPORTED", "Derived objects of multi-frame images are not made yet.")])
+
+
+# --- copying ---------------------------------------------------------------------------------------------------------
+
+
+def _copy(source: Dataset, keywords: Iterable[str], mended: dict[str, None]) -> Dataset:
+    target = Dataset()
+    for keyword in keywords:
+        tag = tag_for_keyword(keyword)
+        if tag is None or tag not in source:
+            continue
+        try:
+            element = source[tag]
+            target[tag] = DataElement(tag, element.VR, _sound(keyword, element.value))
+            if element.VR in _TEXT and "\N{REPLACEMENT CHARACTER}" in str(element.value):
+                mended["SpecificCharacterSet"] = None
+        except Exception:  # noqa: BLE001 - a malformed value may fail anywhere in pydicom; it is left out and reported
+            mended[keyword] = None
+    for keyword in [k for k in _CHECKS if k in target]:
+        if not _passes(_CHECKS[keyword], target.get(keyword)):
+            delattr(target, keyword)
+            mended[keyword] = None
+    return target
+
+
+def _sound(keyword: str, value: Any) -> Any:
+    """The value, with numbers of the place in space known to be numbers, and nested datasets as copies."""
+    if keyword in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
+        [float(number) for number in value]
+    return deepcopy(value)
+
+
+def _is_date(value: Any) -> bool:
+    return not value or bool(DA(str(value)))
+
+
+def _is_time(value: Any) -> bool:
+    return not value or bool(TM(str(value)))
+
+
+def _is_positive(value: Any) -> bool:
+    return value is not None and float(value) > 0
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "PatientBirthDate": _is_date,
+    "StudyDate": _is_date,
+    "StudyTime": _is_time,
+    "AcquisitionDate": _is_date,
+    "AcquisitionTime": _is_time,
+    "PatientSex": lambda value: value in (None, "", "M", "F", "O"),
+    "PatientSize": _is_positive,
+    "PatientWeight": _is_positive,
+    "SliceThickness": _is_positive,
+    "SeriesNumber": lambda value: value is not None and int(value) >= 0,
+    "ProcedureCodeSequence": lambda items: all("CodeMeaning" in item and "CodeValue" in item for item in items),
+    "DeviceSerialNumber": bool,
+    "SoftwareVersions": bool,
+    "BodyPartExamined": bool,
+}
+
+
+def _passes(check: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return bool(check(value))
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+# --- mending ---------------------------------------------------------------------------------------------------------
+
+
+def _complete_study(first: Dataset, mended: dict[str, None]) -> None:
+    for keyword in _MUST_BE_THERE:
+        if keyword not in first or first.get(keyword) is None:
+            mended.setdefault(keyword)
+            setattr(first, keyword, "")
+
+
+def _complete_place(instances: Sequence[Dataset], mended: dict[str, None]) -> None:
+    first = instances[0]
+    if not first.get("FrameOfReferenceUID"):
+        mended.setdefault("FrameOfReferenceUID")
+        frame = uids.derive(str(first.SeriesInstanceUID), "frame of reference")
+    else:
+        frame = str(first.FrameOfReferenceUID)
+    if "PositionReferenceIndicator" not in first:
+        mended.setdefault("PositionReferenceIndicator")
+    spacing = _slice_spacing_mm(instances)
+    if not first.get("SliceThickness"):
+        mended.setdefault("SliceThickness")
+        first.SliceThickness = _number(spacing or 1.0)
+    for instance in instances:
+        instance.FrameOfReferenceUID = frame
+        instance.PositionReferenceIndicator = instance.get("PositionReferenceIndicator") or ""
+        instance.SliceThickness = first.SliceThickness
+        if spacing is not None:
+            instance.SpacingBetweenSlices = _number(spacing)
+    _share_orientation(instances, mended)
+
+
+def _share_orientation(instances: Sequence[Dataset], mended: dict[str, None]) -> None:
+    shared = instances[0].get("ImageOrientationPatient")
+    if shared is None:
+        return
+    for instance in instances[1:]:
+        own = instance.get("ImageOrientationPatient")
+        if own is None or own == shared:
+            continue
+        if np.abs(np.subtract(own, shared, dtype=float)).max() > _SAME_ORIENTATION:
+            raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not parallel to each other.")])
+        instance.ImageOrientationPatient = deepcopy(shared)
+        mended.setdefault("ImageOrientationPatient")
+
+
+def _slice_spacing_mm(instances: Sequence[Dataset]) -> float | None:
+    """Distance between neighbouring slices along their normal, if it is one distance."""
+    if len(instances) < 2 or any("ImagePositionPatient" not in instance for instance in instances):
+        return None
+    orientation = np.array(instances[0].ImageOrientationPatient, float)
+    normal = np.cross(orientation[:3], orientation[3:])
+    steps = np.abs(np.diff([np.dot(normal, np.array(i.ImagePositionPatient, float)) for i in instances]))
+    spacing = float(np.mean(steps))
+    return spacing if np.abs(steps - spacing).max() <= max(0.01 * spacing, 1e-3) else None
+
+
+def _number(value: float) -> DSfloat:
+    return DSfloat(format_number_as_ds(float(f"{value:.6g}")))
+
+
+# --- character sets --------------------------------------------------------------------------------------------------
+
+
+def _choose_character_set(first: Dataset, mended: dict[str, None]) -> None:
+    """Keep the source's character set where its own text can be written in it; else UTF-8."""
+    if not encodable(first):
+        mended.setdefault("SpecificCharacterSet")
+        first.SpecificCharacterSet = "ISO_IR 192"
+
+
+def encodable(dataset: Dataset) -> bool:
+    """Whether all text of a dataset can be written in its own Specific Character Set (PS3.3 C.12.1.1.2)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            encodings = convert_encodings(dataset.get("SpecificCharacterSet") or None)
+            for element in dataset.iterall():
+                if element.VR in _TEXT and not str(element.value).isascii():
+                    encode_string(str(element.value), encodings)
+    except (UnicodeError, LookupError, ValueError, Warning):
+        return False
+    return True
