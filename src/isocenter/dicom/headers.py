@@ -115,6 +115,13 @@ def repair(sources: Sequence[Dataset]) -> Headers:
     return Headers(instances, reasons)
 
 
+def study_of(header: Dataset) -> Dataset:
+    """A new dataset with the patient and the study of a mended header, in its character set."""
+    study = Dataset()
+    study.update({element.tag: deepcopy(element) for element in header if element.keyword in _STUDY})
+    return study
+
+
 def _sentence(mended: Iterable[str]) -> str:
     return f"In the copies for derived objects these were missing or malformed: {', '.join(sorted(mended))}."
 

@@ -90,6 +90,33 @@ def local_time(making: Making, source: Dataset) -> datetime:
     return making.time.astimezone(zone)
 
 
+def begin(study: Dataset, making: Making, *, sop_class: str, modality: str, series: tuple[str, int, str]) -> Dataset:
+    """A new object of the patient and study: with its equipment and its series, as the first instance of it.
+
+    Parameters
+    ----------
+    study
+        Patient and study, as :func:`isocenter.dicom.headers.study_of` gives them; completed in place.
+    making
+        How it is made.
+    sop_class
+        SOP Class UID.
+    modality
+        Modality of the series.
+    series
+        Series Instance UID, Series Number and Series Description.
+    """
+    study.SOPClassUID = sop_class
+    study.Modality = modality
+    study.SeriesInstanceUID, study.SeriesNumber, study.SeriesDescription = series
+    study.InstanceNumber = 1
+    study.Manufacturer = making.manufacturer
+    study.ManufacturerModelName = making.software
+    study.SoftwareVersions = making.version
+    study.DeviceSerialNumber = making.serial_number
+    return study
+
+
 def series_number(source: Dataset, offset: int) -> int:
     """Series number of a derived series: the source's own, then two digits for the kind of object."""
     try:
