@@ -76,7 +76,8 @@ def make(captures: Sequence[Capture], sources: Sequence[Dataset], making: Making
         dataset.ConversionType = "WSD"
         dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = moment.strftime("%Y%m%d %H%M%S").split()
         dataset.ImageType = ["DERIVED", "SECONDARY"]
-        dataset.PatientOrientation, dataset.Laterality = "", ""
+        dataset.PatientOrientation = ""
+        dataset.ImageLaterality = headers[0].get("Laterality") or "U"  # a cross-section of the trunk is of no side
         dataset.DerivationDescription = capture.title[:1024]
         dataset.LossyImageCompression = headers[0].get("LossyImageCompression") or "00"
         dataset.SourceImageSequence = [_reference(uid, classes[uid]) for uid in capture.shown if uid in classes]
