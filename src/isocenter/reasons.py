@@ -162,6 +162,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The series was held.",
             "Find out which instances belong.",
         ),
+        "SERIES_UID_MISSING": CodeEntry(
+            _G,
+            "The images have no Series Instance UID.",
+            "Images of one folder that agree otherwise were taken as one series.",
+            "Check that they belong together.",
+        ),
         "UNSUPPORTED": CodeEntry(
             _X, "This kind of image is not read yet.", "The series was refused.", "Convert it with another tool."
         ),
@@ -174,6 +180,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The pixel data are shorter than the header says.",
             "The series was refused: missing voxels are never filled in.",
             "Fetch the instance again.",
+        ),
+        "PIXELS_SURPLUS": CodeEntry(
+            _H,
+            "The pixel data are longer than rows and columns say.",
+            "The series was held: one of the two is wrong.",
+            "Export the series again from its source.",
         ),
         "PIXELS_UNDECODABLE": CodeEntry(
             _X, "The compressed pixel data cannot be decoded.", "The series was refused.", "Fetch the instance again."
@@ -244,6 +256,13 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         ),
         "INPUT_DAMAGED": CodeEntry(
             _X, "A file of the case cannot be read.", "The case was refused.", "Give the file again from its source."
+        ),
+        # --- preparing ---------------------------------------------------------------------------------------------
+        "SAMPLED_COARSELY": CodeEntry(
+            _I,
+            "The image was resampled to voxels much larger than it had.",
+            "It was sampled without smoothing first, so fine structures may alias.",
+            "Keep to the image's own spacing for measurements.",
         ),
         # --- segmentation ------------------------------------------------------------------------------------------
         "BODY_NOT_FOUND": CodeEntry(

@@ -1,0 +1,122 @@
+"""What is taken from the header of a DICOM file: the attributes and the place of the pixel data. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+GE_PRIVATE = "1.2.840.113619.5.2"
+WANTED = MappingProxyType(
+    {
+        "MediaStorageSOPClassUID": 0x00020002,
+        "MediaStorageSOPInstanceUID": 0x00020003,
+        "SpecificCharacterSet": 0x00080005,
+        "ImageType": 0x00080008,
+        "SOPClassUID": 0x00080016,
+        "SOPInstanceUID": 0x00080018,
+        "Modality": 0x00080060,
+        "SeriesDescription": 0x0008103E,
+        "PatientName": 0x00100010,
+        "PatientID": 0x00100020,
+        "PatientBirthDate": 0x00100030,
+        "ContrastBolusAgent": 0x00180010,
+        "BodyPartExamined": 0x00180015,
+        "SliceThickness": 0x00180050,
+        "EchoTime": 0x00180081,
+        "EchoNumbers": 0x00180086,
+        "ProtocolName": 0x00181030,
+        "TriggerTime": 0x00181060,
+        "ConvolutionKernel": 0x00181210,
+        "DiffusionBValue": 0x00189087,
+        "StudyInstanceUID": 0x0020000D,
+        "SeriesInstanceUID": 0x0020000E,
+        "SeriesNumber": 0x00200011,
+        "AcquisitionNumber": 0x00200012,
+        "InstanceNumber": 0x00200013,
+        "ImagePositionPatient": 0x00200032,
+        "ImageOrientationPatient": 0x00200037,
+        "FrameOfReferenceUID": 0x00200052,
+        "TemporalPositionIdentifier": 0x00200100,
+        "SamplesPerPixel": 0x00280002,
+        "PhotometricInterpretation": 0x00280004,
+        "NumberOfFrames": 0x00280008,
+        "Rows": 0x00280010,
+        "Columns": 0x00280011,
+        "PixelSpacing": 0x00280030,
+        "BitsAllocated": 0x00280100,
+        "BitsStored": 0x00280101,
+        "HighBit": 0x00280102,
+        "PixelRepresentation": 0x00280103,
+        "PixelPaddingValue": 0x00280120,
+        "PixelPaddingRangeLimit": 0x00280121,
+        "RescaleIntercept": 0x00281052,
+        "RescaleSlope": 0x00281053,
+        "LossyImageCompression": 0x00282110,
+        "ModalityLUTSequence": 0x00283000,
+        "Units": 0x00541001,
+    }
+)
+"""The attributes that are taken from every header: keyword -> tag."""
+
+PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double float, integer pixel data
+UNDEFINED = 0xFFFFFFFF
+
+HEADER_LIMIT_BYTES = 64 << 20
+"""A header is not followed further than this."""
+
+
+class NotDicomError(Exception):
+    """The file is not DICOM."""
+
+
+class DamagedHeaderError(Exception):
+    """The file is DICOM, but its header cannot be followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """Where the pixel data lie in the file.
+
+    Parameters
+    ----------
+    tag
+        One of :data:`PIXEL_TAGS`.
+    offset
+        First byte of the value; -1 where the data set is deflated and has no place in the file.
+    length
+        Length of the value in bytes; -1 if undefined (encapsulated frames).
+    """
+
+    tag: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What was found in a file.
+
+    Parameters
+    ----------
+    values
+        Tag -> bytes of the value as little endian, for the tags of :data:`WANTED` that are there. A sequence is only
+        noted as there (its bytes are left out).
+    transfer_syntax
+        Transfer Syntax UID; for files without a meta header the one found by trial.
+    pixels
+        Where the pixel data lie; None without any.
+    size
+        Size of the file in bytes.
+    has_meta
+        Whether the file had a preamble and a meta header.
+    """
+
+    values: dict[int, bytes]
+    transfer_syntax: str
+    pixels: PixelElement | None
+    size: int
+    has_meta: bool

@@ -1,0 +1,154 @@
+"""Scan: a path to its series, by headers alone. What is no image is listed with a reason; no pixel is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from isocenter.dicom.elements import DamagedHeaderError, NotDicomError
+from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, FileRef, Opener, walk
+from isocenter.dicom.grouping import series_from
+from isocenter.dicom.header import read_header
+from isocenter.dicom.instance import Instance, instance_from, is_image
+from isocenter.dicom.series import Series
+from isocenter.errors import UsageError
+from isocenter.reasons import Reason
+
+Progress = Callable[[int, int | None], None]
+"""Called with the number of things done and, where it is known, the number of all."""
+
+_COMPARED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file that is no image, or cannot be followed."""
+
+    path: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Scan(Sequence[Series]):
+    """The series under a path.
+
+    Parameters
+    ----------
+    series
+        Sorted by study, series number and series UID.
+    ignored
+        The files that gave no image, and why.
+    """
+
+    series: tuple[Series, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Series: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Series, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Series | tuple[Series, ...]:
+        return self.series[index]
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Scan:
+    """Find the series under a path; no pixel is read.
+
+    Parameters
+    ----------
+    path
+        A DICOM file, a folder (with all that lies under it; names and extensions do not matter), or a zip archive.
+    progress
+        Called after each file with the number of files done, and None.
+
+    Raises
+    ------
+    UsageError
+        If the path does not exist or cannot be opened.
+    """
+    root = os.fspath(path)
+    if not os.path.exists(root):  # noqa: PTH110
+        raise UsageError(f"There is no file or folder {root!r}: give the path of a DICOM file, folder or zip archive.")
+    instances: list[Instance] = []
+    ignored: list[Ignored] = []
+    with Opener() as opener:
+        try:
+            for count, found in enumerate(_found(root, opener), 1):
+                if isinstance(found, Instance):
+                    instances.append(found)
+                else:
+                    ignored.append(found)
+                if progress is not None:
+                    progress(count, None)
+        except PermissionError as error:
+            raise UsageError(
+                f"{error.filename!r} may not be read: give another path, or the right to read it."
+            ) from error
+        series = series_from(instances, lambda a, b: _same_bytes(opener, a, b))
+    return Scan(series, tuple(ignored))
+
+
+def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
+    for path in walk(root):
+        found = _examined(FileRef(path), opener)
+        if found is not None:
+            yield found
+            continue
+        try:
+            members = opener.members(path)
+        except MEMBER_FAULTS:
+            yield _ignored(FileRef(path), "NOT_DICOM", "The zip archive is damaged.")
+            continue
+        yield from (_examined(member, opener) or _not_dicom(member) for member in members)
+
+
+def _examined(file: FileRef, opener: Opener) -> Instance | Ignored | None:
+    """What a file is; None for a zip archive."""
+    try:
+        source = opener.open(file)
+    except MEMBER_FAULTS as error:
+        if isinstance(error, PermissionError):
+            raise
+        return _ignored(file, "HEADER_UNREADABLE", "The file cannot be opened.")
+    try:
+        if source.size == 0:
+            return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
+        header = read_header(source)
+    except NotDicomError:
+        return None if source.at(0, 4) == ZIP_MAGIC else _not_dicom(file)
+    except (DamagedHeaderError, *MEMBER_FAULTS):
+        return _ignored(file, "HEADER_UNREADABLE", "The header cannot be followed.")
+    finally:
+        source.close()
+    if not is_image(header):
+        return _ignored(file, "NOT_IMAGE", "A DICOM object without pixels.")
+    return instance_from(file, header)
+
+
+def _ignored(file: FileRef, code: str, message: str) -> Ignored:
+    return Ignored(str(file), Reason(code, message, (str(file),)))
+
+
+def _not_dicom(file: FileRef) -> Ignored:
+    return _ignored(file, "NOT_DICOM", "The file is not DICOM.")
+
+
+def _same_bytes(opener: Opener, one: Instance, other: Instance) -> bool:
+    if one.file_size != other.file_size:
+        return False
+    a, b = opener.open(one.file), opener.open(other.file)
+    try:
+        places = range(0, one.file_size, _COMPARED_BYTES)
+        return all(a.at(place, _COMPARED_BYTES) == b.at(place, _COMPARED_BYTES) for place in places)
+    except MEMBER_FAULTS:
+        return False
+    finally:
+        a.close()
+        b.close()

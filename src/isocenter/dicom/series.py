@@ -1,0 +1,98 @@
+"""Series: the instances of one volume, in slice order, with their grid and a verdict. `grouping` finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from isocenter.dicom.instance import Instance
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason, Verdict, verdict_of
+
+
+@dataclass(frozen=True)
+class Series:
+    """One volume of a DICOM series; a DICOM series that holds several volumes gives several of these.
+
+    Parameters
+    ----------
+    instances
+        At least one; in slice order where the geometry is known.
+    grid
+        The native grid, which may be sheared (gantry tilt); None where the instances have no even one.
+    reasons
+        What was met, repaired, guessed, held or refused so far.
+    part
+        What tells this volume from the others of the same DICOM series, such as ``"echo 2"``; else empty.
+    """
+
+    instances: tuple[Instance, ...] = field(repr=False)
+    grid: Grid | None
+    reasons: tuple[Reason, ...] = ()
+    part: str = ""
+
+    def __len__(self) -> int:
+        return len(self.instances)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the series is worth."""
+        return verdict_of(self.reasons)
+
+    @property
+    def series_uid(self) -> str:
+        """Series Instance UID."""
+        return self.instances[0].series_uid
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID."""
+        return self.instances[0].study_uid
+
+    @property
+    def modality(self) -> str:
+        """DICOM modality, such as ``"CT"``."""
+        return self.instances[0].modality
+
+    @property
+    def description(self) -> str:
+        """Series Description."""
+        return self.instances[0].series_description
+
+    @property
+    def number(self) -> int | None:
+        """Series Number."""
+        return self.instances[0].series_number
+
+    @property
+    def kernel(self) -> str:
+        """Convolution Kernel; empty where missing."""
+        return self.instances[0].kernel
+
+    @property
+    def body_part(self) -> str:
+        """Body Part Examined; empty where missing."""
+        return self.instances[0].body_part
+
+    @property
+    def contrast_agent(self) -> str:
+        """Contrast/Bolus Agent; empty where missing."""
+        return self.instances[0].contrast_agent
+
+    @property
+    def slice_thickness_mm(self) -> float | None:
+        """Slice Thickness; None where missing."""
+        return self.instances[0].slice_thickness_mm
+
+    @property
+    def is_localizer(self) -> bool:
+        """Whether the images are localizers (scouts)."""
+        return "LOCALIZER" in self.instances[0].image_type
+
+    @property
+    def name(self) -> str:
+        """Short name for people, such as ``"CT 4 ThorRoutine 2.0 D40s"``."""
+        instance = self.instances[0]
+        number = "" if self.number is None else str(self.number)
+        words = [self.modality or "?", number, self.description or instance.protocol]
+        label = " ".join(" ".join(words).split())
+        return f"{label} ({self.part})" if self.part else label

@@ -1,0 +1,205 @@
+"""Stack: order, spacing and grid of parallel slices, from their positions alone. All tolerances stand here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.instance import Instance
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason
+
+Floats = npt.NDArray[np.float64]
+
+ORIENTATION_TOLERANCE = 1e-3
+"""Direction cosines that differ by less are equal."""
+PERPENDICULAR_TOLERANCE = 2e-3
+"""How far row and column direction may be from perpendicular unit vectors."""
+SPACING_TOLERANCE = 1e-3
+"""Pixel spacings that differ by less, relatively, are equal."""
+SAME_POSITION_MM = 0.01
+"""Slices nearer than this along the normal lie at one position."""
+LATTICE_TOLERANCE_MM = 0.055
+"""How far a slice may be from its even place: what rounding positions to a tenth of a millimetre does."""
+LATTICE_TOLERANCE_SPACINGS = 0.1
+"""The same, in slice spacings; the smaller of the two counts."""
+FARTHEST_MM = 1e6
+"""A position beyond this is no place in a patient."""
+
+
+def same_direction(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two orientations are equal within the tolerance."""
+    return max(abs(x - y) for x, y in zip(a, b, strict=True)) < ORIENTATION_TOLERANCE
+
+
+def same_spacing(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two pixel spacings are equal within the tolerance."""
+    return all(math.isclose(x, y, rel_tol=SPACING_TOLERANCE) for x, y in zip(a, b, strict=True))
+
+
+def place_faults(instances: Sequence[Instance]) -> list[Reason]:
+    """What keeps instances from having a place: positions, orientations or spacings that are missing or nonsense."""
+    faults = []
+    unplaced = [i.name for i in instances if i.orientation is None or not _is_place(i.position_mm)]
+    if unplaced:
+        message = f"{len(unplaced)} of {len(instances)} slices have no usable position or orientation in the patient."
+        faults.append(Reason("POSITION_MISSING", message, tuple(unplaced)))
+    unscaled = [i.name for i in instances if i.pixel_spacing_mm is None]
+    if unscaled:
+        message = f"{len(unscaled)} of {len(instances)} slices have no usable Pixel Spacing."
+        faults.append(Reason("SPACING_MISSING", message, tuple(unscaled)))
+    skew = [i.name for i in instances if i.orientation is not None and not _is_orthonormal(i.orientation)]
+    if skew:
+        message = "Row and column direction are not perpendicular unit vectors."
+        faults.append(Reason("ORIENTATION_INVALID", message, tuple(skew)))
+    return faults
+
+
+def _is_place(position: Sequence[float] | None) -> bool:
+    return position is not None and all(abs(x) < FARTHEST_MM for x in position)
+
+
+def _is_orthonormal(orientation: Sequence[float]) -> bool:
+    x, y = np.array(orientation[:3]), np.array(orientation[3:])
+    return bool(np.abs([x @ x - 1, y @ y - 1, x @ y]).max() <= PERPENDICULAR_TOLERANCE)
+
+
+def depths_mm(instances: Sequence[Instance]) -> Floats:
+    """Coordinate of each instance along the stack: along row direction x column direction of the array.
+
+    Growing depth makes (slice, row, column) right-handed; a common axial stack runs from head to feet.
+    """
+    rows, columns = _in_plane(instances[0])
+    return _positions(instances) @ np.cross(rows, columns)
+
+
+def _in_plane(instance: Instance) -> tuple[Floats, Floats]:
+    """Unit vectors of growing row index and of growing column index."""
+    assert instance.orientation is not None  # noqa: S101 - place_faults has been asked
+    vectors = np.array(instance.orientation).reshape(2, 3)
+    columns, rows = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return rows, columns
+
+
+def _positions(instances: Sequence[Instance]) -> Floats:
+    return np.array([instance.position_mm for instance in instances], np.float64)
+
+
+def has_shared_positions(depths: Floats) -> bool:
+    """Whether two slices lie at one position."""
+    return len(depths) > 1 and bool(np.diff(np.sort(depths)).min() < SAME_POSITION_MM)
+
+
+def positions_of(depths: Floats) -> Floats:
+    """The distinct positions among depths, sorted."""
+    ordered = np.sort(depths)
+    return ordered[np.concatenate(([True], np.diff(ordered) >= SAME_POSITION_MM))]
+
+
+def is_even(depths: Floats) -> bool:
+    """Whether sorted depths are evenly spaced within the tolerance."""
+    if len(depths) < 3:
+        return True
+    step = (depths[-1] - depths[0]) / (len(depths) - 1)
+    ideal = depths[0] + step * np.arange(len(depths))
+    return bool(np.abs(depths - ideal).max() <= _tolerance(step))
+
+
+def _tolerance(step: float) -> float:
+    return min(LATTICE_TOLERANCE_MM, LATTICE_TOLERANCE_SPACINGS * abs(step))
+
+
+def arrange(instances: Sequence[Instance]) -> tuple[tuple[Instance, ...], Grid | None, list[Reason]]:
+    """Sort slices that share orientation, spacing and size, and find their grid.
+
+    Parameters
+    ----------
+    instances
+        Parallel slices, for which :func:`place_faults` found nothing.
+
+    Returns
+    -------
+    instances
+        In slice order.
+    grid
+        The lattice of their voxels, sheared if the gantry was tilted; None where there is no even one.
+    reasons
+        What was met.
+    """
+    depths = depths_mm(instances)
+    order = np.argsort(depths, kind="stable")
+    ordered, depths = tuple(instances[i] for i in order), depths[order]
+    if has_shared_positions(depths):
+        return ordered, None, [_shared(ordered, depths)]
+    if len(ordered) == 1:
+        return _single(ordered)
+    positions = _positions(ordered)
+    step = (positions[-1] - positions[0]) / (len(ordered) - 1)
+    off = np.linalg.norm(positions - positions[0] - np.outer(np.arange(len(ordered)), step), axis=1)
+    if off.max() > _tolerance((depths[-1] - depths[0]) / (len(ordered) - 1)):
+        return ordered, None, [_uneven(ordered, depths)]
+    grid = _grid(ordered, step)
+    return ordered, grid, [_tilt(grid, ordered)] if grid.is_sheared else []
+
+
+def _grid(ordered: Sequence[Instance], step: Floats) -> Grid:
+    first = ordered[0]
+    rows, columns = _in_plane(first)
+    assert first.pixel_spacing_mm is not None  # noqa: S101 - place_faults has been asked
+    between_rows, between_columns = first.pixel_spacing_mm
+    affine = np.eye(4)
+    affine[:3, :3] = np.column_stack([step, rows * between_rows, columns * between_columns])
+    affine[:3, 3] = first.position_mm
+    shape = (len(ordered), first.format.rows, first.format.columns)
+    return Grid(shape, affine, first.frame_of_reference_uid or None)
+
+
+def _single(ordered: tuple[Instance, ...]) -> tuple[tuple[Instance, ...], Grid | None, list[Reason]]:
+    thickness = ordered[0].slice_thickness_mm
+    if thickness is None:
+        message = "A single slice without Slice Thickness has no depth."
+        return ordered, None, [Reason("SPACING_MISSING", message, (ordered[0].name,))]
+    normal = np.cross(*_in_plane(ordered[0]))
+    message = f"One slice; its thickness of {thickness:g} mm stands in for the slice spacing."
+    return ordered, _grid(ordered, normal * thickness), [Reason("SINGLE_SLICE", message, (ordered[0].name,))]
+
+
+def _shared(ordered: Sequence[Instance], depths: Floats) -> Reason:
+    near = np.diff(depths) < SAME_POSITION_MM
+    involved = np.concatenate((near, [False])) | np.concatenate(([False], near))
+    names = tuple(instance.name for instance, is_involved in zip(ordered, involved, strict=True) if is_involved)
+    count = len(positions_of(depths))
+    message = f"{len(ordered)} slices lie at {count} positions, and no attribute divides them into complete volumes."
+    return Reason("DUPLICATE_POSITION", message, names)
+
+
+def _uneven(ordered: Sequence[Instance], depths: Floats) -> Reason:
+    """A gap, if all distances are whole multiples of the common one; else a varying spacing."""
+    gaps = np.diff(depths)
+    common = float(np.median(gaps))
+    multiples = np.round(gaps / common)
+    slack = 2 * _tolerance(common)
+    wide = [k for k in range(len(gaps)) if multiples[k] > 1]
+    if wide and multiples.min() >= 1 and np.abs(gaps - multiples * common).max() <= slack:
+        missing = int(multiples.sum()) - len(gaps)
+        names = tuple(dict.fromkeys(ordered[k + side].name for k in wide for side in (0, 1)))
+        places = ", ".join(f"{gaps[k]:.4g} mm after slice {k}" for k in wide[:5])
+        message = f"{missing} missing where the slices are {common:.4g} mm apart: {places}."
+        return Reason("SLICE_GAP", f"{'Slice' if missing == 1 else 'Slices'} missing: {message}", names)
+    if gaps.max() - gaps.min() <= slack:
+        return Reason("SPACING_VARIES", "The slices are shifted against each other within their planes.")
+    message = f"The slices are between {gaps.min():.4g} and {gaps.max():.4g} mm apart."
+    names = tuple(ordered[k].name for k in range(len(gaps)) if abs(gaps[k] - common) > slack)
+    return Reason("SPACING_VARIES", message, names)
+
+
+def _tilt(grid: Grid, ordered: Sequence[Instance]) -> Reason:
+    slices, rows, columns = grid.direction.T
+    normal = np.cross(rows, columns)
+    angle = math.degrees(math.acos(min(1.0, abs(float(slices @ normal)))))
+    shear = ", ".join(f"{grid.spacing_mm[0] * float(slices @ axis):.4g}" for axis in (rows, columns))
+    message = f"Each slice is shifted by ({shear}) mm along (rows, columns): a tilt of {angle:.2f} degrees."
+    return Reason("TILT", message, tuple(instance.name for instance in ordered))

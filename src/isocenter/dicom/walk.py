@@ -1,0 +1,251 @@
+"""The fast way through a DICOM header: explicit or implicit VR little endian, walked element by element (PS3.5 7).
+
+The first few KiB of the file are read, and only as much more as the header needs; long values are stepped over. What
+is not common raises :class:`UnusualError`, and :mod:`isocenter.dicom.fallback` takes over.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from isocenter.dicom.elements import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    GE_PRIVATE,
+    HEADER_LIMIT_BYTES,
+    IMPLICIT_LITTLE,
+    PIXEL_TAGS,
+    UNDEFINED,
+    WANTED,
+    Header,
+    NotDicomError,
+    PixelElement,
+)
+from isocenter.dicom.files import ByteSource
+
+FIRST_READ_BYTES = 8192
+_NOT_WALKED = frozenset({EXPLICIT_BIG, DEFLATED, GE_PRIVATE})
+_VALUE_LIMIT_BYTES = 1 << 16
+_NESTING_LIMIT = 32
+
+
+class UnusualError(Exception):
+    """The walk does not know this; pydicom may."""
+
+
+def _int(two_letters: str) -> int:
+    return int.from_bytes(two_letters.encode(), "little")
+
+
+def _swapped(tag: int) -> int:
+    """A tag as it reads when its four little endian bytes are taken as one number."""
+    return (tag & 0xFFFF) << 16 | tag >> 16
+
+
+_SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
+_LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
+_VALUE_AT = {_int(vr): 8 for vr in _SHORT_VRS.split()} | {_int(vr): 12 for vr in _LONG_VRS.split()}
+_UN = _int("UN")
+_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS)}
+_SEQUENCE = WANTED["ModalityLUTSequence"]
+_TRANSFER_SYNTAX = _swapped(0x00020010)
+_ITEM, _ITEM_END, _SEQUENCE_END = (_swapped(tag) for tag in (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD))
+_Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
+_explicit_head = struct.Struct("<IHH").unpack_from
+_tag_length = struct.Struct("<II").unpack_from
+_uint32 = struct.Struct("<I").unpack_from
+
+
+def read_header(source: ByteSource) -> Header:
+    """Header of a common file; see :func:`isocenter.dicom.header.read_header`.
+
+    Raises
+    ------
+    NotDicomError
+        If nothing says that the file is DICOM.
+    UnusualError, KeyError
+        If the file is not a common one.
+    """
+    window = source.at(0, FIRST_READ_BYTES)
+    has_meta = window[128:132] == b"DICM"
+    if not has_meta and not _starts_like_data_set(window):
+        raise NotDicomError
+    return _walk(source, window, 132 if has_meta else 0)
+
+
+def _starts_like_data_set(window: bytes) -> bool:
+    """Whether a file without preamble starts with an early group (2 or 8) and a length that is no nonsense."""
+    if len(window) < 16 or window[:2] not in (b"\x02\x00", b"\x08\x00") or window[3] > 0:
+        return False
+    if _is_explicit(window, 0):
+        return True
+    return _tag_length(window, 0)[1] <= 256 and window[8] + window[9] > 0
+
+
+def _is_explicit(window: bytes, position: int) -> bool:
+    return len(window) >= position + 6 and int.from_bytes(window[position + 4 : position + 6], "little") in _VALUE_AT
+
+
+def _walk(source: ByteSource, window: bytes, position: int) -> Header:
+    has_meta = position > 0
+    syntax, values = "", dict[int, bytes]()
+    if has_meta or window[:2] == b"\x02\x00":
+        syntax, position = _meta(window, position, values)
+        if syntax in _NOT_WALKED:
+            raise UnusualError
+    explicit = _is_explicit(window, position)
+    if not syntax:
+        syntax = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
+    if explicit is (syntax == IMPLICIT_LITTLE):
+        raise UnusualError  # the data set is not encoded as the meta header says
+    pixels = _follow(source, window, position, (_step_explicit if explicit else _step_implicit, values))
+    return Header(values, syntax, pixels, source.size, has_meta)
+
+
+def _follow(
+    source: ByteSource, window: bytes, position: int, walk: tuple[_Step, dict[int, bytes]]
+) -> PixelElement | None:
+    """Step through the data set window by window; the pixel data, if there are any."""
+    step, values = walk
+    base, size = 0, source.size
+    while True:
+        reached, pixels = step(window, position - base, values)
+        reached += base
+        if pixels is not None:
+            length = -1 if pixels.length == UNDEFINED else pixels.length
+            return PixelElement(pixels.tag, pixels.offset + base, length)
+        if reached == size:
+            return None
+        if reached > size or (base + len(window) >= size and reached < base + len(window)):
+            raise UnusualError  # the file ends within an element
+        grown = 4 * len(window) if reached == position else FIRST_READ_BYTES
+        if reached + grown > HEADER_LIMIT_BYTES:
+            raise UnusualError
+        position = base = reached
+        window = source.at(base, grown)
+
+
+def _meta(window: bytes, position: int, values: dict[int, bytes]) -> tuple[str, int]:
+    """Transfer syntax from the meta header (always explicit little endian), and where the data set begins."""
+    syntax = ""
+    try:
+        while window[position : position + 2] == b"\x02\x00":
+            tag, vr, length = _explicit_head(window, position)
+            start = position + _VALUE_AT[vr]
+            if start == position + 12:
+                length = _uint32(window, position + 8)[0]
+            if tag == _TRANSFER_SYNTAX:
+                syntax = window[start : start + length].decode("ascii", "replace").rstrip("\0 ")
+            elif tag in _WANTED:
+                values[_WANTED[tag]] = window[start : start + length]
+            position = start + length
+    except struct.error:
+        raise UnusualError from None
+    if position + 8 > len(window):
+        raise UnusualError
+    return syntax, position
+
+
+def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tuple[int, PixelElement | None]:
+    """Walk an explicit VR data set as far as the window goes; where it stopped, and the pixel data if it met them."""
+    wanted, value_at, last = _WANTED, _VALUE_AT, len(window) - 12
+    while position <= last:
+        tag, vr, length = _explicit_head(window, position)
+        start = position + value_at[vr]
+        if start == position + 12:
+            length = _uint32(window, position + 8)[0]
+        if tag in wanted or length == UNDEFINED:
+            end, pixels = _take(window, start, (tag, length), values)
+            if pixels is not None or end < 0:
+                return position, pixels
+            position = end or _past_sequence(window, start, explicit=vr != _UN)
+            if position < 0:
+                return start - value_at[vr], None
+        else:
+            position = start + length
+    return _last_short(window, position), None
+
+
+def _step_implicit(window: bytes, position: int, values: dict[int, bytes]) -> tuple[int, PixelElement | None]:
+    """As :func:`_step_explicit`, for implicit VR."""
+    wanted, last = _WANTED, len(window) - 8
+    while position <= last:
+        tag, length = _tag_length(window, position)
+        start = position + 8
+        if tag in wanted or length == UNDEFINED:
+            end, pixels = _take(window, start, (tag, length), values)
+            if pixels is not None or end < 0:
+                return position, pixels
+            position = end or _past_sequence(window, start, explicit=False)
+            if position < 0:
+                return start - 8, None
+        else:
+            position = start + length
+    return position, None
+
+
+def _last_short(window: bytes, position: int) -> int:
+    """Step over an empty element of 8 bytes that ends the window."""
+    if position + 8 == len(window):
+        _, vr, length = _explicit_head(window, position)
+        if _VALUE_AT[vr] == 8 and length == 0:
+            return position + 8
+    return position
+
+
+def _take(
+    window: bytes, start: int, head: tuple[int, int], values: dict[int, bytes]
+) -> tuple[int, PixelElement | None]:
+    """Keep a wanted value. The end of the element (0: to be searched, -1: beyond the window), and pixel data."""
+    tag, length = head
+    name = _WANTED.get(tag, 0)
+    if name in PIXEL_TAGS:
+        return 0, PixelElement(name, start, length)
+    if name == _SEQUENCE:
+        values[name] = b""
+    elif name:
+        if length > _VALUE_LIMIT_BYTES:
+            raise UnusualError
+        if start + length > len(window):
+            return -1, None
+        values[name] = window[start : start + length]
+    return (0 if length == UNDEFINED else start + length), None
+
+
+def _past_sequence(window: bytes, start: int, *, explicit: bool) -> int:
+    """Position behind a sequence of undefined length; -1 if it goes beyond the window."""
+    try:
+        return _sequence_end(window, start, explicit, 0)
+    except struct.error:
+        return -1
+
+
+def _sequence_end(window: bytes, position: int, explicit: bool, depth: int) -> int:  # noqa: FBT001
+    if depth > _NESTING_LIMIT:
+        raise UnusualError
+    while True:
+        tag, length = _tag_length(window, position)
+        position += 8
+        if tag == _SEQUENCE_END:
+            return position
+        if tag != _ITEM:
+            raise UnusualError
+        position = _item_end(window, position, explicit, depth) if length == UNDEFINED else position + length
+
+
+def _item_end(window: bytes, position: int, explicit: bool, depth: int) -> int:  # noqa: FBT001
+    while True:
+        tag, length = _tag_length(window, position)
+        if tag == _ITEM_END:
+            return position + 8
+        inner = explicit
+        start = position + 8
+        if explicit:
+            _, vr, length = _explicit_head(window, position)
+            start = position + _VALUE_AT[vr]
+            inner = vr != _UN
+            if start == position + 12:
+                length = _uint32(window, position + 8)[0]
+        position = _sequence_end(window, start, inner, depth + 1) if length == UNDEFINED else start + length
