@@ -230,16 +230,17 @@ class Grid:
         """
         if not all(0 <= a < b <= n for a, b, n in zip(start, stop, self.shape, strict=True)):
             raise ValueError(f"Cannot crop [{tuple(start)}, {tuple(stop)}) from a grid of shape {self.shape}.")
-        return self._window(start, [b - a for a, b in zip(start, stop, strict=True)])
+        return self.window(start, [b - a for a, b in zip(start, stop, strict=True)])
 
     def pad(self, before: Sequence[int], after: Sequence[int]) -> Grid:
         """Grid with voxels added around; every old voxel keeps its world point."""
         if min(*before, *after) < 0:
             raise ValueError("Padding counts voxels, so it cannot be negative; use crop to take voxels away.")
         shape = [a + n + b for a, n, b in zip(before, self.shape, after, strict=True)]
-        return self._window([-a for a in before], shape)
+        return self.window([-a for a in before], shape)
 
-    def _window(self, start: Sequence[int], shape: Sequence[int]) -> Grid:
+    def window(self, start: Sequence[int], shape: Sequence[int]) -> Grid:
+        """Grid of a shape that begins at voxel ``start`` of this lattice; it may leave this grid."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world(start)
         return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
