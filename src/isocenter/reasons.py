@@ -329,6 +329,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "They were filled in a copy; the source is untouched.",
             "Mend the export of the source.",
         ),
+        "SOURCES_WITHOUT_UID": CodeEntry(
+            _I,
+            "The source images lack UIDs.",
+            "No DICOM objects were made: they could not refer to their sources.",
+            "Export the series again with its UIDs.",
+        ),
         "NO_DICOM_OBJECTS": CodeEntry(
             _I,
             "The input was not DICOM.",

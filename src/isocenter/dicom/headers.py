@@ -7,6 +7,7 @@ and what a series is worth, lives in :mod:`isocenter.dicom.series` and :mod:`iso
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -19,7 +20,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.valuerep import DA, TM, DSfloat, format_number_as_ds
 
 from isocenter.dicom import uids
-from isocenter.errors import InputError, Refused
+from isocenter.errors import Refused, UsageError
 from isocenter.reasons import Reason
 
 # Patient, General Study, Patient Study and Clinical Trial modules (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2, C.7.1.3, C.7.2.3):
@@ -93,15 +94,15 @@ def repair(sources: Sequence[Dataset]) -> Headers:
 
     Raises
     ------
-    InputError
-        If there are no sources, or one lacks its SOP, study or series UID.
+    UsageError
+        If there are no sources.
     Refused
-        If the sources are of several series or are multi-frame images.
+        If a source lacks a UID, or the sources are of several series or are multi-frame images.
     """
     if isinstance(sources, Headers):
         return sources
     if not sources:
-        raise InputError("Derived objects need the headers of the images they come from; none were given.")
+        raise UsageError("Derived objects need the headers of the images they come from; none were given.")
     mended: dict[str, None] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom warns of is mended here, and said in a reason
@@ -130,7 +131,8 @@ def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
     for instance in instances:
         missing = [name for name in _MUST_HAVE_A_VALUE if instance.get(name) in (None, "")]
         if missing:
-            raise InputError(f"A source image has no {', '.join(missing)}: derived objects cannot refer to it.")
+            lacks = f"A source image has no {', '.join(missing)}, so no DICOM object can refer to it."
+            raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
     if len({(str(i.StudyInstanceUID), str(i.SeriesInstanceUID), i.Rows, i.Columns) for i in instances}) > 1:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not of one series and one size.")])
     if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
@@ -186,6 +188,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "AcquisitionDate": _is_date,
     "AcquisitionTime": _is_time,
     "PatientSex": lambda value: value in (None, "", "M", "F", "O"),
+    "PatientAge": lambda value: re.fullmatch(r"\d{3}[DWMY]", str(value)) is not None,
     "PatientSize": _is_positive,
     "PatientWeight": _is_positive,
     "SliceThickness": _is_positive,
@@ -212,6 +215,10 @@ def _complete_study(first: Dataset, mended: dict[str, None]) -> None:
         if keyword not in first or first.get(keyword) is None:
             mended.setdefault(keyword)
             setattr(first, keyword, "")
+    removed = first.get("PatientIdentityRemoved") == "YES"
+    if removed and not (first.get("DeidentificationMethod") or first.get("DeidentificationMethodCodeSequence")):
+        mended.setdefault("DeidentificationMethod")
+        first.DeidentificationMethod = "Not stated by the source"
 
 
 def _complete_place(instances: Sequence[Dataset], mended: dict[str, None]) -> None:
@@ -270,6 +277,8 @@ def _number(value: float) -> DSfloat:
 
 def _choose_character_set(first: Dataset, mended: dict[str, None]) -> None:
     """Keep the source's character set where its own text can be written in it; else UTF-8."""
+    if "SpecificCharacterSet" in first and not first.SpecificCharacterSet:
+        del first.SpecificCharacterSet
     if not encodable(first):
         mended.setdefault("SpecificCharacterSet")
         first.SpecificCharacterSet = "ISO_IR 192"

@@ -18,6 +18,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import isocenter
 from isocenter.dicom import uids
+from isocenter.dicom.headers import encodable
 
 _IMPLEMENTATION = uids.derive("Isocenter", "implementation class")
 _EXCEPT_FROM_DIGEST = ("PixelData", "PerFrameFunctionalGroupsSequence", "SOPInstanceUID")
@@ -157,6 +158,7 @@ def stamp(dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: 
 
     plain = Dataset()
     plain.update(dataset)
+    _set_character_set(plain, sources[0])
     plain.SOPInstanceUID = making.uid(
         str(plain.SOPClassUID), *(str(source.SOPInstanceUID) for source in sources), _digest(plain), *parts
     )
@@ -164,11 +166,23 @@ def stamp(dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: 
     return plain
 
 
-def _digest(dataset: Dataset) -> str:
+def _set_character_set(dataset: Dataset, source: Dataset) -> None:
+    """The source's character set, or UTF-8 where our own words cannot be written in it."""
+    if source.get("SpecificCharacterSet"):
+        dataset.SpecificCharacterSet = source.SpecificCharacterSet
+    if not encodable(_header(dataset)):
+        dataset.SpecificCharacterSet = "ISO_IR 192"
+
+
+def _header(dataset: Dataset) -> Dataset:
     header = Dataset()
     header.update({element.tag: element for element in dataset if element.keyword not in _EXCEPT_FROM_DIGEST})
+    return header
+
+
+def _digest(dataset: Dataset) -> str:
     digest = hashlib.sha256(dataset.get("PixelData", b""))
-    digest.update(encode(header))
+    digest.update(encode(_header(dataset)))
     return digest.hexdigest()
 
 

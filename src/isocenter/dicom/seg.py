@@ -96,6 +96,7 @@ def make(
             content_description=", ".join(segment.title for segment in segmentation.segments)[:64],
             content_creator_name=f"{making.software}^",
             series_description=f"{making.software}: {', '.join(s.title for s in segmentation.segments)}"[:64],
+            specific_character_set=None,  # highdicom refuses some that are in use; stamped below
             **making.equipment(),
         )
     organization = making.uid("dimensions", str(headers[0].SeriesInstanceUID))

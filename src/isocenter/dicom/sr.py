@@ -105,6 +105,7 @@ def make(
             is_final=False,
             is_verified=False,
             series_description=f"{making.software}: measurements",
+            specific_character_set=None,  # highdicom refuses some that are in use; stamped below
             **making.equipment(),
         )
     return stamp(dataset, making, headers)
