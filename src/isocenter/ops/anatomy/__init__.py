@@ -1,1 +1,135 @@
-"""Training-free segmenters of anatomy, by name."""
+"""Training-free segmenters of anatomy, by name.
+
+Built-ins stand in a table as "module:function"; other packages add theirs by the entry point group
+``isocenter.segmenters``, whose entries point to a :class:`SegmenterInfo`. Modules are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from isocenter.errors import Refused, UsageError
+from isocenter.findings import Segmentation
+from isocenter.reasons import Reason
+from isocenter.volume import Volume
+
+GROUP = "isocenter.segmenters"
+"""Entry point group of further segmenters."""
+
+Segmenter = Callable[[Volume], Segmentation]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterInfo:
+    """What a segmenter is, without loading it.
+
+    Parameters
+    ----------
+    name
+        Name to call it by.
+    title
+        Name for people.
+    description
+        What it finds, and how.
+    target
+        Where it is: ``"package.module:function"``; the function takes a Volume and returns a Segmentation.
+    segments
+        Names of the segments it makes.
+    modalities
+        DICOM modalities it takes; a volume of unknown modality is taken if its unit fits.
+    unit
+        Unit it takes (UCUM).
+    """
+
+    name: str
+    title: str
+    description: str
+    target: str
+    segments: tuple[str, ...]
+    modalities: tuple[str, ...] = ("CT",)
+    unit: str = "[hnsf'U]"
+
+    def load(self) -> Segmenter:
+        """The segmenter itself."""
+        module, _, function = self.target.partition(":")
+        return cast("Segmenter", getattr(importlib.import_module(module), function))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+_HERE = "isocenter.ops.anatomy"
+
+BUILT_IN = (
+    SegmenterInfo(
+        "lungs",
+        "Lungs and airways",
+        "Right and left lung with their vessels and dense parts; trachea and main bronchi apart.",
+        f"{_HERE}.lungs:segment_lungs",
+        ("lung_right", "lung_left", "airways"),
+    ),
+)
+"""The segmenters of this package."""
+
+
+@cache
+def _table() -> dict[str, SegmenterInfo]:
+    table = {info.name: info for info in BUILT_IN}
+    for entry in entry_points(group=GROUP):
+        table.setdefault(entry.name, cast("SegmenterInfo", entry.load()))
+    return table
+
+
+def segmenters() -> tuple[SegmenterInfo, ...]:
+    """All segmenters, those of this package first."""
+    return tuple(_table().values())
+
+
+def segmenter(name: str) -> SegmenterInfo:
+    """The segmenter of a name.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message lists those there are.
+    """
+    try:
+        return _table()[name]
+    except KeyError:
+        known = ", ".join(sorted(_table()))
+        raise UsageError(f"There is no segmenter {name!r}; there are: {known}.") from None
+
+
+def segment(volume: Volume, name: str) -> Segmentation:
+    """Find the structures of a segmenter in a volume.
+
+    Parameters
+    ----------
+    volume
+        The image; its grid may have any orientation.
+    name
+        A segmenter's name, such as ``"lungs"``.
+
+    Returns
+    -------
+    Segmentation on the volume's own grid. Its reasons are those of the volume and of the segmenter's self-checks.
+
+    Raises
+    ------
+    UsageError
+        If there is no such segmenter.
+    Refused
+        With ``WRONG_MODALITY`` if the volume is not of a modality and unit that the segmenter takes.
+    """
+    info = segmenter(name)
+    if (volume.modality and volume.modality not in info.modalities) or volume.unit.value != info.unit:
+        wanted = " or ".join(info.modalities)
+        text = f"{info.title} are found in {wanted} in {info.unit}, and this is {volume.modality or 'an image'} in "
+        raise Refused([Reason("WRONG_MODALITY", f"{text}{volume.unit.value}.")])
+    return info.load()(volume)

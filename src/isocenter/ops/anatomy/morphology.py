@@ -1,0 +1,111 @@
+"""Morphology in millimetres on coarse masks: balls, holes, components. What is a lung or a bone lives elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.volume import Array
+
+Mask = npt.NDArray[np.bool_]
+Size = tuple[float, float, float]
+
+_THREADS = 2
+
+
+def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
+    """Distance of each voxel of the mask to the nearest voxel outside it; the image's border is no outside."""
+    import edt
+
+    found: npt.NDArray[np.float32] = edt.edt(mask, anisotropy=voxel_mm, black_border=False, parallel=_THREADS)
+    return found
+
+
+def dilate(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    """The mask grown by a ball."""
+    return _near(mask, radius_mm, voxel_mm)
+
+
+def erode(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    """The mask shrunk by a ball; it does not shrink from the border of the image."""
+    return ~_near(~mask, radius_mm, voxel_mm)
+
+
+def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    """The mask with every gap filled that a ball does not fit into; nothing is taken away."""
+    return erode(dilate(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) | mask
+
+
+def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    """The part of the mask that a ball inside it reaches."""
+    return dilate(erode(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) & mask
+
+
+def _near(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    if not mask.any():
+        return mask.copy()
+    return distance_mm(~mask, voxel_mm) <= radius_mm
+
+
+def components(mask: Mask) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Face-connected components: their labels from 1, and the voxel count of each label (index 0 is background)."""
+    import cc3d
+
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6)
+    return labels, np.bincount(labels.reshape(-1))
+
+
+def largest(mask: Mask) -> Mask:
+    """The largest component, or nothing."""
+    labels, counts = components(mask)
+    if len(counts) < 2:
+        return np.zeros_like(mask)
+    chosen: Mask = labels == 1 + int(np.argmax(counts[1:]))
+    return chosen
+
+
+def box_of(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
+    """Slices of the bounding box of a mask that is not empty, with a margin in voxels."""
+    found = []
+    for axis in range(3):
+        other = tuple(a for a in range(3) if a != axis)
+        places = np.flatnonzero(mask.any(axis=other))
+        found.append(slice(max(0, int(places[0]) - margin), min(mask.shape[axis], int(places[-1]) + 1 + margin)))
+    return found[0], found[1], found[2]
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def outside_in_plane(wall: Array, seeds: Array) -> Any:
+    """What is reached from the seeds on each slice's border without crossing the wall (4-connected, slice by slice)."""
+    slices, rows, columns = wall.shape
+    reached = np.zeros(wall.shape, np.bool_)
+    for k in nb.prange(slices):
+        stack = np.empty((rows * columns, 2), np.int32)
+        top = 0
+        for r in range(rows):
+            for c in range(columns):
+                edge = r == 0 or c == 0 or r == rows - 1 or c == columns - 1
+                if edge and seeds[k, r, c] and not wall[k, r, c]:
+                    reached[k, r, c] = True
+                    stack[top, 0], stack[top, 1] = r, c
+                    top += 1
+        while top > 0:
+            top -= 1
+            r0, c0 = stack[top]
+            for step in range(4):
+                r = r0 + (step == 0) - (step == 1)
+                c = c0 + (step == 2) - (step == 3)
+                if 0 <= r < rows and 0 <= c < columns and not reached[k, r, c] and not wall[k, r, c]:
+                    reached[k, r, c] = True
+                    stack[top, 0], stack[top, 1] = r, c
+                    top += 1
+    return reached
+
+
+def fill_in_plane(mask: Mask) -> Mask:
+    """The mask with the holes of each slice filled."""
+    filled: Mask = ~outside_in_plane(mask, ~mask)
+    return filled
