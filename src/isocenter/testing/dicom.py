@@ -1,0 +1,293 @@
+"""Synthetic DICOM series of known content, for tests: any grid, any of the common transfer syntaxes, any fault.
+
+The writer goes through pydicom and shares no code with the reader, so that each checks the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID
+
+from isocenter.geometry import Grid
+
+Array = npt.NDArray[Any]
+PositionFunction = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
+"""(..., 3) world points (x, y, z) in LPS millimetres -> (...) values."""
+
+_SYNTAX = "1.2.840.10008.1.2"
+SYNTAXES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "implicit": _SYNTAX,
+        "explicit": _SYNTAX + ".1",
+        "deflated": _SYNTAX + ".1.99",
+        "big endian": _SYNTAX + ".2",
+        "RLE": _SYNTAX + ".5",
+        "JPEG lossless": _SYNTAX + ".4.57",
+        "JPEG lossless SV1": _SYNTAX + ".4.70",
+        "JPEG-LS": _SYNTAX + ".4.80",
+        "JPEG-LS near-lossless": _SYNTAX + ".4.81",
+        "JPEG 2000 lossless": _SYNTAX + ".4.90",
+        "JPEG 2000": _SYNTAX + ".4.91",
+        "HTJ2K lossless": _SYNTAX + ".4.201",
+    }
+)
+"""Names of the transfer syntaxes that can be written."""
+LOSSLESS = tuple(name for name in SYNTAXES if name not in ("JPEG-LS near-lossless", "JPEG 2000"))
+"""Those that keep every value."""
+
+_CLASSES = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4", "PT": "1.2.840.10008.5.1.4.1.1.128"}
+_NOT_ENCAPSULATED = frozenset(SYNTAXES[name] for name in ("implicit", "explicit", "deflated", "big endian"))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a series is written.
+
+    Parameters
+    ----------
+    syntax
+        A key of :data:`SYNTAXES`.
+    modality
+        ``"CT"``, ``"MR"`` or ``"PT"``.
+    bits_stored
+        8 to 16; pixel cells have 16 bits.
+    is_signed
+        Whether stored values are in two's complement.
+    rescale
+        (slope, intercept) of all slices, or one pair per slice; None for no rescale attributes.
+    instance_numbers
+        One per slice; by default from 1 in slice order.
+    file_name
+        Slice index -> file name, which may hold folders.
+    seed
+        UIDs follow from it: series of one seed have one study, series and frame of reference.
+    attributes
+        Keyword -> value for every slice; None takes the attribute away.
+    edit
+        Called with slice index and data set before it is written; changes the data set in place.
+    """
+
+    syntax: str = "explicit"
+    modality: str = "CT"
+    bits_stored: int = 16
+    is_signed: bool = True
+    rescale: tuple[float, float] | Sequence[tuple[float, float]] | None = (1.0, -1024.0)
+    instance_numbers: Sequence[int] | None = None
+    file_name: Callable[[int], str] = "IM{:05d}.dcm".format
+    seed: str = "isocenter"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    edit: Callable[[int, Dataset], None] = lambda index, data_set: None  # noqa: ARG005
+
+
+DEFAULT = Style()
+
+
+def uid_of(*words: object) -> str:
+    """A UID that follows from words (PS3.5 B.2)."""
+    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
+    return f"2.25.{int.from_bytes(digest[:15], 'big')}"
+
+
+def write_series(
+    values: npt.ArrayLike | PositionFunction, grid: Grid, folder: str | Path, *, style: Style = DEFAULT
+) -> tuple[Path, ...]:
+    """Write a series of single-frame images.
+
+    Parameters
+    ----------
+    values
+        (slice, row, column) real values, or a function of patient position.
+    grid
+        Where the voxels lie; a sheared grid makes a tilted gantry.
+    folder
+        Where to; made if it is not there.
+    style
+        How.
+
+    Returns
+    -------
+    The files, in slice order.
+
+    Raises
+    ------
+    ValueError
+        If a stored value does not fit the bits.
+    """
+    paths = []
+    for index in range(grid.shape[0]):
+        path = Path(folder) / style.file_name(index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data_set = slice_data_set(_slice_values(values, grid, index), grid, index, style=style)
+        data_set.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return tuple(paths)
+
+
+def values_on(values: PositionFunction, grid: Grid) -> Array:
+    """(slice, row, column) values of a function of patient position on a grid."""
+    return np.stack([_slice_values(values, grid, index) for index in range(grid.shape[0])])
+
+
+def _slice_values(values: npt.ArrayLike | PositionFunction, grid: Grid, index: int) -> Array:
+    if not callable(values):
+        given: Array = np.asarray(values)[index]
+        return given
+    rows, columns = np.meshgrid(range(grid.shape[1]), range(grid.shape[2]), indexing="ij")
+    points = grid.to_world(np.stack([np.full_like(rows, index), rows, columns], axis=-1))
+    found: Array = np.asarray(values(points))
+    return found
+
+
+def slice_data_set(values: npt.ArrayLike, grid: Grid, index: int, *, style: Style = DEFAULT) -> Dataset:
+    """The data set of one slice, ready to be saved.
+
+    Parameters
+    ----------
+    values
+        (row, column) real values.
+    grid
+        Of the whole series.
+    index
+        Of the slice.
+    style
+        How it is written.
+    """
+    rescale = _rescale_of(style, index)
+    slope, intercept = rescale or (1.0, 0.0)
+    stored = _stored((np.asarray(values, np.float64) - intercept) / slope, style)
+    data_set = _header(grid, index, style)
+    if rescale is not None:
+        data_set.RescaleSlope, data_set.RescaleIntercept = f"{slope:.10g}", f"{intercept:.10g}"
+        if style.modality == "CT":
+            data_set.RescaleType = "HU"
+    _put_pixels(data_set, stored, style)
+    for keyword, value in style.attributes.items():
+        if value is not None:
+            setattr(data_set, keyword, value)
+        elif keyword in data_set:
+            delattr(data_set, keyword)
+    style.edit(index, data_set)
+    data_set.file_meta = _meta(data_set, style)
+    return data_set
+
+
+def _rescale_of(style: Style, index: int) -> tuple[float, float] | None:
+    if style.rescale is None or isinstance(style.rescale[0], (int, float)):
+        return style.rescale  # type: ignore[return-value]
+    return style.rescale[index]  # type: ignore[return-value]
+
+
+def _stored(values: npt.NDArray[np.float64], style: Style) -> Array:
+    """Values as 16-bit cells; two's complement in the stored bits alone."""
+    stored = np.rint(values).astype(np.int64)
+    low = -(1 << (style.bits_stored - 1)) if style.is_signed else 0
+    high = low + (1 << style.bits_stored) - 1
+    if stored.min() < low or stored.max() > high:
+        raise ValueError(f"Stored values {stored.min()} to {stored.max()} do not fit {low} to {high}.")
+    return (stored & ((1 << style.bits_stored) - 1)).astype("<u2")
+
+
+def _header(grid: Grid, index: int, style: Style) -> Dataset:
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL" if style.modality == "CT" else "M"]
+    ds.SOPClassUID = _CLASSES[style.modality]
+    ds.SOPInstanceUID = uid_of(style.seed, "instance", index)
+    ds.StudyDate, ds.StudyTime, ds.AccessionNumber = "20260102", "030405", ""
+    ds.Modality, ds.Manufacturer = style.modality, "Isocenter"
+    ds.SeriesDescription = f"Synthetic {style.modality}"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Phantom", "phantom", "", "O"
+    ds.SliceThickness = f"{grid.spacing_mm[0]:.10g}"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = uid_of(style.seed, "study"), uid_of(style.seed, "series")
+    ds.StudyID, ds.SeriesNumber, ds.AcquisitionNumber = "1", 1, 1
+    ds.InstanceNumber = index + 1 if style.instance_numbers is None else style.instance_numbers[index]
+    ds.FrameOfReferenceUID = grid.frame_of_reference_uid or uid_of(style.seed, "frame of reference")
+    ds.ImagePositionPatient = [_decimal(x) for x in grid.to_world((index, 0, 0))]
+    ds.ImageOrientationPatient = [_decimal(x) for axis in (2, 1) for x in grid.direction[:, axis]]
+    ds.PixelSpacing = [_decimal(grid.spacing_mm[1]), _decimal(grid.spacing_mm[2])]
+    if style.modality == "PT":
+        ds.Units = "BQML"
+    return ds
+
+
+def _decimal(number: float) -> str:
+    """A decimal string of at most 16 characters, as exact as it can be (PS3.5 6.2)."""
+    return next(text for digits in range(16, 0, -1) if len(text := f"{number + 0.0:.{digits}g}") <= 16)
+
+
+def _put_pixels(ds: Dataset, stored: Array, style: Style) -> None:
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.Rows, ds.Columns = stored.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, style.bits_stored, style.bits_stored - 1
+    ds.PixelRepresentation = int(style.is_signed)
+    if SYNTAXES[style.syntax] not in _NOT_ENCAPSULATED:
+        ds.PixelData = encapsulate([_ENCODERS[style.syntax](stored, style.bits_stored)])
+    else:
+        ds.PixelData = stored.astype(">u2" if style.syntax == "big endian" else "<u2").tobytes()
+    ds["PixelData"].VR = "OB" if SYNTAXES[style.syntax] not in _NOT_ENCAPSULATED else "OW"
+    if style.syntax not in LOSSLESS:
+        ds.LossyImageCompression = "01"
+
+
+def _meta(ds: Dataset, style: Style) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(ds.get("SOPClassUID") or _CLASSES[style.modality])
+    meta.MediaStorageSOPInstanceUID = UID(ds.get("SOPInstanceUID") or uid_of(style.seed, "no instance"))
+    meta.TransferSyntaxUID = UID(SYNTAXES[style.syntax])
+    return meta
+
+
+def bare(data: bytes) -> bytes:
+    """A file's bytes without preamble and meta header: the data set alone."""
+    position = 132
+    while data[position : position + 2] == b"\x02\x00":
+        is_long = data[position + 4 : position + 6] in (b"OB", b"OW", b"UN")
+        at, size, head = (position + 8, 4, 12) if is_long else (position + 6, 2, 8)
+        position += head + int.from_bytes(data[at : at + size], "little")
+    return data[position:]
+
+
+# --- encoders --------------------------------------------------------------------------------------------------------
+
+
+def _by_imagecodecs(name: str, **options: Any) -> Callable[[Array, int], bytes]:
+    def encode(stored: Array, _: int) -> bytes:
+        import imagecodecs
+
+        return bytes(getattr(imagecodecs, name)(np.ascontiguousarray(stored), **options))
+
+    return encode
+
+
+def _rle(stored: Array, _: int) -> bytes:
+    """RLE (PS3.5 G): the high bytes, then the low bytes; each row packed on its own."""
+    import imagecodecs
+
+    planes = [np.ascontiguousarray(stored >> 8).astype(np.uint8), np.ascontiguousarray(stored & 255).astype(np.uint8)]
+    segments = [b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in plane) for plane in planes]
+    segments = [segment + b"\0" * (len(segment) % 2) for segment in segments]
+    return struct.pack("<16I", 2, 64, 64 + len(segments[0]), *[0] * 13) + b"".join(segments)
+
+
+_ENCODERS: dict[str, Callable[[Array, int], bytes]] = {
+    "RLE": _rle,
+    "JPEG lossless": _by_imagecodecs("ljpeg_encode", bitspersample=16),
+    "JPEG lossless SV1": _by_imagecodecs("jpeg8_encode", lossless=True, predictor=1, bitspersample=16),
+    "JPEG-LS": _by_imagecodecs("jpegls_encode"),
+    "JPEG-LS near-lossless": _by_imagecodecs("jpegls_encode", level=2),
+    "JPEG 2000 lossless": _by_imagecodecs("jpeg2k_encode", codecformat="j2k", reversible=True, level=0),
+    "JPEG 2000": _by_imagecodecs("jpeg2k_encode", codecformat="j2k", level=100),
+    "HTJ2K lossless": _by_imagecodecs("htj2k_encode", reversible=True),
+}
