@@ -1,0 +1,153 @@
+"""Canvas: what is drawn on a section so that it can be judged: contours, letters, scale bar, legend.
+
+Arrays in, pictures out. Which sections are shown lives in :mod:`isocenter.report.figures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageDraw, ImageFont
+
+from isocenter.report.figure import Picture
+from isocenter.report.planes import Floats, coverage
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+Color = tuple[int, int, int]
+
+INK: Color = (238, 240, 242)
+SOFT_INK: Color = (166, 174, 182)
+BLACK: Color = (0, 0, 0)
+
+_BAR_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@lru_cache(maxsize=32)
+def font(size: int, weight: str = "Regular") -> FreeTypeFont:
+    """The font of all pictures, in pixels, in ``"Regular"`` or ``"Medium"``."""
+    return ImageFont.truetype(str(files("isocenter.report") / "fonts" / f"Roboto-{weight}.ttf"), size)
+
+
+def write(  # noqa: PLR0913 - a text has a place, a look and an anchor
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    *,
+    size: int,
+    anchor: str = "la",
+    color: Color = INK,
+    weight: str = "Regular",
+) -> None:
+    """Text with a dark rim, readable on any tissue; ``anchor`` as in Pillow (``"la"``: left, ascender)."""
+    draw.text(
+        place,
+        text,
+        fill=color,
+        font=font(size, weight),
+        anchor=anchor,
+        stroke_width=max(1, round(size / 11)),
+        stroke_fill=BLACK,
+    )
+
+
+def contour(mask: npt.NDArray[np.bool_], shape: tuple[int, int], width_px: float) -> Floats:
+    """How much of each pixel the line along the border of a mask covers, from 0 to 1.
+
+    The line runs midway between the centres of voxels inside and outside, as marching squares does: where the
+    interpolated mask is 0.5. Its distance from a pixel is the difference to 0.5 over the slope.
+
+    Parameters
+    ----------
+    mask
+        (rows, columns).
+    shape
+        (rows, columns) of the picture over the same field.
+    width_px
+        Width of the line.
+    """
+    level = coverage(mask, shape)
+    if min(shape) < 2:
+        return np.zeros(shape, np.float32)
+    down, right = np.gradient(level)
+    slope = np.hypot(down, right)
+    distance = np.abs(level - np.float32(0.5)) / np.maximum(slope, np.float32(1e-3))
+    line = np.clip(np.float32(width_px / 2 + 0.5) - distance, 0, 1)
+    return np.asarray(np.where(slope > 1e-3, line, 0), np.float32)
+
+
+def blend(picture: Picture, alpha: Floats, color: Color) -> None:
+    """Paint a colour onto a picture (rows, columns, 3) in place, as thick as ``alpha`` (rows, columns) says."""
+    where = np.nonzero(alpha)
+    cover = alpha[where][:, None]
+    picture[where] = (picture[where] * (1 - cover) + np.array(color, np.float32) * cover + 0.5).astype(np.uint8)
+
+
+def bar_mm(room_mm: float) -> float:
+    """The longest round length that fits into the room."""
+    return max((length for length in _BAR_MM if length <= room_mm), default=_BAR_MM[0])
+
+
+def bar_label(length_mm: float) -> str:
+    """A length for people: ``"5 cm"``, ``"5 mm"``."""
+    return f"{length_mm / 10:g} cm" if length_mm >= 10 else f"{length_mm:g} mm"
+
+
+def scale_bar(
+    draw: ImageDraw.ImageDraw, right_bottom: tuple[float, float], px_per_mm: float, *, room_px: float, size: int
+) -> None:
+    """A bar of round length with its label above, its right end at the given pixel."""
+    length_mm = bar_mm(room_px / px_per_mm)
+    right, bottom = right_bottom
+    left = right - length_mm * px_per_mm
+    tick, thick = size * 0.35, max(1, round(size / 9))
+    for color, rim in ((BLACK, 2 * max(1, size // 14)), (INK, 0)):
+        draw.line([(left, bottom), (right, bottom)], color, thick + rim)
+        for end in (left, right):
+            draw.line([(end, bottom - tick - rim / 2), (end, bottom + tick + rim / 2)], color, thick + rim)
+    write(draw, ((left + right) / 2, bottom - tick - size * 0.2), bar_label(length_mm), size=size, anchor="ms")
+
+
+def edge_letters(draw: ImageDraw.ImageDraw, edges: Sequence[str], shape: tuple[int, int], *, size: int) -> None:
+    """Letters in the middle of the left, right, upper and lower edge of a picture of (rows, columns)."""
+    rows, columns = shape
+    margin = size * 0.4
+    places = (
+        ((margin, rows / 2), "lm"),
+        ((columns - margin, rows / 2), "rm"),
+        ((columns / 2, margin), "ma"),
+        ((columns / 2, rows - margin), "md"),
+    )
+    for text, (place, anchor) in zip(edges, places, strict=True):
+        write(draw, place, text, size=size, anchor=anchor, weight="Medium")
+
+
+def corner(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    lines: Sequence[tuple[str, Color]],
+    *,
+    size: int,
+    anchor: str = "la",
+) -> None:
+    """Lines of text from a corner on; with an anchor at the bottom (``"ld"``) the last line stands there."""
+    x, y = place
+    step = size * 1.3
+    top = y if anchor.endswith("a") else y - step * (len(lines) - 1)
+    for row, (text, color) in enumerate(lines):
+        write(draw, (x, top + row * step), text, size=size, anchor=anchor, color=color)
+
+
+def framed(picture: npt.NDArray[Any], shape: tuple[int, int]) -> Picture:
+    """A picture in the middle of a black one of at least (rows, columns)."""
+    rows, columns = (max(have, least) for have, least in zip(picture.shape[:2], shape, strict=True))
+    out = np.zeros((rows, columns, 3), np.uint8)
+    top, left = (rows - picture.shape[0]) // 2, (columns - picture.shape[1]) // 2
+    out[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return out

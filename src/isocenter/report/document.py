@@ -1,0 +1,205 @@
+"""Document: what a report says, as values, and how its numbers are written. HTML and PDF are made from it.
+
+No patient data gets in by itself: the facts of the study are the caller's choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from isocenter import codes
+from isocenter.codes import Code
+from isocenter.findings import Measurement, Segment
+from isocenter.reasons import Reason, Severity, Verdict
+from isocenter.report.figure import Figure
+
+INTENDED_USE = (
+    "Not for diagnosis without review. This report was made by software that is no medical device; a qualified "
+    "person must check contours and values against the images before they are used."
+)
+CONVENTION = (
+    "Axial sections are seen from the feet and coronal ones from the front: the patient's right is on the left of the "
+    "picture. Sagittal sections are seen from the left: anterior is on the left. Pixels are square; the letters name "
+    "the direction in the patient (R right, L left, A anterior, P posterior, H head, F feet)."
+)
+
+_UNIT_SIGNS = {codes.HU: "HU", codes.ONE: ""}
+_ALARMING = (Severity.REJECTED, Severity.HELD, Severity.REVIEW)
+_VERDICT_WORDS = {
+    Verdict.OK: "The series was read as it is.",
+    Verdict.REPAIRED: "The series was read after repairs or guesses, which are listed below.",
+    Verdict.HELD: "The series was held: a person has to decide.",
+    Verdict.REJECTED: "The series was refused.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """What the report tells of the study, in order: (title, value) pairs."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a report says.
+
+    Parameters
+    ----------
+    title
+        Heading: ``"Lungs on CT"``.
+    facts
+        Facts of the study and the series.
+    verdict
+        What the series is worth.
+    reasons
+        What the software repaired, guessed, held or refused.
+    segments
+        What was found, in the order of the columns.
+    measurements
+        What was measured.
+    figures
+        Pictures, in order.
+    provenance
+        Software, settings, inputs and outputs: (title, value) pairs.
+    made_at
+        When, with its time zone.
+
+    Raises
+    ------
+    ValueError
+        If the time has no time zone.
+    """
+
+    title: str
+    facts: StudyFacts
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    segments: tuple[Segment, ...]
+    measurements: tuple[Measurement, ...]
+    figures: tuple[Figure, ...]
+    provenance: tuple[tuple[str, str], ...]
+    made_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.made_at.tzinfo is None:
+            raise ValueError("The time of a report needs a time zone.")
+
+    @property
+    def alarms(self) -> tuple[Reason, ...]:
+        """Reasons that a person has to look at before relying on the result, heaviest first."""
+        found = [reason for reason in self.reasons if reason.severity in _ALARMING]
+        return tuple(sorted(found, key=lambda reason: -reason.severity.rank))
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        """All other reasons, heaviest first."""
+        found = [reason for reason in self.reasons if reason.severity not in _ALARMING]
+        return tuple(sorted(found, key=lambda reason: -reason.severity.rank))
+
+    @property
+    def verdict_words(self) -> str:
+        """The verdict in a sentence."""
+        return _VERDICT_WORDS[self.verdict]
+
+    @property
+    def time_words(self) -> str:
+        """The time, to the second, with its offset: ``"2026-11-21 09:30:00 +00:00"``."""
+        return self.made_at.isoformat(sep=" ", timespec="seconds").replace("+", " +")
+
+    def figures_named(self, *starts: str) -> tuple[Figure, ...]:
+        """Figures whose name begins with one of the words."""
+        return tuple(figure for figure in self.figures if figure.name.startswith(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of the table; empty text where nothing was measured."""
+
+    text: str
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of measurements."""
+
+    title: str
+    unit: str
+    cells: tuple[Cell, ...]
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Measurements, a line for each kind and a column for each structure.
+
+    Parameters
+    ----------
+    columns
+        (title, colour or None for a union of several segments).
+    rows
+        The lines.
+    """
+
+    columns: tuple[tuple[str, tuple[int, int, int] | None], ...]
+    rows: tuple[Row, ...]
+
+
+def table(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:
+    """Measurements as a table: a column for each set of segments, unions after the single ones."""
+    known = {segment.name: segment for segment in segments}
+    order = [segment.name for segment in segments]
+    sets = sorted(
+        dict.fromkeys(measurement.segments for measurement in measurements),
+        key=lambda names: (len(names), [order.index(name) if name in order else len(order) for name in names]),
+    )
+    by_line: dict[tuple[str, str, Code], dict[tuple[str, ...], Measurement]] = {}
+    for measurement in measurements:
+        line = (measurement.name, measurement.title, measurement.unit)
+        by_line.setdefault(line, {})[measurement.segments] = measurement
+    rows = [_row(title, unit, found, sets) for (_, title, unit), found in by_line.items()]
+    columns = [(_column_title(names, known), known[names[0]].color if len(names) == 1 else None) for names in sets]
+    return Table(tuple(columns), tuple(rows))
+
+
+def _row(title: str, unit: Code, found: Mapping[tuple[str, ...], Measurement], sets: Sequence[tuple[str, ...]]) -> Row:
+    digits = decimals([m.value for m in found.values()], unit)
+    cells = [Cell(number(found[names].value, digits) if names in found else "") for names in sets]
+    method = next((m.method for m in found.values() if m.method), "")
+    return Row(title, unit_sign(unit), tuple(cells), method)
+
+
+def _column_title(names: tuple[str, ...], known: Mapping[str, Segment]) -> str:
+    titles = [known[name].title if name in known else name for name in names]
+    if len(titles) == 2 and {titles[0].split(" ")[0], titles[1].split(" ")[0]} == {"Left", "Right"}:
+        tails = {title.split(" ", 1)[-1] for title in titles}
+        if len(tails) == 1:
+            return f"Both {tails.pop()}s"
+    return " + ".join(titles)
+
+
+def unit_sign(unit: Code) -> str:
+    """A unit for people: ``"HU"`` where UCUM writes ``"[hnsf'U]"``, nothing for a bare number."""
+    return _UNIT_SIGNS.get(unit, unit.value)
+
+
+def decimals(values: Sequence[float], unit: Code) -> int:
+    """How many decimals a line of the table gets: three figures of its smallest value, none for HU, one for percent."""
+    if unit == codes.HU:
+        return 0
+    if unit == codes.PERCENT:
+        return 1
+    sizes = [abs(value) for value in values if math.isfinite(value) and value]
+    return max(0, min(3, 2 - math.floor(math.log10(min(sizes))))) if sizes else 0
+
+
+def number(value: float, digits: int) -> str:
+    """A number for people, with a true minus sign; a dash where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")

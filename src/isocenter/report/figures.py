@@ -1,0 +1,40 @@
+"""Figures: all pictures of a report or of a volume alone, in their order. Each is drawn in a module of its own."""
+
+from __future__ import annotations
+
+from isocenter.findings import Segmentation
+from isocenter.report.figure import Figure, Kind
+from isocenter.report.histogram import histogram, volume_histogram
+from isocenter.report.sections import contact_sheet, key_slices, volume_sheet
+from isocenter.report.surface import surface
+from isocenter.volume import Volume
+
+__all__ = [
+    "Figure",
+    "Kind",
+    "contact_sheet",
+    "draw",
+    "draw_volume",
+    "histogram",
+    "key_slices",
+    "surface",
+    "volume_histogram",
+    "volume_sheet",
+]
+
+
+def draw(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]:
+    """All pictures of what was found in a volume: key slices, surface, histogram, contact sheet."""
+    solid = surface(segmentation)
+    solids = () if solid is None else (solid,)
+    return (
+        *key_slices(volume, segmentation),
+        *solids,
+        histogram(volume, segmentation),
+        contact_sheet(volume, segmentation),
+    )
+
+
+def draw_volume(volume: Volume) -> tuple[Figure, ...]:
+    """The pictures of a volume alone: contact sheet and histogram."""
+    return volume_sheet(volume), volume_histogram(volume)

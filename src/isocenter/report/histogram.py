@@ -1,0 +1,194 @@
+"""Histogram: how the values of each segment, or of a whole volume, are distributed, drawn as a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from isocenter import codes
+from isocenter.codes import Code
+from isocenter.findings import Segmentation
+from isocenter.report import canvas
+from isocenter.report.figure import Figure, Kind
+from isocenter.volume import Volume
+
+_LUNGS = frozenset({codes.LUNG, codes.LEFT_LUNG, codes.RIGHT_LUNG})
+_SECTIONS = 48
+_BINS = 130
+_SIZE = (1400, 560)
+_PLOT = (96, 56, 1368, 470)  # left, top, right, bottom
+_PAPER: canvas.Color = (255, 255, 255)
+_TEXT: canvas.Color = (38, 44, 52)
+_FAINT: canvas.Color = (218, 222, 227)
+_GREY: canvas.Color = (92, 102, 114)
+_EMPHYSEMA_HU = -950
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Share of the voxels in each bin, in percent."""
+
+    title: str
+    color: canvas.Color
+    percent: npt.NDArray[np.float64] = field(repr=False)
+
+
+def histogram(volume: Volume, segmentation: Segmentation) -> Figure:
+    """Histogram of the values in each segment, as percent of its voxels.
+
+    Segments of lung tissue are shown alone if there are any: other structures have other ranges. At most 48 slices,
+    evenly spread, are counted.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    segmentation
+        Segments on its grid.
+    """
+    lungs = [segment for segment in segmentation.segments if segment.property_type in _LUNGS]
+    every, slices = _sample(volume)
+    values: dict[str, list[npt.NDArray[Any]]] = {s.name: [] for s in lungs or segmentation.segments}
+    shown = [segment for segment in segmentation.segments if segment.name in values]
+    for k in slices:
+        for segment in shown:
+            values[segment.name].append(volume.array[k][segmentation.layers[segment.layer][k] == segment.label])
+    gathered = [(s.title, s.color, np.concatenate(values[s.name])) for s in shown]
+    marks = [(float(_EMPHYSEMA_HU), "−950 HU")] if lungs and volume.unit == codes.HU else []
+    return _figure([g for g in gathered if g[2].size], volume.unit, every, marks)
+
+
+def volume_histogram(volume: Volume) -> Figure:
+    """Histogram of all values of a volume, from at most 48 slices, evenly spread."""
+    every, slices = _sample(volume)
+    return _figure([("All voxels", _GREY, volume.array[slices].ravel())], volume.unit, every, [])
+
+
+def _sample(volume: Volume) -> tuple[int, npt.NDArray[np.intp]]:
+    every = -(-volume.grid.shape[0] // _SECTIONS)
+    return every, np.arange((volume.grid.shape[0] - 1) % every // 2, volume.grid.shape[0], every)
+
+
+def _figure(
+    groups: Sequence[tuple[str, canvas.Color, npt.NDArray[Any]]],
+    unit: Code,
+    every: int,
+    marks: Sequence[tuple[float, str]],
+) -> Figure:
+    low, high, step = _range([values for _, _, values in groups])
+    bins = np.linspace(low, high, _BINS + 1)
+    curves = []
+    for title, color, values in groups:
+        counts, _ = np.histogram(values, bins)
+        curves.append(Curve(title, color, 100.0 * counts / values.size))
+    name = "HU" if unit == codes.HU else ("" if unit == codes.ONE else unit.value)
+    image = _chart(curves, (low, high, step), name, [m for m in marks if low < m[0] < high])
+    from_where = "every voxel" if every == 1 else f"the voxels of every {_ordinal(every)} slice"
+    return Figure(
+        name="histogram",
+        title=f"Histogram of {name or 'values'}",
+        caption=f"Share of each segment's voxels per {(high - low) / _BINS:.3g} {name}".strip()
+        + f", from {from_where}.",
+        image=image,
+        kind=Kind.CHART,
+    )
+
+
+def _ordinal(number: int) -> str:
+    tail = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{tail}"
+
+
+def _range(groups: Sequence[npt.NDArray[Any]]) -> tuple[float, float, float]:
+    """Lowest and highest value shown and the step between ticks, all round."""
+    if not groups:
+        return 0.0, 1.0, 0.5
+    ends = np.array([np.percentile(values[:: max(1, values.size // 200_000)], (0.2, 99.0)) for values in groups])
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    step = _round_step(max(high - low, 1e-6) / 8)
+    return np.floor(low / step) * step, (np.floor(high / step) + 1) * step, step
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** np.floor(np.log10(step))
+    return float(power * next(f for f in (1, 2, 5, 10) if f * power >= step * 0.999))
+
+
+def _chart(
+    curves: Sequence[Curve], scale: tuple[float, float, float], unit: str, marks: Sequence[tuple[float, str]]
+) -> npt.NDArray[np.uint8]:
+    left, top, right, bottom = _PLOT
+    low, high, step = scale
+    peak = max((float(curve.percent.max()) for curve in curves), default=1.0) * 1.08
+    image = Image.new("RGB", _SIZE, _PAPER)
+    draw = ImageDraw.Draw(image, "RGBA")
+
+    def across(value: float) -> float:
+        return left + (value - low) / (high - low) * (right - left)
+
+    def up(percent: float) -> float:
+        return bottom - percent / peak * (bottom - top)
+
+    rung = _round_step(peak / 4)
+    for percent in np.arange(0, peak, rung):
+        draw.line([(left, up(percent)), (right, up(percent))], _FAINT, 1)
+        _text(draw, (left - 12, up(percent)), f"{percent:g}", "rm")
+    for value in np.arange(low, high + step / 2, step):
+        draw.line([(across(value), bottom), (across(value), bottom + 7)], _TEXT, 1)
+        _text(draw, (across(value), bottom + 12), f"{value:g}".replace("-", "−"), "ma")
+    for value, label in marks:
+        for y in range(top, bottom, 12):
+            draw.line([(across(value), y), (across(value), y + 6)], _GREY, 2)
+        _text(draw, (across(value) - 8, top + 2), label, "ra", color=_GREY)
+    centers = low + (np.arange(_BINS) + 0.5) * (high - low) / _BINS
+    for curve in curves:
+        line = [(across(v), up(p)) for v, p in zip(centers, curve.percent, strict=True)]
+        _fill(image, [(line[0][0], bottom), *line, (line[-1][0], bottom)], curve.color)
+    for curve in curves:
+        line = [(across(v), up(p)) for v, p in zip(centers, curve.percent, strict=True)]
+        _line(image, line, _deep(curve.color))
+    draw.line([(left, bottom), (right, bottom)], _TEXT, 2)
+    _legend(draw, curves)
+    _text(draw, ((left + right) / 2, _SIZE[1] - 12), f"Density in {unit}" if unit == "HU" else unit or "Value", "md")
+    _text(draw, (14, 14), "% of voxels", "la")
+    return np.asarray(image)
+
+
+def _text(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, anchor: str, *, color: canvas.Color = _TEXT
+) -> None:
+    draw.text(place, text, fill=color, font=canvas.font(24), anchor=anchor)
+
+
+def _deep(color: canvas.Color) -> canvas.Color:
+    """The colour, dark enough to stand as a line on white (relative luminance at most about 0.25)."""
+    luminance = (0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]) / 255
+    factor = min(1.0, 0.52 / max(luminance, 1e-3))
+    return int(color[0] * factor), int(color[1] * factor), int(color[2] * factor)
+
+
+def _fill(image: Image.Image, outline: Sequence[tuple[float, float]], color: canvas.Color) -> None:
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).polygon(list(outline), fill=46)
+    image.paste(color, mask=mask)
+
+
+def _line(image: Image.Image, points: Sequence[tuple[float, float]], color: canvas.Color) -> None:
+    """A smooth line: drawn at twice the size and reduced."""
+    mask = Image.new("L", (image.width * 2, image.height * 2))
+    ImageDraw.Draw(mask).line([(2 * x, 2 * y) for x, y in points], fill=255, width=6, joint="curve")
+    image.paste(color, mask=mask.resize(image.size, Image.Resampling.BOX))
+
+
+def _legend(draw: ImageDraw.ImageDraw, curves: Sequence[Curve]) -> None:
+    width = sum(62 + canvas.font(24).getlength(curve.title) for curve in curves)
+    x = _PLOT[2] - width
+    for curve in curves:
+        draw.rounded_rectangle([(x, 20), (x + 26, 32)], 3, fill=_deep(curve.color))
+        _text(draw, (x + 36, 26), curve.title, "lm")
+        x += 62 + canvas.font(24).getlength(curve.title)

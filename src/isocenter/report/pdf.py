@@ -1,0 +1,309 @@
+"""PDF: a report as pages of A4, by ReportLab: pure Python, no system package, the same bytes for the same report.
+
+The fonts are embedded. They hold Latin, Greek and Cyrillic; a letter of another script is shown as ``�`` and the page
+says so, since the HTML page shows it as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab import rl_config
+from reportlab.lib.colors import Color, HexColor, white
+from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
+
+from isocenter.reasons import Reason
+from isocenter.report import document
+from isocenter.report.document import Report
+from isocenter.report.figure import Figure
+
+rl_config.useA85 = 0  # pictures as they are, not blown up to text by a quarter
+
+_REGULAR, _MEDIUM = "Isocenter-Regular", "Isocenter-Medium"
+_INK, _SOFT, _LINE, _BAND = HexColor(0x1B2129), HexColor(0x56606C), HexColor(0xDFE3E8), HexColor(0xF5F7F9)
+_OK, _LOOK, _LOOK_BAND = HexColor(0x17693F), HexColor(0x8A4B00), HexColor(0xFFF4E0)
+_STOP, _STOP_BAND = HexColor(0xA1201F), HexColor(0xFDECEC)
+_MARGIN = 15 * mm
+_WIDTH = A4[0] - 2 * _MARGIN
+_FRAME_PADDING = 6  # that ReportLab gives every frame
+_GAP = 3 * mm
+_UNKNOWN_LETTER = "�"
+_MISSING = (
+    f"{_UNKNOWN_LETTER} stands for a letter that the fonts of this PDF do not hold; the HTML page of the same report "
+    "shows it."
+)
+
+
+def render(report: Report) -> bytes:
+    """The report as a PDF file.
+
+    The creation date in the file is :attr:`Report.made_at`; no clock is read.
+    """
+    _register_fonts()
+    file = io.BytesIO()
+    pages = SimpleDocTemplate(
+        file,
+        pagesize=A4,
+        leftMargin=_MARGIN - _FRAME_PADDING,
+        rightMargin=_MARGIN - _FRAME_PADDING,
+        topMargin=16 * mm,
+        bottomMargin=20 * mm,
+        title=report.title,
+        author="Isocenter",
+        subject=document.INTENDED_USE,
+        lang="en",
+        invariant=1,
+    )
+    stamp = report.made_at.strftime("D:%Y%m%d%H%M%S%z")
+    stamp = f"{stamp[:-2]}'{stamp[-2:]}'"
+
+    def dated(canvas: Canvas, _: object) -> None:
+        canvas.setDateFormatter(lambda *_: stamp)
+
+    writer = _Writer()
+    pages.build(list(_story(report, writer)), onFirstPage=dated, canvasmaker=_numbered(report, writer))
+    return file.getvalue()
+
+
+class _Writer:
+    """Turns texts into paragraphs; remembers whether a letter was missing in the fonts."""
+
+    def __init__(self) -> None:
+        self.missed = False
+
+    def known(self, text: str) -> str:
+        """The text with a sign in place of each letter that the fonts lack."""
+        plain = unicodedata.normalize("NFC", text)
+        letters = pdfmetrics.getFont(_REGULAR).face.charToGlyph
+        shown = "".join(c if ord(c) in letters or c.isspace() else _UNKNOWN_LETTER for c in plain)
+        self.missed = self.missed or shown != plain
+        return shown
+
+    def safe(self, text: str) -> str:
+        """The text, fit to stand within a paragraph's markup."""
+        return escape(self.known(text))
+
+    def paragraph(self, markup: str, style: ParagraphStyle) -> Paragraph:
+        return Paragraph(markup, style)
+
+
+def _style(size: float, *, font: str = _REGULAR, color: Color = _INK, **more: Any) -> ParagraphStyle:
+    return ParagraphStyle("", fontName=font, fontSize=size, leading=size * 1.36, textColor=color, **more)
+
+
+_TITLE = _style(19, font=_MEDIUM, spaceAfter=3 * mm)
+_HEADING = _style(12.5, font=_MEDIUM, spaceBefore=5 * mm, spaceAfter=2 * mm, keepWithNext=1)
+_TEXT = _style(9)
+_FINE = _style(7.8, color=_SOFT)
+_NAME = _style(7.5, color=_SOFT)
+_HEAD = _style(8.5, font=_MEDIUM)
+_HEAD_RIGHT = _style(8.5, font=_MEDIUM, alignment=TA_RIGHT)
+_VALUE = _style(9, alignment=TA_RIGHT)
+
+
+def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
+    safe = writer.safe
+    yield Paragraph(f"Isocenter report · {safe(report.time_words)}", _FINE)
+    yield Paragraph(safe(report.title), _TITLE)
+    if report.alarms:
+        yield from _alarm_panel(report, writer)
+    good = report.verdict.usable
+    words = f"<font name='{_MEDIUM}' color='{(_OK if good else _STOP).hexval()}'>Series: {report.verdict}.</font>"
+    verdict = Paragraph(f"{words} {safe(report.verdict_words)}", _TEXT)
+    yield _panel([verdict], _OK if good else _STOP, white if good else _STOP_BAND)
+    yield Spacer(1, 2 * mm)
+    yield Paragraph(f"<font name='{_MEDIUM}'>Intended use.</font> {safe(document.INTENDED_USE)}", _FINE)
+    if report.facts.pairs:
+        yield Paragraph("Study", _HEADING)
+        yield _pairs(report.facts.pairs, writer)
+    if report.measurements:
+        yield Paragraph("Measurements", _HEADING)
+        yield _measurements(report, writer)
+    yield from _pictures(report, writer)
+    if report.notes:
+        yield Paragraph("Notes on the data", _HEADING)
+        yield _notes(report.notes, writer)
+    if report.provenance:
+        yield Paragraph("How this was made", _HEADING)
+        yield _pairs(report.provenance, writer)
+    if writer.missed:
+        yield Spacer(1, 3 * mm)
+        yield Paragraph(_MISSING, _FINE)
+
+
+def _alarm_panel(report: Report, writer: _Writer) -> Iterator[Flowable]:
+    usable = report.verdict.usable
+    color, band = (_LOOK, _LOOK_BAND) if usable else (_STOP, _STOP_BAND)
+    heading = "Look at this before you rely on the result" if usable else "No result: this has to be settled first"
+    head = Paragraph(heading, _style(11, font=_MEDIUM, color=color, spaceAfter=1 * mm))
+    lines = [
+        Paragraph(
+            f"{writer.safe(reason.message)} {writer.safe(reason.advice)} "
+            f"<font size='7.5' color='{_SOFT.hexval()}'>{reason.code}</font>",
+            _style(9, leftIndent=3 * mm, bulletIndent=0, spaceAfter=1),
+            bulletText="•",
+        )
+        for reason in report.alarms
+    ]
+    yield _panel([head, *lines], color, band)
+    yield Spacer(1, 3 * mm)
+
+
+def _panel(content: list[Flowable], color: Color, band: Color) -> Table:
+    look = [
+        ("BACKGROUND", (0, 0), (-1, -1), band),
+        ("LINEBEFORE", (0, 0), (0, -1), 3, color),
+        ("BOX", (0, 0), (-1, -1), 0.5, color if band is not white else _LINE),
+        ("LEFTPADDING", (0, 0), (-1, -1), 9),
+        ("TOPPADDING", (0, 0), (-1, -1), 5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
+    ]
+    return Table([[content]], colWidths=[_WIDTH], style=look)
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], writer: _Writer) -> Table:
+    columns = 3
+    cells = [[Paragraph(writer.safe(title), _NAME), Paragraph(writer.safe(value), _TEXT)] for title, value in pairs]
+    cells += [[]] * (-len(cells) % columns)
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    look = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("TOPPADDING", (0, 0), (-1, -1), 1),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+    ]
+    return Table(rows, colWidths=[_WIDTH / columns] * columns, style=look)
+
+
+def _measurements(report: Report, writer: _Writer) -> Table:
+    table = document.table(report.measurements, report.segments)
+    head: list[Flowable] = [Paragraph("Quantity", _HEAD)]
+    for title, color in table.columns:
+        dot = f"<font color='#{color[0]:02x}{color[1]:02x}{color[2]:02x}' size='13'>•</font> " if color else ""
+        head.append(Paragraph(f"{dot}{writer.safe(title)}", _HEAD_RIGHT))
+    rows: list[list[Flowable]] = [head]
+    for row in table.rows:
+        method = (
+            f"<br/><font size='7.2' color='{_SOFT.hexval()}'>{writer.safe(row.method)}</font>" if row.method else ""
+        )
+        line: list[Flowable] = [Paragraph(f"{writer.safe(row.title)}{method}", _TEXT)]
+        for cell in row.cells:
+            unit = f" <font size='7.5' color='{_SOFT.hexval()}'>{writer.safe(row.unit)}</font>" if row.unit else ""
+            line.append(Paragraph(f"{writer.safe(cell.text)}{unit}" if cell.text else "", _VALUE))
+        rows.append(line)
+    first = max(0.34, 0.62 - 0.1 * len(table.columns)) * _WIDTH
+    rest = (_WIDTH - first) / max(1, len(table.columns))
+    return Table(rows, colWidths=[first, *[rest] * len(table.columns)], repeatRows=1, style=_LINES)
+
+
+_LINES = [
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LINEBELOW", (0, 0), (-1, 0), 1, _INK),
+    ("LINEBELOW", (0, 1), (-1, -1), 0.4, _LINE),
+    ("LEFTPADDING", (0, 0), (0, -1), 0),
+    ("TOPPADDING", (0, 0), (-1, -1), 3),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
+]
+
+
+def _notes(notes: Sequence[Reason], writer: _Writer) -> Table:
+    rows: list[list[Flowable]] = [[Paragraph(t, _HEAD) for t in ("Kind", "What was met and done", "What you can do")]]
+    for note in notes:
+        code = f"<br/><font size='6.6' color='{_SOFT.hexval()}'>{note.code}</font>"
+        count = f" ({len(note.instances)} instances)" if note.instances else ""
+        rows.append(
+            [
+                Paragraph(f"{note.severity}{code}", _TEXT),
+                Paragraph(writer.safe(note.message) + count, _TEXT),
+                Paragraph(writer.safe(note.advice), _TEXT),
+            ]
+        )
+    widths = [0.22 * _WIDTH, 0.48 * _WIDTH, 0.30 * _WIDTH]
+    return Table(rows, colWidths=widths, repeatRows=1, style=_LINES)
+
+
+def _pictures(report: Report, writer: _Writer) -> Iterator[Flowable]:
+    planes = [report.figures_named(plane) for plane in ("axial", "coronal", "sagittal")]
+    rows = [figures for figures in planes if figures]
+    for number, figures in enumerate(rows):
+        head: list[Flowable] = []
+        if number == 0:
+            head = [Paragraph("Key slices", _HEADING), Paragraph(document.CONVENTION, _FINE), Spacer(1, 2 * mm)]
+        yield KeepTogether([*head, _strip(figures, writer)])
+    for figure in report.figures:
+        if not figure.name.startswith(("axial", "coronal", "sagittal")):
+            yield KeepTogether([Paragraph(writer.safe(figure.title), _HEADING), *_framed(figure, _WIDTH, writer)])
+
+
+def _strip(figures: Sequence[Figure], writer: _Writer) -> Table:
+    width = (_WIDTH - _GAP * (len(figures) - 1)) / len(figures)
+    cells: list[Any] = []
+    for figure in figures:
+        cells += [_framed(figure, width, writer), ""]
+    look = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+        ("TOPPADDING", (0, 0), (-1, -1), 0),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2 * mm),
+    ]
+    return Table([cells[:-1]], colWidths=([width, _GAP] * len(figures))[:-1], style=look)
+
+
+def _framed(figure: Figure, width: float, writer: _Writer) -> list[Flowable]:
+    height = width * figure.height / figure.width
+    most = A4[1] - 90 * mm
+    if height > most:
+        width, height = width * most / height, most
+    picture = Image(io.BytesIO(figure.data), width, height)
+    picture.hAlign = "LEFT"
+    title = f"<font name='{_MEDIUM}' color='{_INK.hexval()}'>{writer.safe(figure.title)}.</font> "
+    return [picture, Spacer(1, 1 * mm), Paragraph(title + writer.safe(figure.caption), _FINE)]
+
+
+def _numbered(report: Report, writer: _Writer) -> type[Canvas]:
+    title = report.title
+
+    class Numbered(Canvas):  # type: ignore[misc]
+        """A canvas whose pages say how many there are, known only at the end."""
+
+        def __init__(self, *args: Any, **settings: Any) -> None:
+            super().__init__(*args, **settings)
+            self.finished: list[dict[str, Any]] = []
+
+        def showPage(self) -> None:  # noqa: N802
+            self.finished.append(dict(self.__dict__))
+            self._startPage()
+
+        def save(self) -> None:
+            for number, state in enumerate(self.finished, 1):
+                self.__dict__.update(state)
+                self.setFont(_REGULAR, 7.5)
+                self.setFillColor(_SOFT)
+                self.drawString(_MARGIN, 11 * mm, f"{writer.known(title)} · {writer.known(report.time_words)}")
+                self.drawString(_MARGIN, 7.5 * mm, "Not for diagnosis without review.")
+                self.drawRightString(A4[0] - _MARGIN, 11 * mm, f"Page {number} of {len(self.finished)}")
+                super().showPage()
+            super().save()
+
+    return Numbered
+
+
+@lru_cache(maxsize=1)
+def _register_fonts() -> None:
+    folder = files("isocenter.report") / "fonts"
+    for name, file in ((_REGULAR, "Roboto-Regular.ttf"), (_MEDIUM, "Roboto-Medium.ttf")):
+        pdfmetrics.registerFont(TTFont(name, str(folder / file)))

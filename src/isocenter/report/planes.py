@@ -1,0 +1,190 @@
+"""Planes: sections of a volume as a radiologist expects them, on any grid, without copying the volume.
+
+Axial sections are seen from the feet and coronal ones from the front, so the patient's right is on the left of the
+picture; sagittal ones are seen from the patient's left, so that anterior is on the left of the picture. What is drawn
+on a section (contours, letters, scale bar) lives in :mod:`isocenter.report.canvas`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter import codes
+from isocenter.geometry import Grid, Space
+from isocenter.volume import Array, Volume
+
+Floats = npt.NDArray[np.float32]
+
+_LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))  # LPS axis -> its letter towards +, its letter towards -
+_LETTER_COSINE = 0.17  # an axis 10 degrees or more off its main direction gets a second letter
+
+
+class Plane(StrEnum):
+    """The three planes of a body."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+_TOWARDS = {Plane.AXIAL: "IPL", Plane.CORONAL: "PIL", Plane.SAGITTAL: "LIP"}  # where (section, down, right) go
+_UNPLACED = {Plane.AXIAL: (0, 1, 2), Plane.CORONAL: (1, 0, 2), Plane.SAGITTAL: (2, 0, 1)}
+_COUNTED_FROM = {Plane.AXIAL: "head", Plane.CORONAL: "front", Plane.SAGITTAL: "right"}
+_NORMAL = {Plane.AXIAL: 2, Plane.CORONAL: 1, Plane.SAGITTAL: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """An array seen as a stack of sections of one plane.
+
+    Parameters
+    ----------
+    plane
+        The plane.
+    array
+        (section, down, right): a view of the array, not a copy. Sections run from head to feet, from front to back or
+        from right to left.
+    grid
+        The grid of that view.
+    """
+
+    plane: Plane
+    array: Array = field(repr=False)
+    grid: Grid
+
+    def __len__(self) -> int:
+        return self.grid.shape[0]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known how the sections lie in the patient."""
+        return self.grid.space is Space.PATIENT
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Height and width of a section; in pixels where no size is known."""
+        _, down, right = self.grid.extent_mm
+        return down, right
+
+    @property
+    def edges(self) -> tuple[str, str, str, str]:
+        """Letters at the left, right, upper and lower edge; empty where the place in the patient is unknown."""
+        if not self.is_placed:
+            return "", "", "", ""
+        down, right = self.grid.direction[:, 1], self.grid.direction[:, 2]
+        return letters(-right), letters(right), letters(-down), letters(down)
+
+    def position(self, index: int) -> str:
+        """Where a section lies: the LPS coordinate of its middle across the plane, as ``"z −123.4 mm"``."""
+        if not self.is_placed:
+            return ""
+        _, rows, columns = self.grid.shape
+        point = self.grid.to_world((index, (rows - 1) / 2, (columns - 1) / 2))
+        axis = _NORMAL[self.plane]
+        return f"{'xyz'[axis]} {point[axis]:.1f} mm".replace("-", "−")
+
+    def number(self, index: int) -> str:
+        """Its number and how many there are, as ``"57 of 148"``."""
+        return f"{index + 1} of {len(self)}"
+
+    @property
+    def counted_from(self) -> str:
+        """Where the first section lies: ``"head"``, ``"front"`` or ``"right"``; empty where that is unknown."""
+        return _COUNTED_FROM[self.plane] if self.is_placed else ""
+
+
+def stack(array: Array, grid: Grid, plane: Plane) -> Stack:
+    """The array as a stack of sections of a plane, the one of its own axes that is nearest to it.
+
+    Parameters
+    ----------
+    array
+        (slice, row, column) on the grid.
+    grid
+        Any grid. Where the place in the patient is unknown the array's own axes are taken.
+    plane
+        The plane.
+    """
+    order, flips = (_UNPLACED[plane], ()) if grid.space is not Space.PATIENT else grid.axes_towards(_TOWARDS[plane])
+    return Stack(plane, np.flip(array.transpose(order), flips), grid.permute(order).flip(*flips))
+
+
+def letters(direction: npt.ArrayLike) -> str:
+    """Letters of a direction in the patient, nearest first (PS3.3 C.7.6.1.1.1): ``"L"``, ``"LP"``.
+
+    A second or third letter is given from 10 degrees on.
+    """
+    vector = [float(part) for part in np.asarray(direction, float)]
+    nearest = sorted(range(3), key=lambda axis: -round(abs(vector[axis]), 6))
+    return "".join(_LETTERS[axis][int(vector[axis] < 0)] for axis in nearest if abs(vector[axis]) > _LETTER_COSINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Window of grey levels: what is black, what is white.
+
+    Parameters
+    ----------
+    center, width
+        Window Center and Window Width (PS3.3 C.11.2.1.2).
+    name
+        Name for people.
+    unit
+        Unit for people: ``"HU"``.
+    """
+
+    center: float
+    width: float
+    name: str = ""
+    unit: str = ""
+
+    def grey(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Grey levels 0 to 255 by DICOM's LINEAR function (PS3.3 C.11.2.1.2.1)."""
+        scaled = (values - np.float32(self.center - 0.5)) / np.float32(max(self.width - 1, 1e-6)) + np.float32(0.5)
+        grey: npt.NDArray[np.uint8] = (np.clip(scaled, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        return grey
+
+    def __str__(self) -> str:
+        return f"{self.name} W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
+
+
+LUNG_WINDOW = Window(-600, 1500, "Lung", "HU")
+
+
+def window_of(volume: Volume) -> Window:
+    """The lung window for an image in HU, else one from the 1st to the 99th percentile of its values."""
+    if volume.unit == codes.HU:
+        return LUNG_WINDOW
+    steps = tuple(slice(None, None, max(1, n // 64)) for n in volume.grid.shape)
+    low, high = (float(v) for v in np.percentile(volume.array[steps], (1, 99)))
+    unit = "" if volume.unit == codes.ONE else volume.unit.value
+    return Window((low + high) / 2, max(high - low, 1e-3) + 1e-6, "1st–99th percentile", unit)
+
+
+def resized(section: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:
+    """A section with other numbers of rows and columns over the same field, by bicubic interpolation.
+
+    Parameters
+    ----------
+    section
+        (rows, columns).
+    shape
+        New (rows, columns); where there are fewer than before, neighbours are averaged.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(section, dtype=np.float32))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), np.float32)
+
+
+def coverage(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Floats:
+    """A mask at other numbers of rows and columns: from 0 outside to 1 inside, 0.5 along the border of its voxels."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(mask, dtype=np.float32))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR), np.float32)

@@ -1,0 +1,252 @@
+"""Sections: key slices with contours, and contact sheets, of a volume and what was found in it.
+
+Volume and Segmentation in, figures out; only the sections shown are cut from the arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from isocenter.findings import Segment, Segmentation
+from isocenter.report import canvas
+from isocenter.report.figure import Figure, Picture
+from isocenter.report.planes import Plane, Stack, Window, resized, stack, window_of
+from isocenter.volume import Volume
+
+_KEY = {Plane.AXIAL: (0.15, 0.5, 0.85), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
+_KEY_PX = 720
+_LEAST_PX = 200
+_TILE_PX = 260
+_COLUMNS = 6
+_TILES = 30
+_SAMPLES = 96  # along each axis of a section, to see where the segments lie
+_MARGIN_MM = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A volume and its label maps as stacks of one plane, with what is drawn on them."""
+
+    image: Stack
+    layers: tuple[Stack, ...]
+    segments: tuple[Segment, ...]
+    window: Window
+
+    def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Scene:
+        """The scene within [start, stop) of (section, down, right)."""
+        box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+
+        def cut(whole: Stack) -> Stack:
+            return replace(whole, array=whole.array[box], grid=whole.grid.crop(start, stop))
+
+        return replace(self, image=cut(self.image), layers=tuple(cut(layer) for layer in self.layers))
+
+
+def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane) -> Scene:
+    """A volume and a segmentation on its grid (or none) as seen in a plane.
+
+    Raises
+    ------
+    ValueError
+        If the volume has further axes than the spatial ones, or the segmentation lies on another grid.
+    """
+    if volume.axes:
+        raise ValueError(f"A picture is made of a volume with spatial axes alone; take one of {volume.axes} first.")
+    layers: tuple[Stack, ...] = ()
+    if segmentation is not None:
+        if not segmentation.grid.coincides(volume.grid):
+            raise ValueError("The segmentation lies on another grid than the volume: resample one onto the other.")
+        layers = tuple(stack(layer, segmentation.grid, plane) for layer in segmentation.layers)
+    segments = segmentation.segments if segmentation is not None else ()
+    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window_of(volume))
+
+
+def key_slices(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]:
+    """Three axial, two coronal and two sagittal sections through what was found, with its contours.
+
+    The sections stand where a fixed share of all segments' voxels lies before them, so they follow the organ: the
+    sagittal ones of two lungs go through the middle of each. Planes in which the volume has one section are left out.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    segmentation
+        Segments on its grid; empty ones are left out of the legend.
+    """
+    figures = []
+    for plane, shares in _KEY.items():
+        seen = scene(volume, segmentation, plane)
+        if len(seen.image) == 1 and plane is not Plane.AXIAL:
+            continue
+        if min(seen.image.grid.shape[1:]) == 1:
+            continue
+        indices = _indices_at(occupancy(seen).sum(axis=(1, 2)), shares)
+        figures += [_key_figure(seen, index, number) for number, index in enumerate(indices, 1)]
+    return tuple(figures)
+
+
+def contact_sheet(volume: Volume, segmentation: Segmentation) -> Figure:
+    """Axial sections evenly spread over what was found, cropped to it, with its contours.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    segmentation
+        Segments on its grid. If all are empty, the whole volume is shown.
+    """
+    seen = scene(volume, segmentation, Plane.AXIAL)
+    return _sheet(_around_segments(seen), len(seen.image), "Contact sheet", offset=_first_section(seen))
+
+
+def volume_sheet(volume: Volume) -> Figure:
+    """Axial sections evenly spread over a volume, without contours."""
+    seen = scene(volume, None, Plane.AXIAL)
+    return _sheet(seen, len(seen.image), "Contact sheet", offset=0)
+
+
+def occupancy(seen: Scene) -> npt.NDArray[np.bool_]:
+    """Where any segment is, on samples of each section: (section, down, right)."""
+    thin = (slice(None), *(slice(None, None, max(1, n // _SAMPLES)) for n in seen.image.grid.shape[1:]))
+    found = np.zeros(seen.image.array[thin].shape, bool)
+    for number, layer in enumerate(seen.layers):
+        wanted = [segment.label for segment in seen.segments if segment.layer == number]
+        found |= np.isin(layer.array[thin], wanted)
+    return found
+
+
+def _indices_at(counts: npt.NDArray[np.int64], shares: Sequence[float]) -> list[int]:
+    weights = counts if counts.any() else np.ones_like(counts)
+    running = np.cumsum(weights) / weights.sum()
+    return sorted({int(np.searchsorted(running, share)) for share in shares})
+
+
+def _key_figure(seen: Scene, index: int, number: int) -> Figure:
+    plane = str(seen.image.plane)
+    from_where = f", counted from the {seen.image.counted_from}" if seen.image.counted_from else ""
+    position = seen.image.position(index)
+    return Figure(
+        name=f"{plane}_{number}",
+        title=f"{plane.capitalize()}, {seen.image.number(index)}",
+        caption=f"{position or 'Place in the patient unknown'}{from_where}. {_window_words(seen.window)}",
+        image=_key_picture(seen, index),
+    )
+
+
+def _window_words(window: Window) -> str:
+    return f"Window: {window}."
+
+
+def _key_picture(seen: Scene, index: int) -> Picture:
+    picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=1.6)
+    drawn = canvas.framed(picture, (_LEAST_PX, _LEAST_PX))
+    rows, columns = drawn.shape[:2]
+    image = Image.fromarray(drawn)
+    draw, size = ImageDraw.Draw(image), 20
+    margin = size * 0.6
+    head = (f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", canvas.INK)
+    canvas.corner(draw, (margin, margin), [head, (seen.image.position(index), canvas.INK)], size=size)
+    canvas.corner(draw, (margin, rows - margin), [(str(seen.window), canvas.INK)], size=size, anchor="ld")
+    legend = [(segment.title, segment.color) for segment in _present(seen, index)]
+    canvas.corner(draw, (columns - margin, margin), legend, size=size, anchor="ra")
+    canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=26)
+    if seen.image.is_placed or seen.image.grid.space == "plane":
+        corner = (columns - margin, rows - margin)
+        canvas.scale_bar(draw, corner, px_per_mm, room_px=columns * 0.3, size=size)
+    return np.asarray(image)
+
+
+def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -> tuple[Picture, float]:
+    """One section with contours, in square pixels as large as the room (rows, columns) allows.
+
+    Returns
+    -------
+    The picture and its pixels per millimetre.
+    """
+    height_mm, width_mm = seen.image.size_mm
+    px_per_mm = min(room[0] / height_mm, room[1] / width_mm)
+    shape = (max(1, round(height_mm * px_per_mm)), max(1, round(width_mm * px_per_mm)))
+    grey = seen.window.grey(resized(seen.image.array[index], shape))
+    picture = np.repeat(grey[..., None], 3, axis=2)
+    for segment in seen.segments:
+        mask = seen.layers[segment.layer].array[index] == segment.label
+        if mask.any():
+            canvas.blend(picture, canvas.contour(mask, shape, line_px), segment.color)
+    return picture, px_per_mm
+
+
+def _present(seen: Scene, index: int) -> list[Segment]:
+    return [s for s in seen.segments if (seen.layers[s.layer].array[index] == s.label).any()]
+
+
+def _first_section(seen: Scene) -> int:
+    sections = np.flatnonzero(occupancy(seen).any(axis=(1, 2)))
+    return int(sections[0]) if sections.size else 0
+
+
+def _around_segments(seen: Scene) -> Scene:
+    found = occupancy(seen)
+    if not found.any():
+        return seen
+    start, stop = [], []
+    for axis, n in enumerate(seen.image.grid.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        where = np.flatnonzero(found.any(axis=others))
+        step = 1 if axis == 0 else max(1, n // _SAMPLES)
+        margin = 0 if axis == 0 else step + round(_MARGIN_MM / seen.image.grid.spacing_mm[axis])
+        start.append(max(0, int(where[0]) * step - margin))
+        stop.append(min(n, int(where[-1]) * step + 1 + margin))
+    return seen.crop((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
+    count = min(len(seen.image), _TILES)
+    indices = np.unique(np.linspace(0, len(seen.image) - 1, count).round().astype(int))
+    columns = min(_COLUMNS, len(indices))
+    height_mm, width_mm = seen.image.size_mm
+    tile = (max(80, min(2 * _TILE_PX, round(_TILE_PX * height_mm / width_mm))), _TILE_PX)
+    rows = -(-len(indices) // columns)
+    gap = 4
+    sheet = np.zeros((rows * (tile[0] + gap) - gap, columns * (tile[1] + gap) - gap, 3), np.uint8)
+    px_per_mm = 1.0
+    for place, index in enumerate(indices):
+        picture, px_per_mm = section(seen, int(index), tile, line_px=1.1)
+        top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
+        sheet[top : top + tile[0], left : left + tile[1]] = canvas.framed(picture, tile)
+    image = Image.fromarray(sheet)
+    draw = ImageDraw.Draw(image)
+    for place, index in enumerate(indices):
+        top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
+        _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
+    if seen.image.is_placed:
+        corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
+        canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=15)
+    step = f"every {indices[1] - indices[0]} sections or so" if len(indices) < len(seen.image) else "every section"
+    return Figure(
+        name="contact_sheet",
+        title=title,
+        caption=(
+            f"{len(indices)} of {total} axial sections, {step}, from number {indices[0] + offset + 1} to "
+            f"{indices[-1] + offset + 1}{', counted from the head' if seen.image.is_placed else ''}. "
+            f"{_window_words(seen.window)}"
+        ),
+        image=np.asarray(image),
+    )
+
+
+def _label_tile(
+    draw: ImageDraw.ImageDraw, seen: Scene, place: tuple[int, int], tile: tuple[int, int], numbers: tuple[int, int]
+) -> None:
+    left, top = place
+    index, shown = numbers
+    position = seen.image.position(index)
+    canvas.corner(draw, (left + 7, top + 6), [(str(shown), canvas.INK), (position, canvas.SOFT_INK)], size=14)
+    at_left, at_right, _, _ = seen.image.edges
+    canvas.write(draw, (left + 6, top + tile[0] / 2), at_left, size=14, anchor="lm")
+    canvas.write(draw, (left + tile[1] - 6, top + tile[0] / 2), at_right, size=14, anchor="rm")

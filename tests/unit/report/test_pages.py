@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from datetime import datetime
+from html.parser import HTMLParser
+
+import pytest
+from pypdf import PdfReader
+
+from isocenter import codes
+from isocenter.reasons import Reason, Verdict
+from isocenter.report import html, pdf
+from isocenter.report.document import decimals, number, table
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Outline(HTMLParser):
+    """Collects what the tests ask for and checks that every element is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(report) -> str:
+    return html.render(report)
+
+
+@pytest.fixture(scope="module")
+def printed(report) -> bytes:
+    return pdf.render(report)
+
+
+def text_of(data: bytes) -> str:
+    return " ".join(" ".join(sheet.extract_text().split()) for sheet in PdfReader(io.BytesIO(data)).pages)
+
+
+def test_the_page_is_well_formed_and_says_its_language(page):
+    outline = Outline(page)
+    assert page.lstrip().startswith("<!DOCTYPE html>")
+    assert outline.all("html") == [{"lang": "en"}]
+    assert len(outline.all("h1")) == len(outline.all("main")) == len(outline.all("title")) == 1
+
+
+def test_the_page_asks_for_nothing_from_outside(page):
+    outline = Outline(page)
+    assert not outline.all("script")
+    assert not outline.all("link")
+    assert all(image["src"].startswith("data:image/") for image in outline.all("img"))
+    assert not re.search(r"(?:https?:)?//\w", re.sub(r"base64,[^\"]*", "", page))
+
+
+def test_every_picture_has_an_alternative_text_and_a_size(page, report):
+    images = Outline(page).all("img")
+    assert len(images) == len(report.figures) == 10
+    assert all(image["alt"] and int(image["width"]) and int(image["height"]) for image in images)
+
+
+def test_every_table_has_column_and_line_headings(page):
+    scopes = [attrs.get("scope") for attrs in Outline(page).all("th")]
+    assert None not in scopes
+    assert {"col", "row"} == set(scopes)
+
+
+def test_text_from_outside_is_escaped(page, printed):
+    assert "<script>" not in page
+    assert "<i>was</i>" not in page
+    assert '<script>alert(1)</script> & "5"' in Outline(page).text
+    assert '<script>alert(1)</script> & "5"' in text_of(printed)
+    assert "<i>was</i>" in text_of(printed)
+
+
+def test_what_is_to_be_reviewed_stands_before_everything_else(page, printed):
+    for text in (Outline(page).text, text_of(printed)):
+        assert text.index("Look at this before") < text.index("Series: repaired") < text.index("Measurements")
+        assert "The right lung reaches the lowest slice." in text
+        assert text.index("Dense lung") > text.index("Contact sheet")
+
+
+def test_values_stand_with_their_units_in_both(page, printed):
+    for text in (" ".join(Outline(page).text.split()), text_of(printed)):
+        flat = text.replace(" ", "")
+        assert "64.5ml" in flat
+        assert "129.0ml" in flat
+        assert "−850HU" in flat
+        assert "12.3%" in flat
+        assert "Right lung" in text
+        assert "Both lungs" in text
+
+
+def test_the_intended_use_is_stated(page, printed):
+    assert "Not for diagnosis without review" in Outline(page).text
+    assert all("Not for diagnosis" in sheet.extract_text() for sheet in PdfReader(io.BytesIO(printed)).pages)
+
+
+def test_the_same_report_gives_the_same_bytes(report, page, printed):
+    again = replace(report)
+    assert html.render(again) == page
+    assert pdf.render(again) == printed
+
+
+def test_the_pdf_carries_the_time_of_the_report_and_no_clock(printed):
+    meta = PdfReader(io.BytesIO(printed)).metadata
+    assert meta["/CreationDate"] == "D:20261121023000+00'00'"
+    assert meta.title == "Lungs on CT"
+
+
+def test_fonts_are_embedded(printed):
+    fonts = {}
+    for sheet in PdfReader(io.BytesIO(printed)).pages:
+        for font in sheet["/Resources"]["/Font"].values():
+            fonts[font["/BaseFont"]] = font
+    roboto = [font for name, font in fonts.items() if "Roboto" in name]
+    assert roboto
+    assert all("/FontFile2" in font["/FontDescriptor"] for font in roboto)
+
+
+def test_names_of_other_scripts_are_whole_in_html_and_marked_in_pdf(page, printed):
+    assert "Łukasz Ωμέγα Иван 山田" in Outline(page).text
+    text = text_of(printed)
+    assert "Łukasz Ωμέγα Иван \ufffd\ufffd" in text
+    assert "stands for a letter that the fonts of this PDF do not hold" in text
+
+
+def test_nothing_is_said_of_missing_letters_where_none_is_missing(report):
+    assert "stands for a letter" not in text_of(pdf.render(replace(report, facts=type(report.facts)())))
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_report_without_findings_is_made_whatever_the_verdict(report, verdict):
+    bare = replace(
+        report,
+        verdict=verdict,
+        reasons=(Reason("SLICE_GAP", "Slices 4 to 6 are missing."),),
+        segments=(),
+        measurements=(),
+        figures=(),
+        provenance=(),
+    )
+    outline = Outline(html.render(bare))
+    headline = "Look at this before" if verdict.usable else "No result"
+    assert headline in outline.text
+    assert "Fetch the missing slices." in text_of(pdf.render(bare))
+
+
+def test_a_time_without_zone_is_refused(report):
+    with pytest.raises(ValueError, match="time zone"):
+        replace(report, made_at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_a_long_table_runs_over_pages(report):
+    many = tuple(replace(m, name=f"n{i}") for i in range(60) for m in report.measurements[:1])
+    data = pdf.render(replace(report, measurements=many, figures=()))
+    assert len(PdfReader(io.BytesIO(data)).pages) >= 2
+
+
+def test_a_table_has_a_column_for_each_set_of_segments(report):
+    found = table(report.measurements, report.segments)
+    assert [title for title, _ in found.columns] == ["Right lung", "Left lung", "Both lungs"]
+    assert [row.title for row in found.rows] == ["Volume", "Mean density", "Emphysema index"]
+    assert [cell.text for cell in found.rows[1].cells] == ["−850", "", ""]
+    assert [cell.text for cell in found.rows[2].cells] == ["", "", "12.3"]
+
+
+def test_numbers_are_written_for_people():
+    assert number(-850.4, 0) == "−850"
+    assert number(-0.04, 1) == "0.0"
+    assert number(float("nan"), 1) == "–"
+    assert decimals([3049.1, 37.2], codes.ML) == 1
+    assert decimals([3049.1, 2980.0], codes.ML) == 0
+    assert decimals([0.0], codes.ML) == 0
+    assert decimals([-850.123], codes.HU) == 0
