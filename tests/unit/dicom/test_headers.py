@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from isocenter.dicom import pdf
+from isocenter.dicom.headers import Headers, repair
+from isocenter.dicom.making import Making, encode
+from isocenter.errors import Refused, UsageError
+
+
+def mended(headers: Headers) -> str:
+    return " ".join(reason.message for reason in headers.reasons)
+
+
+def test_sound_headers_need_no_mending(sources: list[Dataset]) -> None:
+    headers = repair(sources)
+    assert headers.reasons == ()
+    assert [h.SOPInstanceUID for h in headers] == [s.SOPInstanceUID for s in sources]
+    assert repair(headers) is headers
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+        "AccessionNumber", "ReferringPhysicianName", "FrameOfReferenceUID", "PositionReferenceIndicator",
+        "SliceThickness",
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_filled_in_a_copy_and_said(sources: list[Dataset], keyword: str) -> None:
+    for source in sources:
+        delattr(source, keyword)
+    headers = repair(sources)
+    assert keyword in headers[0]
+    assert keyword not in sources[0]
+    assert [reason.code for reason in headers.reasons] == ["SOURCE_HEADER_REPAIRED"]
+    assert keyword in mended(headers)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientBirthDate", "1960-01"),
+        ("PatientBirthDate", "19601340"),
+        ("StudyTime", "afternoon"),
+        ("PatientSex", "X"),
+        ("PatientAge", "64"),
+        ("PatientWeight", "0"),
+        ("DeviceSerialNumber", ""),
+    ],
+)
+def test_a_malformed_value_is_emptied_and_not_told(sources: list[Dataset], keyword: str, value: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        setattr(sources[0], keyword, value)
+    headers = repair(sources)
+    assert not headers[0].get(keyword)
+    assert keyword in mended(headers)
+    assert not value or value not in mended(headers)
+
+
+def test_an_empty_slice_thickness_becomes_the_distance_between_slices(sources: list[Dataset]) -> None:
+    for source in sources:
+        source.SliceThickness = None
+    headers = repair(sources)
+    assert {float(h.SliceThickness) for h in headers} == {2.0}
+
+
+def test_the_spacing_between_slices_is_measured_not_believed(sources: list[Dataset]) -> None:
+    sources[0].SpacingBetweenSlices = 7
+    assert float(repair(sources)[0].SpacingBetweenSlices) == 2.0
+
+
+def test_private_and_needless_attributes_stay_behind(sources: list[Dataset]) -> None:
+    block = sources[0].private_block(0x0029, "SIEMENS CSA HEADER", create=True)
+    block.add_new(0x10, "OB", b"\x00" * 5)
+    sources[0].ImageComments = "seen by X"
+    header = repair(sources)[0]
+    assert not any(element.tag.is_private for element in header)
+    assert "ImageComments" not in header
+
+
+def test_identity_removed_without_a_method_gets_one(sources: list[Dataset]) -> None:
+    sources[0].PatientIdentityRemoved = "YES"
+    assert repair(sources)[0].DeidentificationMethod == "Not stated by the source"
+
+
+def test_slightly_different_orientations_become_one_and_others_are_refused(sources: list[Dataset]) -> None:
+    sources[2].ImageOrientationPatient = [1, 0, 0, 0, 0.99999999, 0.00001]
+    headers = repair(sources)
+    assert headers[2].ImageOrientationPatient == headers[0].ImageOrientationPatient
+    sources[2].ImageOrientationPatient = [0, 1, 0, 1, 0, 0]
+    with pytest.raises(Refused, match="not parallel"):
+        repair(sources)
+
+
+def test_sources_without_uids_of_two_series_or_none_are_refused(sources: list[Dataset]) -> None:
+    with pytest.raises(UsageError, match="none were given"):
+        repair([])
+    sources[1].SeriesInstanceUID = "1.2.3"
+    with pytest.raises(Refused, match="one series"):
+        repair(sources)
+    del sources[1].SOPInstanceUID
+    with pytest.raises(Refused, match="SOURCES_WITHOUT_UID"):
+        repair(sources)
+
+
+@pytest.mark.parametrize(
+    ("character_set", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        ("ISO_IR 192", "Wang^XiaoDong=王^小東"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("ISO_IR 100", "Äneas^Rüdiger"),
+        ("ISO_IR 144", "Люкceмбypг"),
+        ("ISO 2022 IR 6", "Plain^Name"),
+    ],
+)
+def test_a_name_in_any_script_goes_round(
+    sources: list[Dataset], making: Making, tmp_path: Path, character_set: str | list[str], name: str
+) -> None:
+    for source in sources:
+        source.SpecificCharacterSet = character_set
+        source.PatientName = name
+    read = [dcmread(_stored(source, tmp_path / f"{k}.dcm"), force=True) for k, source in enumerate(sources)]
+    headers = repair(read)
+    made = pdf.make(b"%PDF-1.4", headers, making, title="Lungs")
+    (tmp_path / "pdf.dcm").write_bytes(encode(made))
+    back = dcmread(tmp_path / "pdf.dcm")
+    assert str(back.PatientName) == name
+    assert list(back.get("SpecificCharacterSet")) == list(sources[0].SpecificCharacterSet)
+
+
+def _stored(source: Dataset, path: Path) -> Path:
+    path.write_bytes(encode(source))
+    return path
+
+
+def test_words_of_ours_that_the_character_set_lacks_make_the_object_utf_8(
+    sources: list[Dataset], making: Making
+) -> None:
+    sources[0].PatientName = "Äneas^Rüdiger"
+    assert pdf.make(b"%PDF-1.4", sources, making, title="Lungs").SpecificCharacterSet == "ISO_IR 100"
+    made = pdf.make(b"%PDF-1.4", sources, making, title="肺")
+    assert (made.SpecificCharacterSet, made.PatientName) == ("ISO_IR 192", "Äneas^Rüdiger")
