@@ -47,11 +47,20 @@ VOLUME = Code("118565006", "SCT", "Volume")
 ATTENUATION = Code("112031", "DCM", "Attenuation Coefficient")
 LENGTH = Code("410668003", "SCT", "Length")
 MASS = Code("118538004", "SCT", "Mass")
+WIDTH = Code("103355008", "SCT", "Width")
+DEPTH = Code("131197000", "SCT", "Depth")
+HEIGHT = Code("121207", "DCM", "Height")
+# The standards have no concept for these; the private scheme is described in docs/codes.md.
+LOW_ATTENUATION_950 = Code("LAA950", "99ISOCENTER", "Share of lung below -950 HU")
+HIGH_ATTENUATION = Code("HAA", "99ISOCENTER", "Share of lung from -600 to -250 HU")
 
 # Derivations (CID 7464).
 MEAN = Code("373098007", "SCT", "Mean")
 STANDARD_DEVIATION = Code("386136009", "SCT", "Standard deviation")
 MEDIAN = Code("373099004", "SCT", "Median")
+PERCENTILE_5 = Code("371888009", "SCT", "Fifth percentile")
+PERCENTILE_15 = Code("PCT15", "99ISOCENTER", "Fifteenth percentile")
+PERCENTILE_95 = Code("371889001", "SCT", "Ninety-fifth percentile")
 
 # Units (UCUM, CID 7181 and 82).
 HU = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
