@@ -1,0 +1,194 @@
+"""Scanning: what is found under a path, and what is said of the rest."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from isocenter.dicom.pixels import read, read_with_digests
+from isocenter.dicom.scan import scan
+from isocenter.errors import UsageError
+from isocenter.geometry import Grid
+from isocenter.reasons import Verdict
+from isocenter.testing.dicom import Style, bare, uid_of, write_series
+
+GRID = Grid.from_vectors((4, 6, 5), spacing_mm=(2, 0.5, 0.5))
+VALUES = np.arange(120).reshape(4, 6, 5) - 1000.0
+
+
+def write(folder, **style):
+    return write_series(VALUES, GRID, folder, style=Style(**style))
+
+
+def listed(found):
+    return {Path(ignored.path).name: ignored.reason.code for ignored in found.ignored}
+
+
+def test_a_path_that_does_not_exist_is_wrong_use(tmp_path: Path):
+    with pytest.raises(UsageError, match="no file or folder"):
+        scan(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_holds_nothing(tmp_path: Path):
+    found = scan(tmp_path)
+    assert len(found) == 0
+    assert found.ignored == ()
+
+
+def test_a_single_file_is_a_series_of_one(tmp_path: Path):
+    path, *_ = write(tmp_path)
+    (series,) = scan(path)
+    assert len(series) == 1
+    assert series.instances[0].path == str(path)
+    assert [reason.code for reason in series.reasons] == ["SINGLE_SLICE"]
+
+
+def test_nested_folders_and_names_without_extension_are_found(tmp_path: Path):
+    write(tmp_path, file_name=lambda k: f"a/{k % 2}/IM{k}")
+    (series,) = scan(tmp_path)
+    assert len(series) == 4
+    assert np.array_equal(read(series).array, VALUES)
+
+
+def test_what_is_no_image_is_listed_with_its_reason(tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty.dcm").touch()
+    (tmp_path / "junk.dcm").write_bytes(os.urandom(5000))
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(50))
+    document = Dataset()
+    document.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"
+    document.Modality = "SR"
+    document.file_meta = FileMetaDataset()
+    document.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    document.file_meta.MediaStorageSOPClassUID = document.SOPClassUID
+    document.file_meta.MediaStorageSOPInstanceUID = uid_of("document")
+    document.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    found = scan(tmp_path)
+    assert len(found) == 1
+    assert listed(found) == {
+        "notes.txt": "NOT_DICOM",
+        "empty.dcm": "EMPTY_FILE",
+        "junk.dcm": "NOT_DICOM",
+        "broken.zip": "NOT_DICOM",
+        "report.dcm": "NOT_IMAGE",
+    }
+
+
+def test_a_dicomdir_is_left_out_and_its_files_are_found(tmp_path: Path):
+    write(tmp_path, file_name=lambda k: f"IMAGES/IM{k}")
+    directory = Dataset()
+    directory.FileSetID = "TEST"
+    directory.DirectoryRecordSequence = [Dataset()]
+    directory.DirectoryRecordSequence[0].DirectoryRecordType = "PATIENT"
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.file_meta.MediaStorageSOPInstanceUID = uid_of("directory")
+    directory.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
+    found = scan(tmp_path)
+    assert [len(series) for series in found] == [4]
+    assert listed(found) == {"DICOMDIR": "NOT_IMAGE"}
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("syntax", ["explicit", "JPEG-LS"])
+def test_a_zip_archive_is_read_in_place(tmp_path: Path, packing, syntax):
+    paths = write(tmp_path / "files", syntax=syntax)
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w", packing) as target:
+        for path in paths:
+            target.write(path, f"study/{path.name}")
+        target.writestr("readme.txt", "hello")
+    found = scan(archive)
+    (series,) = found
+    volume, digests = read_with_digests(series)
+    assert np.array_equal(volume.array, VALUES)
+    assert np.array_equal(read(series).array, VALUES)
+    _, expected = read_with_digests(scan(tmp_path / "files")[0])
+    assert sorted(digests.values()) == sorted(expected.values())
+    assert series.instances[0].path == f"{archive}/study/{paths[0].name}"
+    assert series.instances[0].dataset().Modality == "CT"
+    assert listed(found) == {"readme.txt": "NOT_DICOM"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "study.zip"]
+
+
+def test_files_without_preamble_are_read_and_noted(tmp_path: Path):
+    for syntax in ("implicit", "explicit"):
+        for path in write(tmp_path / syntax, syntax=syntax):
+            path.write_bytes(bare(path.read_bytes()))
+        (series,) = scan(tmp_path / syntax)
+        assert [reason.code for reason in series.reasons] == ["NO_PREAMBLE"]
+        assert np.array_equal(read(series).array, VALUES)
+
+
+def test_a_header_larger_than_the_first_read_is_followed(tmp_path: Path):
+    def enlarge(index, data_set):
+        data_set.add_new(0x00091010, "OB", bytes(50_001))
+        item, inner = Dataset(), Dataset()
+        inner.add_new(0x00091011, "OB", bytes(20_000))
+        item.ReferencedSOPInstanceUID = uid_of("other")
+        item.ReferencedImageSequence = [inner, inner]
+        data_set.ReferencedImageSequence = [item] * 3
+        data_set["ReferencedImageSequence"].is_undefined_length = index % 2 == 0
+        for child in data_set.ReferencedImageSequence:
+            child.is_undefined_length_sequence_item = index % 2 == 0
+
+    for syntax in ("implicit", "explicit"):
+        write(tmp_path / syntax, syntax=syntax, edit=enlarge)
+        (series,) = scan(tmp_path / syntax)
+        assert series.verdict is Verdict.OK
+        assert np.array_equal(read(series).array, VALUES)
+
+
+def test_a_header_cut_before_its_pixels_spoils_the_series(tmp_path: Path):
+    paths = write(tmp_path)
+    data = paths[3].read_bytes()
+    paths[3].write_bytes(data[: data.rindex(b"\xe0\x7f\x10\x00")])
+    (series,) = scan(tmp_path)
+    assert series.verdict is Verdict.REJECTED
+    assert [reason.code for reason in series.reasons] == ["PIXELS_MISSING"]
+
+
+def test_missing_uids_are_stood_in_for(tmp_path: Path):
+    def blank(_, data_set):
+        data_set.SeriesInstanceUID = data_set.StudyInstanceUID = ""
+
+    write(tmp_path, edit=blank)
+    (series,) = scan(tmp_path)
+    assert series.verdict is Verdict.REPAIRED
+    assert [reason.code for reason in series.reasons] == ["SERIES_UID_MISSING"]
+    assert series.instances[0].dataset().SOPInstanceUID == uid_of("isocenter", "instance", 0)
+
+
+def test_text_in_any_character_set_is_read(tmp_path: Path):
+    write(tmp_path / "utf", attributes={"SeriesDescription": "Schädel über Ω"})
+    write(tmp_path / "latin", attributes={"SpecificCharacterSet": "ISO_IR 100", "SeriesDescription": "Schädel"})
+    assert scan(tmp_path / "utf")[0].description == "Schädel über Ω"
+    assert scan(tmp_path / "latin")[0].name == "CT 1 Schädel"
+
+
+def test_no_patient_data_stand_in_reasons_or_names(tmp_path: Path):
+    write(tmp_path, attributes={"PatientName": "Secret^Name", "PatientID": "S-12345", "PixelSpacing": None})
+    (series,) = scan(tmp_path)
+    said = " ".join([series.name, repr(series.reasons), repr(series.instances[0])])
+    assert "Secret" not in said
+    assert "12345" not in said
+
+
+def test_progress_counts_files(tmp_path: Path):
+    write(tmp_path)
+    calls = []
+    scan(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, None), (2, None), (3, None), (4, None)]
+
+
+def test_a_folder_that_links_to_itself_is_walked_once(tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert [len(series) for series in scan(tmp_path)] == [4]
