@@ -1,0 +1,120 @@
+"""An image without its values as plain JSON, and back: what NIfTI and NRRD have no field for, all of NPZ and Zarr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from isocenter import codes
+from isocenter.codes import Code
+from isocenter.errors import InputError
+from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason
+from isocenter.volume import Array, Source, Volume
+
+MAKER = "isocenter"
+"""Key under which a description lies in a file."""
+
+_PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220, 190, 60), (110, 110, 210))
+
+
+def meaning(image: Volume | Segmentation) -> dict[str, Any]:
+    """What the values mean: unit, modality and axes of a volume, segments and algorithm of a segmentation."""
+    if isinstance(image, Segmentation):
+        return {
+            "kind": "segmentation",
+            "segments": [asdict(segment) for segment in image.segments],
+            "algorithm": asdict(image.algorithm),
+        }
+    return {"kind": "volume", "unit": asdict(image.unit), "modality": image.modality, "axes": list(image.axes)}
+
+
+def everything(image: Volume | Segmentation) -> dict[str, Any]:
+    """All but the values: the meaning, grid, sources and reasons."""
+    sources = [None if source is None else [source.sop_instance_uid, source.frame] for source in image.sources]
+    return {
+        **meaning(image),
+        "grid": image.grid.to_dict(),
+        "sources": sources,
+        "reasons": [[reason.code, reason.message, list(reason.instances)] for reason in image.reasons],
+    }
+
+
+def text(values: dict[str, Any]) -> str:
+    """JSON of a description, the same for the same values."""
+    return json.dumps({MAKER: values}, sort_keys=True, separators=(",", ":"))
+
+
+def parsed(written: str) -> dict[str, Any] | None:
+    """The description in a JSON text; None if it is none of ours."""
+    try:
+        values = json.loads(written)[MAKER]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def image_of(
+    values: dict[str, Any], arrays: Sequence[Array], grid: Grid, *, reasons: Sequence[Reason] = ()
+) -> Volume | Segmentation:
+    """The image that a description and its arrays (one; of a segmentation its layers) tell of.
+
+    Raises
+    ------
+    InputError
+        If the description is damaged or does not fit the arrays.
+    """
+    try:
+        sources = tuple(None if source is None else Source(*source) for source in values.get("sources", ()))
+        said = tuple(Reason(code, message, tuple(ids)) for code, message, ids in values.get("reasons", ()))
+        if values["kind"] == "segmentation":
+            segments = tuple(_segment(row) for row in values["segments"])
+            algorithm = _algorithm(values["algorithm"])
+            return Segmentation(tuple(arrays), grid, segments, algorithm, sources, (*said, *reasons))
+        (array,) = arrays
+        unit, axes = Code(**values["unit"]), tuple(values["axes"])
+        return Volume(array, grid, unit, axes, values["modality"], sources, (*said, *reasons))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"The description in the file is damaged or does not fit its values: {error}") from error
+
+
+def grid_of(values: dict[str, Any]) -> Grid:
+    """The grid in a description."""
+    try:
+        return Grid.from_dict(values["grid"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"The file's grid is damaged: {error}") from error
+
+
+def unnamed_segments(labels: Volume) -> Segmentation:
+    """Segmentation of a label map without names: one segment per label, ``label_1`` and so on."""
+    array = labels.array
+    if labels.axes or (array.dtype.kind == "f" and not np.array_equal(array, np.rint(array))):
+        raise InputError("The file is no label map: it has further axes or values that are not whole.")
+    low, high = array.min(), array.max()
+    if low < 0 or high >= 2**16:
+        raise InputError(f"The file is no label map: its values reach from {low} to {high}.")
+    whole = array if array.dtype.kind == "u" else array.astype(np.uint8 if high < 256 else np.uint16)
+    found = [int(label) for label in np.unique(whole) if label]
+    segments = tuple(
+        Segment(f"label_{label}", label, f"Label {label}", codes.TISSUE, codes.TISSUE, _PALETTE[label % len(_PALETTE)])
+        for label in found
+    )
+    return Segmentation((whole,), labels.grid, segments, Algorithm("unknown", ""), labels.sources, labels.reasons)
+
+
+def _segment(row: dict[str, Any]) -> Segment:
+    property_type, category = Code(**row["property_type"]), Code(**row["property_category"])
+    red, green, blue = row["color"]
+    return Segment(
+        row["name"], row["label"], row["title"], property_type, category, (red, green, blue), row.get("layer", 0)
+    )
+
+
+def _algorithm(row: dict[str, Any]) -> Algorithm:
+    return Algorithm(row["name"], row["version"], tuple((key, value) for key, value in row["settings"]))
