@@ -127,7 +127,9 @@ def series_number(source: Dataset, offset: int) -> int:
     return (number * 100 if number < 2**31 // 100 - 1 else 0) + offset
 
 
-def stamp(dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: str) -> Dataset:
+def stamp(
+    dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: str, syntax: UID = ExplicitVRLittleEndian
+) -> Dataset:
     """The finished object: with its dates, file meta information, and a SOP Instance UID that follows from all of it.
 
     Parameters
@@ -140,6 +142,8 @@ def stamp(dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: 
         Headers of the images it was made from.
     *parts
         Further parts of its SOP Instance UID: what neither its header nor its pixels tell.
+    syntax
+        Transfer syntax that its pixels are in.
 
     Returns
     -------
@@ -162,7 +166,7 @@ def stamp(dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: 
     plain.SOPInstanceUID = making.uid(
         str(plain.SOPClassUID), *(str(source.SOPInstanceUID) for source in sources), _digest(plain), *parts
     )
-    plain.file_meta = _file_meta(plain, making)
+    plain.file_meta = _file_meta(plain, making, syntax)
     return plain
 
 
@@ -186,12 +190,12 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _file_meta(dataset: Dataset, making: Making) -> FileMetaDataset:
+def _file_meta(dataset: Dataset, making: Making, syntax: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = UID(dataset.SOPInstanceUID)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = UID(_IMPLEMENTATION)
     meta.ImplementationVersionName = f"{making.software} {making.version}"[:16].upper()
     return meta

@@ -6,6 +6,7 @@ no copy of the volume for each segment. Reading back goes another way than writi
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -15,7 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import DataElement, Dataset
+from pydicom.encaps import encapsulate
+from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import Tag
+from pydicom.uid import RLELossless
 
 from isocenter import codes
 from isocenter.codes import Code
@@ -37,7 +41,10 @@ class Encoding(StrEnum):
     BINARY = "binary"
     """One frame of bits for each segment and slice; segments may overlap. Every viewer reads it."""
     LABELMAP = "labelmap"
-    """One frame of labels for each slice (DICOM 2024d); not for overlapping segments. Few viewers read it yet."""
+    """One frame of labels for each slice, RLE compressed (DICOM 2024d): small, but few viewers read it yet.
+
+    Not for overlapping segments, nor for more than 255.
+    """
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
@@ -64,7 +71,7 @@ def make(
     Raises
     ------
     Refused
-        If no segment has a voxel (there is nothing to write), or overlapping segments are to become a label map.
+        If no segment has a voxel (there is nothing to write), or the segments do not fit a label map.
     UsageError
         If the grid of the segmentation is not that of the sources.
     """
@@ -104,8 +111,13 @@ def make(
         item.DimensionOrganizationUID = organization
     dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
     dataset.SegmentsOverlap = "YES" if overlap else "NO"
-    dataset[Tag("PixelData")] = DataElement("PixelData", *_pixel_data(segmentation, present, encoding))
-    return stamp(dataset, making, headers, np.packbits(present).tobytes().hex())
+    parts = np.packbits(present).tobytes().hex()
+    if encoding is Encoding.BINARY:
+        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, present))
+        return stamp(dataset, making, headers, parts)
+    frames = encapsulate(list(_run_lengths(segmentation, present)))
+    dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
+    return stamp(dataset, making, headers, parts, syntax=RLELossless)
 
 
 def _require_same_place(grid: Grid, headers: Headers) -> None:
@@ -223,13 +235,6 @@ def _coded(code: Code) -> Any:
 # --- pixels ----------------------------------------------------------------------------------------------------------
 
 
-def _pixel_data(segmentation: Segmentation, present: Mask, encoding: Encoding) -> tuple[str, bytes]:
-    """Value representation and bytes of the frames: segment by segment and slice by slice, or slice by slice."""
-    if encoding is Encoding.LABELMAP:
-        return "OB" if len(segmentation.segments) < 256 else "OW", _labels(segmentation, present)
-    return "OB", _bits(segmentation, present)
-
-
 def _bits(segmentation: Segmentation, present: Mask) -> bytes:
     """Frames of bits, the first pixel in the lowest bit, with no padding between frames (PS3.5 8.1.1)."""
     masks = (
@@ -243,15 +248,16 @@ def _bits(segmentation: Segmentation, present: Mask) -> bytes:
     return _even(b"".join(packed))
 
 
-def _labels(segmentation: Segmentation, present: Mask) -> bytes:
-    wanted = np.uint8 if len(segmentation.segments) < 256 else np.dtype("<u2")
-    frames = []
+def _run_lengths(segmentation: Segmentation, present: Mask) -> Iterator[bytes]:
+    """Frames of labels, each row of runs on its own, behind a header that tells of one segment (PS3.5 G)."""
+    import imagecodecs
+
     for k in np.flatnonzero(present.any(axis=0)):
-        frame = np.zeros(segmentation.grid.shape[1:], wanted)
+        frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
         for number, segment in enumerate(segmentation.segments, start=1):
             frame[segmentation.layers[segment.layer][k] == segment.label] = number
-        frames.append(frame.tobytes())
-    return _even(b"".join(frames))
+        data = b"".join(imagecodecs.packbits_encode(row) for row in frame)
+        yield struct.pack("<16I", 1, 64, *[0] * 14) + _even(data)
 
 
 def _even(data: bytes) -> bytes:
@@ -334,9 +340,8 @@ def _bit_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int])
 
 
 def _label_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
-    stored = np.uint8 if dataset.BitsAllocated == 8 else np.dtype("<u2")
-    frames = np.frombuffer(dataset.PixelData, stored)[: len(slices) * shape[0] * shape[1]].reshape(-1, *shape)
-    for k, frame in zip(slices, frames, strict=True):
-        for number in np.unique(frame):
+    for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
+        labels = frame.reshape(shape)
+        for number in np.flatnonzero(np.bincount(labels.ravel())):
             if number > 0:
-                yield int(number), k, frame == number
+                yield int(number), k, labels == number

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -97,6 +99,20 @@ def test_a_label_map_comes_back_too(
     assert [np.array_equal(mask, lungs.mask(name)) for mask, name in zip(masks, lungs.names, strict=True)] == [True] * 3
     combined = hd.seg.segread(tmp_path / "seg.dcm").get_volume(combine_segments=True)
     assert np.array_equal(combined.array, np.where(lungs.layers[0] < 3, lungs.layers[0], 0)[1:])
+
+
+def test_another_decoder_unpacks_the_label_map(
+    segmentation: Segmentation, sources: list[Dataset], making: Making, tmp_path: Path
+) -> None:
+    program = shutil.which("dcmdrle")
+    if program is None:
+        pytest.skip("dcmdrle (dcmtk) is not installed")
+    lungs = lungs_of(segmentation)
+    path = saved(seg.make(lungs, sources, making, encoding=seg.Encoding.LABELMAP), tmp_path / "seg.dcm")
+    subprocess.run([program, str(path), str(tmp_path / "plain.dcm")], check=True)
+    plain = dcmread(tmp_path / "plain.dcm").PixelData
+    labels = np.frombuffer(plain, np.uint8)[: 5 * 90].reshape(5, 10, 9)
+    assert np.array_equal(labels, np.where(lungs.layers[0] < 3, lungs.layers[0], 0)[1:])
 
 
 def test_overlapping_segments_are_no_label_map(
