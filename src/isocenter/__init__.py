@@ -17,39 +17,93 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isocenter.findings import Box, Label, Measurement, Segment, Segmentation
+    from isocenter.dicom.pixels import read
+    from isocenter.dicom.scan import Scan, scan
+    from isocenter.dicom.series import Series
+    from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
+    from isocenter.findings import Measurement, Segment, Segmentation
+    from isocenter.formats import load, save
     from isocenter.geometry import Grid
+    from isocenter.ops.anatomy import segment, segmenters
+    from isocenter.ops.intensity import Window, windowed
+    from isocenter.ops.measure import measure
+    from isocenter.ops.resample import onto, to_orientation, to_spacing
+    from isocenter.ops.shape import crop_to, to_shape
+    from isocenter.pipeline.run import Result, run
+    from isocenter.pipeline.spec import Settings
     from isocenter.reasons import Reason, Severity, Verdict
-    from isocenter.volume import Source, Volume
+    from isocenter.volume import Volume
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "scan": "dicom.scan",
+    "Scan": "dicom.scan",
+    "Series": "dicom.series",
+    "read": "dicom.pixels",
+    "load": "formats",
+    "save": "formats",
+    "segment": "ops.anatomy",
+    "segmenters": "ops.anatomy",
+    "measure": "ops.measure",
+    "onto": "ops.resample",
+    "to_spacing": "ops.resample",
+    "to_orientation": "ops.resample",
+    "to_shape": "ops.shape",
+    "crop_to": "ops.shape",
+    "Window": "ops.intensity",
+    "windowed": "ops.intensity",
+    "run": "pipeline.run",
+    "Result": "pipeline.run",
+    "Settings": "pipeline.spec",
+    "IsocenterError": "errors",
+    "Refused": "errors",
+    "UsageError": "errors",
+    "InputError": "errors",
+    "TryLater": "errors",
     "Grid": "geometry",
     "Volume": "volume",
-    "Source": "volume",
-    "Segment": "findings",
     "Segmentation": "findings",
+    "Segment": "findings",
     "Measurement": "findings",
-    "Box": "findings",
-    "Label": "findings",
     "Reason": "reasons",
     "Severity": "reasons",
     "Verdict": "reasons",
 }
 
 __all__ = [
-    "Box",
     "Grid",
-    "Label",
+    "InputError",
+    "IsocenterError",
     "Measurement",
     "Reason",
+    "Refused",
+    "Result",
+    "Scan",
     "Segment",
     "Segmentation",
+    "Series",
+    "Settings",
     "Severity",
-    "Source",
+    "TryLater",
+    "UsageError",
     "Verdict",
     "Volume",
+    "Window",
+    "crop_to",
+    "load",
+    "measure",
+    "onto",
+    "read",
+    "run",
+    "save",
+    "scan",
+    "segment",
+    "segmenters",
+    "to_orientation",
+    "to_shape",
+    "to_spacing",
+    "windowed",
 ]
 
 

@@ -1,0 +1,131 @@
+"""Which series of a study a pipeline takes, by rules that are data. No file is opened here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from isocenter.dicom.series import Series
+from isocenter.errors import UsageError
+from isocenter.geometry import Grid
+from isocenter.pipeline.spec import Rule
+from isocenter.reasons import Reason
+
+_KERNELS = (
+    ("soft", r"STANDARD|SOFT|STND|CHST|B[1-4]\d|B[rvq][1-4]\d|[IJT][1-4]\d|[ABC]$|FC0\d|FC1\d"),
+    ("lung", r"LUNG|B[6-8]\d|Bl[5-7]\d|B[rv][5-7]\d|[IJ][5-8]\d|L$|YC|FC5\d|FC8[3-6]"),
+    ("bone", r"BONE|EDGE|DETAIL|H[6-8]\d|Hr[6-8]\d|[DE]$|YD|FC3\d|FC8[0-2]"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rule made of the series of one study.
+
+    Parameters
+    ----------
+    taken
+        Series to process, each with what the choice has to say about it.
+    left
+        The others, each with the reason.
+    """
+
+    taken: tuple[tuple[Series, tuple[Reason, ...]], ...]
+    left: tuple[tuple[Series, Reason], ...]
+
+
+def kernel_kind(kernel: str) -> str:
+    """Kind of a reconstruction kernel by its vendor's name: ``"soft"``, ``"lung"``, ``"bone"`` or ``"unknown"``."""
+    for kind, pattern in _KERNELS:
+        if re.match(pattern, kernel, re.IGNORECASE):
+            return kind
+    return "unknown"
+
+
+def length_mm(grid: Grid) -> float:
+    """Length of a grid along the axis of the patient that runs head to feet."""
+    axis = next(axis for axis, letter in enumerate(grid.orientation) if letter in "SI")
+    return grid.extent_mm[axis]
+
+
+def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice:
+    """Choose among the series of one study.
+
+    Parameters
+    ----------
+    series
+        All series of the study.
+    rule
+        The pipeline's rule.
+    wanted
+        ``"best"``, ``"all"`` (every usable series that fits), or a series number or Series Instance UID.
+
+    Returns
+    -------
+    The series to process and the others, each with its reason. Where no series fits or is usable, those that would have
+    fitted are taken all the same, so that reading them states why they are held.
+    """
+    fitting = [one for one in series if one.modality in rule.modalities]
+    unfit = [(one, _wrong_modality(one, rule)) for one in series if one.modality not in rule.modalities]
+    if wanted not in ("best", "all"):
+        return _named(series, rule, wanted)
+    usable = sorted((one for one in fitting if one.verdict.usable), key=lambda one: _rank(one, rule))
+    held = [one for one in fitting if not one.verdict.usable]
+    if not usable:
+        return Choice(tuple((one, ()) for one in held), tuple(unfit))
+    taken = usable if wanted == "all" else usable[:1]
+    left = [(one, _not_chosen(one, usable[0])) for one in usable[len(taken) :]]
+    left += [(one, one.reasons[0]) for one in held]
+    return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left + unfit))
+
+
+def _named(series: Sequence[Series], rule: Rule, wanted: str) -> Choice:
+    taken = [one for one in series if wanted in (one.series_uid, str(one.number))]
+    left = [(one, Reason("NOT_CHOSEN", f"{one.name}: another series was named.")) for one in series if one not in taken]
+    return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left))
+
+
+def only(series: Iterable[Series], wanted: str) -> Series:
+    """The one series to look at: the named one, or by default the usable one with the most slices.
+
+    Raises
+    ------
+    UsageError
+        If none has that number or UID, or several have it.
+    """
+    every = tuple(series)
+    if wanted == "best":
+        return max(every, key=lambda one: (one.verdict.usable, len(one)))
+    named = [one for one in every if wanted in (one.series_uid, str(one.number))]
+    if len(named) != 1:
+        numbers = ", ".join(f"{one.number} ({one.name})" for one in every)
+        found = "No" if not named else "More than one"
+        raise UsageError(f"{found} series has the number or UID {wanted}. There are: {numbers}.")
+    return named[0]
+
+
+def _rank(series: Series, rule: Rule) -> tuple[object, ...]:
+    grid = series.grid
+    if grid is None:
+        return (True, 0.0, len(rule.kernels), 0, "")
+    kind = kernel_kind(series.kernel)
+    kernel = rule.kernels.index(kind) if kind in rule.kernels else len(rule.kernels)
+    short = length_mm(grid) < rule.covers_mm
+    return (short, round(min(grid.spacing_mm[0], 1e6), 2), kernel, -len(series), series.series_uid)
+
+
+def _coverage(series: Series, rule: Rule) -> tuple[Reason, ...]:
+    if series.grid is None or length_mm(series.grid) >= rule.covers_mm:
+        return ()
+    text = f"The series covers {length_mm(series.grid):.0f} mm along the patient; {rule.covers_mm:.0f} mm are expected."
+    return (Reason("COVERAGE_SHORT", text),)
+
+
+def _not_chosen(series: Series, best: Series) -> Reason:
+    return Reason("NOT_CHOSEN", f"{series.name}: {best.name} fits the rule better.")
+
+
+def _wrong_modality(series: Series, rule: Rule) -> Reason:
+    wanted = " or ".join(rule.modalities)
+    return Reason("WRONG_MODALITY", f"{series.name}: the modality is {series.modality or 'unknown'}, not {wanted}.")

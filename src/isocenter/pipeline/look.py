@@ -1,0 +1,56 @@
+"""One volume from any path, and pictures of it: what ``isocenter show``, ``convert`` and ``info`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from isocenter import formats
+from isocenter.dicom.pixels import read
+from isocenter.ops import anatomy
+from isocenter.pipeline.case import is_image_file, scanned
+from isocenter.pipeline.choose import only
+from isocenter.pipeline.folder import writable
+from isocenter.report import figures
+from isocenter.report.figure import Figure
+from isocenter.volume import Volume
+
+
+def volume(path: Path, series: str = "best") -> Volume:
+    """The volume of a file that is not DICOM, or of one series of a folder.
+
+    Parameters
+    ----------
+    path
+        Folder, file or zip file of DICOM, or a NIfTI or NRRD file.
+    series
+        Series number or Series Instance UID; by default the usable series with the most slices.
+
+    Raises
+    ------
+    UsageError
+        If there is no image, or no such series.
+    Refused
+        If the series is held or rejected.
+    """
+    if is_image_file(path):
+        return formats.load(path)
+    return read(only(scanned(path), series))
+
+
+def pictures(volume: Volume, segmenter: str = "") -> tuple[Figure, ...]:
+    """Pictures of a volume, and of what a segmenter finds in it if one is named."""
+    if not segmenter:
+        return figures.draw_volume(volume)
+    return figures.draw(volume, anatomy.segment(volume, segmenter))
+
+
+def write(pictures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:
+    """Write pictures as PNG files into a folder, named after the figures."""
+    writable(folder)
+    paths = []
+    for figure in pictures:
+        path = folder / f"{figure.name}.png"
+        path.write_bytes(figure.png)
+        paths.append(path)
+    return tuple(paths)

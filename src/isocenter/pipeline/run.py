@@ -1,0 +1,165 @@
+"""Running a pipeline: every study of a folder, from its files to a folder of results with a record.
+
+A case is written under a temporary name and renamed when all of it is there, so nothing half-written is ever seen. What
+the steps do lives in ``steps`` and below; the order of steps is decided here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import InputError, Refused
+from isocenter.findings import Measurement, Segmentation
+from isocenter.pipeline import spec
+from isocenter.pipeline.case import Case, cases
+from isocenter.pipeline.folder import staged, writable
+from isocenter.pipeline.outputs import write_outputs
+from isocenter.pipeline.provenance import Journal, Observer
+from isocenter.pipeline.record import write_record
+from isocenter.pipeline.spec import Job, Pipeline, Settings
+from isocenter.pipeline.steps import Findings, find
+from isocenter.reasons import Reason, Verdict, merge, verdict_of
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run made of one case.
+
+    Parameters
+    ----------
+    case
+        The input, and what the choice had to say.
+    pipeline
+        What was run.
+    segmentation, measurements
+        What was found; None and empty where the case was held or rejected.
+    reasons
+        Everything there was to say, each once.
+    folder
+        Where the outputs lie.
+    outputs
+        Path of each output by its kind: ``"seg"``, ``"sr"``, ``"html"``, ``"pdf"``, ``"record"``, ...
+    """
+
+    case: Case = field(repr=False)
+    pipeline: Pipeline = field(repr=False)
+    segmentation: Segmentation | None
+    measurements: tuple[Measurement, ...]
+    reasons: tuple[Reason, ...]
+    folder: Path
+    outputs: Mapping[str, Path]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the result is worth."""
+        return verdict_of(self.reasons)
+
+    @property
+    def series_uid(self) -> str:
+        """Series Instance UID of the input; empty if it was no DICOM."""
+        return self.case.series.series_uid if self.case.series else ""
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID of the input, or the name of the file."""
+        return self.case.study
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        source = self.case.series.name if self.case.series else (self.case.file.name if self.case.file else "no series")
+        return f"{self.pipeline.title}: {source}"
+
+    def value(self, name: str, *segments: str) -> float:
+        """Value of a measurement over the named segments.
+
+        Raises
+        ------
+        KeyError
+            If it was not measured.
+        """
+        for measurement in self.measurements:
+            if measurement.name == name and set(measurement.segments) == set(segments):
+                return measurement.value
+        raise KeyError(f"{name!r} was not measured over {', '.join(segments)}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "pipeline": self.pipeline.name,
+            "study_uid": self.study_uid,
+            "series_uid": self.series_uid,
+            "verdict": str(self.verdict),
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "measurements": [measurement.to_dict() for measurement in self.measurements],
+            "folder": str(self.folder),
+            "outputs": {kind: str(path) for kind, path in self.outputs.items()},
+        }
+
+
+def run(
+    pipeline: str,
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] = "isocenter-results",
+    *,
+    settings: Settings | None = None,
+    observer: Observer | None = None,
+) -> tuple[Result, ...]:
+    """Run a pipeline on each study of a folder.
+
+    Parameters
+    ----------
+    pipeline
+        Its name, such as ``"lungs"``.
+    path
+        Folder, file or zip file of DICOM, or a NIfTI or NRRD file.
+    out
+        Folder for the results; each study gets a folder in it, each case one in that.
+    settings
+        What the user may choose.
+    observer
+        Called with a short text as each step begins.
+
+    Returns
+    -------
+    One result per case. A case that is held or rejected is a result with its reasons, not an error.
+
+    Raises
+    ------
+    UsageError
+        If there is no image, no such pipeline or series, or ``out`` cannot be written.
+    TryLater
+        If the disk is full; nothing half-written is left.
+    """
+    settings = settings or Settings()
+    job = Job(spec.pipeline(pipeline), settings, settings.time or datetime.now().astimezone())
+    if observer is not None:
+        observer("Reading headers")
+    todo = cases(Path(path), job.pipeline, settings.series)
+    root = writable(Path(out))
+    return tuple(_run_case(case, job, root, observer=observer) for case in todo)
+
+
+def _run_case(case: Case, job: Job, root: Path, *, observer: Observer | None) -> Result:
+    journal = Journal(observer)
+    findings = _findings(case, job.pipeline, journal)
+    target = root / case.study / case.name
+    with staged(target) as folder:
+        outputs = write_outputs(findings, job, folder, journal=journal)
+        kept = write_record(findings, job, folder, outputs=outputs, journal=journal)
+    paths = {output.kind: target / output.path.name for output in (*outputs, kept)}
+    return Result(case, job.pipeline, findings.segmentation, findings.measurements, findings.reasons, target, paths)
+
+
+def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
+    try:
+        return find(case, pipeline, journal)
+    except Refused as refused:
+        return Findings(case, reasons=merge(case.reasons, refused.reasons))
+    except InputError as error:
+        return Findings(case, reasons=merge(case.reasons, [Reason("INPUT_DAMAGED", str(error))]))

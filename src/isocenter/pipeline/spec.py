@@ -1,0 +1,138 @@
+"""Pipelines by name: what they take, what they find and how they choose a series. All of it data, no code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from isocenter.codes import Code
+from isocenter.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which series of a study a pipeline takes.
+
+    Parameters
+    ----------
+    modalities
+        DICOM modalities it takes.
+    covers_mm
+        Length along the patient (head to feet) that is needed to hold the whole organ.
+    kernels
+        Kinds of reconstruction kernel, the preferred one first.
+    """
+
+    modalities: tuple[str, ...]
+    covers_mm: float
+    kernels: tuple[str, ...] = ("soft", "unknown", "lung", "bone")
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        return (
+            f"{' or '.join(self.modalities)}; at least {self.covers_mm:g} mm along the patient if there is one; "
+            f"then the thinnest slices; then the kernel, in the order {', '.join(self.kernels)}; then the most slices"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A named analysis from one series to findings.
+
+    Parameters
+    ----------
+    name
+        Name on the command line.
+    title
+        Title of its report.
+    rule
+        Which series it takes.
+    segmenter
+        Name of the segmenter (see ``isocenter segmenters``).
+    report_on
+        Segments that the report and the measurements speak of; several in one tuple stand for their union.
+    window
+        Name of the window preset of its pictures.
+    procedure
+        Procedure reported (LOINC or SNOMED CT).
+    """
+
+    name: str
+    title: str
+    rule: Rule
+    segmenter: str
+    window: str
+    procedure: Code
+    report_on: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user may choose of a run.
+
+    Parameters
+    ----------
+    series
+        ``"best"``, ``"all"``, or a series number or Series Instance UID.
+    seg
+        ``"binary"`` or ``"labelmap"``: how segments are stored in DICOM SEG.
+    time
+        When the run takes place; now by default. Given again in a replay, it gives the same UIDs and bytes.
+
+    Raises
+    ------
+    UsageError
+        If the time has no time zone, or the kind of SEG is unknown.
+    """
+
+    series: str = "best"
+    seg: str = "binary"
+    time: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.time is not None and self.time.tzinfo is None:
+            raise UsageError("The time of a run needs a time zone, as in 2026-01-31T12:00:00+00:00.")
+        if self.seg not in ("binary", "labelmap"):
+            raise UsageError(f"A SEG is 'binary' or 'labelmap', not {self.seg!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all cases of one run share: the pipeline, the settings and the moment."""
+
+    pipeline: Pipeline
+    settings: Settings
+    time: datetime
+
+
+PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
+    {
+        "lungs": Pipeline(
+            name="lungs",
+            title="Lung volume and density",
+            rule=Rule(modalities=("CT",), covers_mm=180.0),
+            segmenter="lungs",
+            window="lung",
+            procedure=Code("24627-2", "LN", "CT Chest"),
+            report_on=("lung_right", "lung_left"),
+        )
+    }
+)
+"""The pipelines that come with the package."""
+
+
+def pipeline(name: str) -> Pipeline:
+    """The pipeline of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    try:
+        return PIPELINES[name]
+    except KeyError:
+        raise UsageError(f"There is no pipeline {name!r}; there is: {', '.join(PIPELINES)}.") from None

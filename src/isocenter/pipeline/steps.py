@@ -1,0 +1,73 @@
+"""The steps of one case from its files to its findings: read, segment, measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from isocenter.dicom.headers import Headers, repair
+from isocenter.errors import Refused
+from isocenter.findings import Measurement, Segmentation
+from isocenter.ops import anatomy
+from isocenter.ops.measure import measure
+from isocenter.pipeline.case import Case, Input, read
+from isocenter.pipeline.provenance import Journal
+from isocenter.pipeline.spec import Pipeline
+from isocenter.reasons import Reason, merge, verdict_of
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found in one case.
+
+    Parameters
+    ----------
+    case
+        What was looked at.
+    source
+        The volume and its digests; None if it could not be read.
+    headers
+        Headers of the source images, mended; empty if the input was not DICOM or was refused.
+    segmentation, measurements
+        None and empty if the case was refused.
+    reasons
+        Everything there was to say, each once.
+    """
+
+    case: Case
+    source: Input | None = field(default=None, repr=False)
+    headers: Headers = field(default=Headers(()), repr=False)
+    segmentation: Segmentation | None = None
+    measurements: tuple[Measurement, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
+    """Read, segment and measure a case.
+
+    Raises
+    ------
+    Refused
+        If the series is held or rejected, or no series fits.
+    InputError
+        If a file is damaged.
+    """
+    if case.series is None and case.file is None:
+        raise Refused(case.reasons)
+    with journal.step("read"):
+        source = read(case)
+    with journal.step("segment"):
+        segmentation = anatomy.segment(source.volume, pipeline.segmenter)
+    reasons = merge(case.reasons, segmentation.reasons)
+    if not verdict_of(reasons).usable:
+        return Findings(case, source, reasons=reasons)
+    with journal.step("measure"):
+        measurements = measure(source.volume, segmentation)
+    with journal.step("headers"):
+        headers = _headers(case)
+    return Findings(case, source, headers, segmentation, measurements, merge(reasons, headers.reasons))
+
+
+def _headers(case: Case) -> Headers:
+    if case.series is None:
+        return Headers(())
+    return repair([instance.dataset() for instance in case.series.instances])
