@@ -72,14 +72,26 @@ def contour(mask: npt.NDArray[np.bool_], shape: tuple[int, int], width_px: float
     width_px
         Width of the line.
     """
-    level = coverage(mask, shape)
-    if min(shape) < 2:
-        return np.zeros(shape, np.float32)
+    whole = coverage(mask, shape)
+    line = np.zeros(shape, np.float32)
+    box = _around(whole)
+    if box is None:
+        return line
+    level = whole[box]
     down, right = np.gradient(level)
-    slope = np.hypot(down, right)
+    slope = np.sqrt(down * down + right * right)
     distance = np.abs(level - np.float32(0.5)) / np.maximum(slope, np.float32(1e-3))
-    line = np.clip(np.float32(width_px / 2 + 0.5) - distance, 0, 1)
-    return np.asarray(np.where(slope > 1e-3, line, 0), np.float32)
+    near = np.clip(np.float32(width_px / 2 + 0.5) - distance, 0, 1)
+    line[box] = np.where(slope > 1e-3, near, 0)
+    return line
+
+
+def _around(level: Floats) -> tuple[slice, slice] | None:
+    """Rows and columns that hold anything, with a rim of two pixels; None if nothing or too little to have a slope."""
+    rows, columns = np.flatnonzero(level.any(axis=1)), np.flatnonzero(level.any(axis=0))
+    if not rows.size or min(level.shape) < 2:
+        return None
+    return slice(max(0, rows[0] - 2), rows[-1] + 3), slice(max(0, columns[0] - 2), columns[-1] + 3)
 
 
 def blend(picture: Picture, alpha: Floats, color: Color) -> None:

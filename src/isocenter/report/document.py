@@ -9,12 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.findings import Measurement, Segment
 from isocenter.reasons import Reason, Severity, Verdict
 from isocenter.report.figure import Figure
+from isocenter.report.planes import Plane
 
 INTENDED_USE = (
     "Not for diagnosis without review. This report was made by software that is no medical device; a qualified "
@@ -110,9 +112,42 @@ class Report:
         """The time, to the second, with its offset: ``"2026-11-21 09:30:00 +00:00"``."""
         return self.made_at.isoformat(sep=" ", timespec="seconds").replace("+", " +")
 
-    def figures_named(self, *starts: str) -> tuple[Figure, ...]:
-        """Figures whose name begins with one of the words."""
-        return tuple(figure for figure in self.figures if figure.name.startswith(starts))
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The figures in order, with sections that follow each other in one chapter, a row for each plane."""
+        found = []
+        for are_sections, group in groupby(self.figures, key=lambda figure: _plane(figure) != ""):
+            figures = list(group)
+            if are_sections:
+                rows = tuple(tuple(row) for _, row in groupby(figures, key=_plane))
+                found.append(Chapter("Key slices", rows, CONVENTION))
+            else:
+                found += [Chapter(figure.title, ((figure,),)) for figure in figures]
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Pictures under one heading.
+
+    Parameters
+    ----------
+    title
+        The heading.
+    rows
+        Pictures side by side, row by row.
+    words
+        What to know to read them.
+    """
+
+    title: str
+    rows: tuple[tuple[Figure, ...], ...]
+    words: str = ""
+
+
+def _plane(figure: Figure) -> str:
+    start = figure.name.split("_")[0]
+    return start if start in list(Plane) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +202,7 @@ def table(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> T
 
 
 def _row(title: str, unit: Code, found: Mapping[tuple[str, ...], Measurement], sets: Sequence[tuple[str, ...]]) -> Row:
-    digits = decimals([m.value for m in found.values()], unit)
-    cells = [Cell(number(found[names].value, digits) if names in found else "") for names in sets]
+    cells = [Cell(number(found[names].value, unit) if names in found else "") for names in sets]
     method = next((m.method for m in found.values() if m.method), "")
     return Row(title, unit_sign(unit), tuple(cells), method)
 
@@ -187,19 +221,20 @@ def unit_sign(unit: Code) -> str:
     return _UNIT_SIGNS.get(unit, unit.value)
 
 
-def decimals(values: Sequence[float], unit: Code) -> int:
-    """How many decimals a line of the table gets: three figures of its smallest value, none for HU, one for percent."""
-    if unit == codes.HU:
+def number(value: float, unit: Code) -> str:
+    """A number for people: three figures or all whole ones, a true minus sign, a dash where there is no number.
+
+    HU are whole and percent have one decimal, since more would not be measured.
+    """
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.{_decimals(value, unit)}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def _decimals(value: float, unit: Code) -> int:
+    if unit == codes.HU or not value:
         return 0
     if unit == codes.PERCENT:
         return 1
-    sizes = [abs(value) for value in values if math.isfinite(value) and value]
-    return max(0, min(3, 2 - math.floor(math.log10(min(sizes))))) if sizes else 0
-
-
-def number(value: float, digits: int) -> str:
-    """A number for people, with a true minus sign; a dash where there is none."""
-    if not math.isfinite(value):
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text) else text.lstrip("-")
+    return max(0, min(3, 2 - math.floor(math.log10(abs(value)))))

@@ -24,15 +24,11 @@ __all__ = [
 
 
 def draw(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]:
-    """All pictures of what was found in a volume: key slices, surface, histogram, contact sheet."""
+    """All pictures of what was found in a volume: surface, key slices, histogram, contact sheet."""
     solid = surface(segmentation)
     solids = () if solid is None else (solid,)
-    return (
-        *key_slices(volume, segmentation),
-        *solids,
-        histogram(volume, segmentation),
-        contact_sheet(volume, segmentation),
-    )
+    sections = key_slices(volume, segmentation)
+    return *solids, *sections, histogram(volume, segmentation), contact_sheet(volume, segmentation)
 
 
 def draw_volume(volume: Volume) -> tuple[Figure, ...]:

@@ -19,7 +19,7 @@ from isocenter.volume import Volume
 
 _LUNGS = frozenset({codes.LUNG, codes.LEFT_LUNG, codes.RIGHT_LUNG})
 _SECTIONS = 48
-_BINS = 130
+_MOST_BINS = 120
 _SIZE = (1400, 560)
 _PLOT = (96, 56, 1368, 470)  # left, top, right, bottom
 _PAPER: canvas.Color = (255, 255, 255)
@@ -31,10 +31,11 @@ _EMPHYSEMA_HU = -950
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Share of the voxels in each bin, in percent."""
+    """Share of the voxels in each bin, in percent, over the middles of the bins."""
 
     title: str
     color: canvas.Color
+    centers: npt.NDArray[np.float64] = field(repr=False)
     percent: npt.NDArray[np.float64] = field(repr=False)
 
 
@@ -80,23 +81,27 @@ def _figure(
     every: int,
     marks: Sequence[tuple[float, str]],
 ) -> Figure:
-    low, high, step = _range([values for _, _, values in groups])
-    bins = np.linspace(low, high, _BINS + 1)
-    curves = []
-    for title, color, values in groups:
-        counts, _ = np.histogram(values, bins)
-        curves.append(Curve(title, color, 100.0 * counts / values.size))
+    whole = all(values.dtype.kind in "ui" for _, _, values in groups)
+    low, high, step = _range([values for _, _, values in groups], 8.0 if whole else 1e-6)
+    width = _bin_width((high - low) / _MOST_BINS, whole_numbers=whole)
+    bins = low + np.arange(round((high - low) / width) + 1) * width
+    centers = (bins[:-1] + bins[1:]) / 2
+    shares = [(title, color, 100.0 * np.histogram(values, bins)[0] / values.size) for title, color, values in groups]
+    curves = [Curve(title, color, centers, percent) for title, color, percent in shares]
     name = "HU" if unit == codes.HU else ("" if unit == codes.ONE else unit.value)
-    image = _chart(curves, (low, high, step), name, [m for m in marks if low < m[0] < high])
     from_where = "every voxel" if every == 1 else f"the voxels of every {_ordinal(every)} slice"
     return Figure(
         name="histogram",
         title=f"Histogram of {name or 'values'}",
-        caption=f"Share of each segment's voxels per {(high - low) / _BINS:.3g} {name}".strip()
-        + f", from {from_where}.",
-        image=image,
+        caption=" ".join(f"Percent of voxels per {width:g} {name}".split()) + f", from {from_where}.",
+        image=_chart(curves, (low, high, step), name, [mark for mark in marks if low < mark[0] < high]),
         kind=Kind.CHART,
     )
+
+
+def _bin_width(least: float, *, whole_numbers: bool) -> float:
+    """A round width of bins; whole for whole numbers, so that each bin takes as many values."""
+    return _round_step(max(least, 1.0) if whole_numbers else least)
 
 
 def _ordinal(number: int) -> str:
@@ -104,13 +109,13 @@ def _ordinal(number: int) -> str:
     return f"{number}{tail}"
 
 
-def _range(groups: Sequence[npt.NDArray[Any]]) -> tuple[float, float, float]:
-    """Lowest and highest value shown and the step between ticks, all round."""
+def _range(groups: Sequence[npt.NDArray[Any]], least: float) -> tuple[float, float, float]:
+    """Lowest and highest value shown, at least so far apart, and the step between ticks, all round."""
     if not groups:
         return 0.0, 1.0, 0.5
     ends = np.array([np.percentile(values[:: max(1, values.size // 200_000)], (0.2, 99.0)) for values in groups])
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
-    step = _round_step(max(high - low, 1e-6) / 8)
+    step = _round_step(max(high - low, least, 1e-3 * abs(low)) / 8)
     return np.floor(low / step) * step, (np.floor(high / step) + 1) * step, step
 
 
@@ -134,7 +139,7 @@ def _chart(
     def up(percent: float) -> float:
         return bottom - percent / peak * (bottom - top)
 
-    rung = _round_step(peak / 4)
+    rung = _round_step(peak / 6)
     for percent in np.arange(0, peak, rung):
         draw.line([(left, up(percent)), (right, up(percent))], _FAINT, 1)
         _text(draw, (left - 12, up(percent)), f"{percent:g}", "rm")
@@ -145,12 +150,11 @@ def _chart(
         for y in range(top, bottom, 12):
             draw.line([(across(value), y), (across(value), y + 6)], _GREY, 2)
         _text(draw, (across(value) - 8, top + 2), label, "ra", color=_GREY)
-    centers = low + (np.arange(_BINS) + 0.5) * (high - low) / _BINS
     for curve in curves:
-        line = [(across(v), up(p)) for v, p in zip(centers, curve.percent, strict=True)]
+        line = [(across(v), up(p)) for v, p in zip(curve.centers, curve.percent, strict=True)]
         _fill(image, [(line[0][0], bottom), *line, (line[-1][0], bottom)], curve.color)
     for curve in curves:
-        line = [(across(v), up(p)) for v, p in zip(centers, curve.percent, strict=True)]
+        line = [(across(v), up(p)) for v, p in zip(curve.centers, curve.percent, strict=True)]
         _line(image, line, _deep(curve.color))
     draw.line([(left, bottom), (right, bottom)], _TEXT, 2)
     _legend(draw, curves)

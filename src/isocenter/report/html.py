@@ -20,7 +20,6 @@ def render(report: Report) -> str:
         report=report,
         table=document.table(report.measurements, report.segments),
         intended_use=document.INTENDED_USE,
-        convention=document.CONVENTION,
     )
 
 

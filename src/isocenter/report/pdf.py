@@ -191,9 +191,11 @@ def _pairs(pairs: Sequence[tuple[str, str]], writer: _Writer) -> Table:
 def _measurements(report: Report, writer: _Writer) -> Table:
     table = document.table(report.measurements, report.segments)
     head: list[Flowable] = [Paragraph("Quantity", _HEAD)]
-    for title, color in table.columns:
-        dot = f"<font color='#{color[0]:02x}{color[1]:02x}{color[2]:02x}' size='13'>•</font> " if color else ""
-        head.append(Paragraph(f"{dot}{writer.safe(title)}", _HEAD_RIGHT))
+    look = list(_LINES)
+    for place, (title, color) in enumerate(table.columns, 1):
+        head.append(Paragraph(writer.safe(title), _HEAD_RIGHT))
+        if color:
+            look.append(("LINEBELOW", (place, 0), (place, 0), 2.2, Color(*(part / 255 for part in color))))
     rows: list[list[Flowable]] = [head]
     for row in table.rows:
         method = (
@@ -206,11 +208,12 @@ def _measurements(report: Report, writer: _Writer) -> Table:
         rows.append(line)
     first = max(0.34, 0.62 - 0.1 * len(table.columns)) * _WIDTH
     rest = (_WIDTH - first) / max(1, len(table.columns))
-    return Table(rows, colWidths=[first, *[rest] * len(table.columns)], repeatRows=1, style=_LINES)
+    return Table(rows, colWidths=[first, *[rest] * len(table.columns)], repeatRows=1, style=look)
 
 
-_LINES = [
-    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+_LINES: list[tuple[Any, ...]] = [
+    ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
+    ("VALIGN", (0, 1), (-1, -1), "TOP"),
     ("LINEBELOW", (0, 0), (-1, 0), 1, _INK),
     ("LINEBELOW", (0, 1), (-1, -1), 0.4, _LINE),
     ("LEFTPADDING", (0, 0), (0, -1), 0),
@@ -236,23 +239,20 @@ def _notes(notes: Sequence[Reason], writer: _Writer) -> Table:
 
 
 def _pictures(report: Report, writer: _Writer) -> Iterator[Flowable]:
-    planes = [report.figures_named(plane) for plane in ("axial", "coronal", "sagittal")]
-    rows = [figures for figures in planes if figures]
-    for number, figures in enumerate(rows):
-        head: list[Flowable] = []
-        if number == 0:
-            head = [Paragraph("Key slices", _HEADING), Paragraph(document.CONVENTION, _FINE), Spacer(1, 2 * mm)]
-        yield KeepTogether([*head, _strip(figures, writer)])
-    for figure in report.figures:
-        if not figure.name.startswith(("axial", "coronal", "sagittal")):
-            yield KeepTogether([Paragraph(writer.safe(figure.title), _HEADING), *_framed(figure, _WIDTH, writer)])
+    for chapter in report.chapters:
+        head: list[Flowable] = [Paragraph(writer.safe(chapter.title), _HEADING)]
+        if chapter.words:
+            head += [Paragraph(writer.safe(chapter.words), _FINE), Spacer(1, 2 * mm)]
+        for row in chapter.rows:
+            yield KeepTogether([*head, _strip(row, chapter.title, writer)])
+            head = []
 
 
-def _strip(figures: Sequence[Figure], writer: _Writer) -> Table:
+def _strip(figures: Sequence[Figure], heading: str, writer: _Writer) -> Table:
     width = (_WIDTH - _GAP * (len(figures) - 1)) / len(figures)
     cells: list[Any] = []
     for figure in figures:
-        cells += [_framed(figure, width, writer), ""]
+        cells += [_framed(figure, width, heading, writer), ""]
     look = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -263,14 +263,15 @@ def _strip(figures: Sequence[Figure], writer: _Writer) -> Table:
     return Table([cells[:-1]], colWidths=([width, _GAP] * len(figures))[:-1], style=look)
 
 
-def _framed(figure: Figure, width: float, writer: _Writer) -> list[Flowable]:
+def _framed(figure: Figure, width: float, heading: str, writer: _Writer) -> list[Flowable]:
     height = width * figure.height / figure.width
     most = A4[1] - 90 * mm
     if height > most:
         width, height = width * most / height, most
     picture = Image(io.BytesIO(figure.data), width, height)
     picture.hAlign = "LEFT"
-    title = f"<font name='{_MEDIUM}' color='{_INK.hexval()}'>{writer.safe(figure.title)}.</font> "
+    named = f"<font name='{_MEDIUM}' color='{_INK.hexval()}'>{writer.safe(figure.title)}.</font> "
+    title = named if figure.title != heading else ""
     return [picture, Spacer(1, 1 * mm), Paragraph(title + writer.safe(figure.caption), _FINE)]
 
 

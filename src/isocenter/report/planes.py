@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.geometry import Grid, Space
+from isocenter.ops import intensity
 from isocenter.volume import Array, Volume
 
 Floats = npt.NDArray[np.float32]
@@ -144,8 +145,13 @@ class Window:
     unit: str = ""
 
     def grey(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Grey levels 0 to 255 by DICOM's LINEAR function (PS3.3 C.11.2.1.2.1)."""
-        scaled = (values - np.float32(self.center - 0.5)) / np.float32(max(self.width - 1, 1e-6)) + np.float32(0.5)
+        """Grey levels 0 to 255 by DICOM's LINEAR function (PS3.3 C.11.2.1.2.1), or LINEAR_EXACT where that has none.
+
+        LINEAR is defined for widths from 1 on, which images of small real values fall below.
+        """
+        if self.width >= 1:
+            return intensity.to_grey(values, intensity.Window(self.center, self.width))
+        scaled = (values - np.float32(self.center)) / np.float32(self.width) + np.float32(0.5)
         grey: npt.NDArray[np.uint8] = (np.clip(scaled, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
         return grey
 
@@ -153,7 +159,7 @@ class Window:
         return f"{self.name} W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
 
 
-LUNG_WINDOW = Window(-600, 1500, "Lung", "HU")
+LUNG_WINDOW = Window(intensity.PRESETS["lung"].center, intensity.PRESETS["lung"].width, "Lung", "HU")
 
 
 def window_of(volume: Volume) -> Window:
@@ -161,9 +167,11 @@ def window_of(volume: Volume) -> Window:
     if volume.unit == codes.HU:
         return LUNG_WINDOW
     steps = tuple(slice(None, None, max(1, n // 64)) for n in volume.grid.shape)
-    low, high = (float(v) for v in np.percentile(volume.array[steps], (1, 99)))
+    sample = volume.array[steps]
+    finite = sample[np.isfinite(sample)]
+    low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
     unit = "" if volume.unit == codes.ONE else volume.unit.value
-    return Window((low + high) / 2, max(high - low, 1e-3) + 1e-6, "1st–99th percentile", unit)
+    return Window((low + high) / 2, max(high - low, 1e-6), "1st–99th percentile", unit)
 
 
 def resized(section: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:

@@ -21,8 +21,8 @@ from isocenter.volume import Volume
 _KEY = {Plane.AXIAL: (0.15, 0.5, 0.85), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
 _KEY_PX = 720
 _LEAST_PX = 200
-_TILE_PX = 260
-_COLUMNS = 6
+_TILE_PX = 300
+_COLUMNS = 5
 _TILES = 30
 _SAMPLES = 96  # along each axis of a section, to see where the segments lie
 _MARGIN_MM = 12.0
@@ -116,8 +116,10 @@ def occupancy(seen: Scene) -> npt.NDArray[np.bool_]:
     thin = (slice(None), *(slice(None, None, max(1, n // _SAMPLES)) for n in seen.image.grid.shape[1:]))
     found = np.zeros(seen.image.array[thin].shape, bool)
     for number, layer in enumerate(seen.layers):
-        wanted = [segment.label for segment in seen.segments if segment.layer == number]
-        found |= np.isin(layer.array[thin], wanted)
+        sample = layer.array[thin]
+        for segment in seen.segments:
+            if segment.layer == number:
+                found |= sample == segment.label
     return found
 
 
@@ -134,7 +136,8 @@ def _key_figure(seen: Scene, index: int, number: int) -> Figure:
     return Figure(
         name=f"{plane}_{number}",
         title=f"{plane.capitalize()}, {seen.image.number(index)}",
-        caption=f"{position or 'Place in the patient unknown'}{from_where}. {_window_words(seen.window)}",
+        caption=f"{position or 'Place in the patient unknown'}{from_where}. {_window_words(seen.window)}"
+        + _shear_words(seen.image),
         image=_key_picture(seen, index),
     )
 
@@ -143,8 +146,12 @@ def _window_words(window: Window) -> str:
     return f"Window: {window}."
 
 
+def _shear_words(seen: Stack) -> str:
+    return " The slices are sheared against each other; they are drawn as they are." if seen.grid.is_sheared else ""
+
+
 def _key_picture(seen: Scene, index: int) -> Picture:
-    picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=1.6)
+    picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=2.0)
     drawn = canvas.framed(picture, (_LEAST_PX, _LEAST_PX))
     rows, columns = drawn.shape[:2]
     image = Image.fromarray(drawn)
@@ -216,7 +223,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
     sheet = np.zeros((rows * (tile[0] + gap) - gap, columns * (tile[1] + gap) - gap, 3), np.uint8)
     px_per_mm = 1.0
     for place, index in enumerate(indices):
-        picture, px_per_mm = section(seen, int(index), tile, line_px=1.1)
+        picture, px_per_mm = section(seen, int(index), tile, line_px=1.5)
         top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
         sheet[top : top + tile[0], left : left + tile[1]] = canvas.framed(picture, tile)
     image = Image.fromarray(sheet)
@@ -226,7 +233,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
         _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
     if seen.image.is_placed:
         corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
-        canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=15)
+        canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=16)
     step = f"every {indices[1] - indices[0]} sections or so" if len(indices) < len(seen.image) else "every section"
     return Figure(
         name="contact_sheet",
@@ -246,7 +253,8 @@ def _label_tile(
     left, top = place
     index, shown = numbers
     position = seen.image.position(index)
-    canvas.corner(draw, (left + 7, top + 6), [(str(shown), canvas.INK), (position, canvas.SOFT_INK)], size=14)
+    canvas.write(draw, (left + 8, top + 6), str(shown), size=18, weight="Medium")
+    canvas.write(draw, (left + 8, top + tile[0] - 6), position, size=15, anchor="ld")
     at_left, at_right, _, _ = seen.image.edges
-    canvas.write(draw, (left + 6, top + tile[0] / 2), at_left, size=14, anchor="lm")
-    canvas.write(draw, (left + tile[1] - 6, top + tile[0] / 2), at_right, size=14, anchor="rm")
+    canvas.write(draw, (left + 8, top + tile[0] / 2), at_left, size=16, anchor="lm")
+    canvas.write(draw, (left + tile[1] - 8, top + tile[0] / 2), at_right, size=16, anchor="rm")

@@ -22,6 +22,7 @@ from isocenter.report.planes import Floats, Plane, letters, resized, stack
 _STEP_MM = 2.0
 _MOST_SAMPLES = 224  # along each axis
 _ROOM_PX = (440, 440)
+_BAR_PX = 130
 _GAP = 6
 _RIM = 6  # samples around a segment, for its smooth fields to fade out
 _GLASS = 0.45  # opacity of a surface met face on, where a small segment lies behind it
@@ -147,7 +148,9 @@ def _box(layers: Sequence[npt.NDArray[np.integer]], segments: Sequence[Segment])
     found = np.zeros(layers[0][tuple(slice(None, None, step) for step in steps)].shape, bool)
     for number, layer in enumerate(layers):
         thin = layer[tuple(slice(None, None, step) for step in steps)]
-        found |= np.isin(thin, [segment.label for segment in segments if segment.layer == number])
+        for segment in segments:
+            if segment.layer == number:
+                found |= thin == segment.label
     if not found.any():
         return None
     box = []
@@ -199,7 +202,7 @@ def _view(block: Block, parts: Sequence[Part], view: tuple[str, int, int], scale
     canvas.edge_letters(draw, (at_left, at_right, "", ""), framed.shape[:2], size=20)
     px_per_mm = scale / block.grid.spacing_mm[0]
     place = (framed.shape[1] - 12, framed.shape[0] - 12)
-    canvas.scale_bar(draw, place, px_per_mm, room_px=framed.shape[1] * 0.35, size=15)
+    canvas.scale_bar(draw, place, px_per_mm, room_px=_BAR_PX, size=15)
     return np.asarray(image)
 
 
