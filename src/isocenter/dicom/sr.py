@@ -32,6 +32,7 @@ _CT_CHEST = Code("24627-2", "LN", "CT Chest")
 _IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 _QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 _COMMENT = Code("121106", "DCM", "Comment")
+_MEANING = Code("121050", "DCM", "Equivalent Meaning of Concept Name")
 _SOURCE = Code("260753009", "SCT", "Source")
 _IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
 _IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
@@ -226,17 +227,42 @@ def _tracking(names: tuple[str, ...], numbers: Sequence[int], headers: Headers, 
 def _measurement(measurement: Measurement, making: Making) -> Any:
     import highdicom as hd
 
-    return hd.sr.Measurement(
-        name=_coded(measurement.concept),
+    concept, derivation, meaning = _in_standard_codes(measurement)
+    made = hd.sr.Measurement(
+        name=_coded(concept),
         value=float(measurement.value),
         unit=_coded(measurement.unit),
-        derivation=None if measurement.derivation is None else _coded(measurement.derivation),
+        derivation=None if derivation is None else _coded(derivation),
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=f"{making.software}: {measurement.title}",
             version=making.version,
             parameters=[measurement.method] if measurement.method else None,
         ),
     )
+    if meaning:
+        made[0].ContentSequence.insert(0, hd.sr.TextContentItem(_coded(_MEANING), meaning, "HAS CONCEPT MOD"))
+    return made
+
+
+def _in_standard_codes(measurement: Measurement) -> tuple[Code, Code | None, str]:
+    """Concept and derivation in public coding schemes, and in words what those have no code for.
+
+    A private code (of a scheme ``99...``) means nothing to others and validators object to it. A share becomes a Ratio,
+    a private derivation is left out, and the whole is said in words (Equivalent Meaning of Concept Name, TID 300).
+    """
+    concept, derivation = measurement.concept, measurement.derivation
+    parts = [code for code in (concept, derivation) if code is not None]
+    if not any(_is_private(code) for code in parts):
+        return concept, derivation, ""
+    if _is_private(concept) and measurement.unit == codes.PERCENT:
+        concept = codes.RATIO
+    if derivation is not None and _is_private(derivation):
+        derivation = None
+    return concept, derivation, ": ".join(code.meaning for code in parts)
+
+
+def _is_private(code: Code) -> bool:
+    return code.scheme.startswith("99")
 
 
 # --- what stands beside the groups -----------------------------------------------------------------------------------
@@ -305,7 +331,7 @@ def check(dataset: Dataset, measurements: Sequence[Measurement]) -> None:
     for (concept, value, unit), measurement in zip(found, meant, strict=True):
         same = (value, concept.value, unit.value) == (
             measurement.value,
-            measurement.concept.value,
+            _in_standard_codes(measurement)[0].value,
             measurement.unit.value,
         )
         if not same:

@@ -12,6 +12,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from isocenter import codes
+from isocenter.codes import Code
 from isocenter.dicom import seg, sr
 from isocenter.dicom.making import Making, encode
 from isocenter.dicom.writing import write
@@ -120,6 +121,29 @@ def test_what_needs_review_stands_as_a_comment(
     texts = [item.TextValue for item in last.ContentSequence]
     assert texts[0].startswith("The left lung reaches the border.")
     assert texts[1:] == ["Mean density of trachea has no value."]
+
+
+def test_what_no_public_scheme_has_a_code_for_is_said_in_words(
+    segmentation: Segmentation,
+    sources: list[Dataset],
+    making: Making,
+    tmp_path: Path,
+    complaints: Callable[[Path], list[str]],
+) -> None:
+    own = Code("LAA950", "99OWN", "Share of lung below -950 HU")
+    rank = Code("PCT15", "99OWN", "Fifteenth percentile")
+    values = (
+        Measurement("laa_950", "Emphysema index", 3.25, codes.PERCENT, own, ("lung_left",)),
+        Measurement("p15", "15th percentile", -921.0, codes.HU, codes.ATTENUATION, ("lung_left",), rank),
+    )
+    report, _ = made_of(values, segmentation, sources, making)
+    write(report, tmp_path / "sr.dcm", check=partial(sr.check, measurements=values))
+    (group,) = hd.sr.srread(tmp_path / "sr.dcm").content.get_volumetric_roi_measurement_groups()
+    share, percentile = (measurement[0] for measurement in group.get_measurements())
+    assert [item.name.meaning for item in (share, percentile)] == ["Ratio", "Attenuation Coefficient"]
+    assert share.ContentSequence[0].value == "Share of lung below -950 HU"
+    assert percentile.ContentSequence[0].value == "Attenuation Coefficient: Fifteenth percentile"
+    assert complaints(tmp_path / "sr.dcm") == []
 
 
 def test_a_changed_value_unit_or_count_is_noticed(
