@@ -147,18 +147,18 @@ def _rle(data: bytes, shape: tuple[int, int], bits: int) -> Pixels:
 
 
 _SYNTAX = "1.2.840.10008.1.2."
-_lossless, _jpeg_any, _jpegls = _jpeg("ljpeg_decode"), _jpeg("jpeg_decode"), _jpeg("jpegls_decode")
+_classic, _jpegls = _jpeg("jpeg8_decode"), _jpeg("jpegls_decode")
 _j2k, _htj2k = _jpeg2000("jpeg2k_decode"), _jpeg2000("htj2k_decode")
 
 DECODERS: MappingProxyType[str, Callable[[bytes, tuple[int, int], int], Pixels]] = MappingProxyType(
     {
         _SYNTAX + "5": _rle,
-        _SYNTAX + "4.50": _jpeg_any,
-        _SYNTAX + "4.51": _jpeg_any,
-        _SYNTAX + "4.53": _jpeg_any,
-        _SYNTAX + "4.55": _jpeg_any,
-        _SYNTAX + "4.57": _lossless,
-        _SYNTAX + "4.70": _lossless,
+        _SYNTAX + "4.50": _classic,
+        _SYNTAX + "4.51": _classic,
+        _SYNTAX + "4.53": _classic,
+        _SYNTAX + "4.55": _classic,
+        _SYNTAX + "4.57": _classic,
+        _SYNTAX + "4.70": _classic,
         _SYNTAX + "4.80": _jpegls,
         _SYNTAX + "4.81": _jpegls,
         _SYNTAX + "4.90": _j2k,
