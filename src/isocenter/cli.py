@@ -25,7 +25,7 @@ from isocenter.reasons import Reason, Severity, Verdict
 if TYPE_CHECKING:
     from isocenter.dicom.scan import Scan
     from isocenter.dicom.series import Series
-    from isocenter.findings import Measurement, Segmentation
+    from isocenter.findings import Measurement, Segment
     from isocenter.pipeline.run import Result
     from isocenter.volume import Volume
 
@@ -286,8 +286,8 @@ def _volume_facts(volume: Volume) -> dict[str, Any]:
 
 def _show_result(result: Result) -> None:
     _out.print(f"\n[bold]{result.title}[/]  [{_STYLE[result.verdict]}]{result.verdict}[/]")
-    if result.segmentation is not None:
-        _out.print(_measured(result.measurements, result.segmentation))
+    if result.measurements:
+        _out.print(_measured(result.measurements, result.segments))
     _explain(result.reasons)
     page = result.outputs.get("html")
     if page is not None:
@@ -295,10 +295,10 @@ def _show_result(result: Result) -> None:
     _out.print(f"  [dim]All {len(result.outputs)} files lie in[/] {result.folder}", highlight=False, soft_wrap=True)
 
 
-def _measured(measurements: Sequence[Measurement], segmentation: Segmentation) -> Table:
+def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:
     from isocenter.report import document
 
-    found = document.table(measurements, segmentation.segments)
+    found = document.table(measurements, segments)
     table = Table("", *(title for title, _ in found.columns), "", box=None)
     for column in table.columns[1:-1]:
         column.justify = "right"

@@ -47,6 +47,13 @@ class Case:
     reasons: tuple[Reason, ...] = ()
     left: tuple[tuple[Series, Reason], ...] = field(default=(), repr=False)
 
+    @property
+    def title(self) -> str:
+        """What was looked at, in a few words."""
+        if self.series is not None:
+            return self.series.name
+        return self.file.name if self.file is not None else "no series fits"
+
 
 @dataclass(frozen=True)
 class Input:

@@ -68,6 +68,6 @@ def _remove_if_empty(folder: Path) -> None:
 def _explained(error: OSError, folder: Path) -> TryLater | UsageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return TryLater(f"The disk is full at {folder}: make room and run again; nothing half-written was left.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return UsageError(f"{folder} cannot be written ({os.strerror(error.errno)}): choose another folder with --out.")
-    return TryLater(f"Writing to {folder} failed ({os.strerror(error.errno or 0)}): try again.")
+    if error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY):
+        return TryLater(f"Writing to {folder} failed ({os.strerror(error.errno)}): try again.")
+    return UsageError(f"{folder} cannot be written ({os.strerror(error.errno or 0)}): choose another folder.")

@@ -81,7 +81,7 @@ def _objects(findings: Findings, job: Job, folder: Path, *, report: Report, docu
 
 
 def _key_images(report: Report, headers: Headers, making: Making, folder: Path) -> Iterator[Output]:
-    figures = report.figures_named(*_KEY_IMAGES)
+    figures = [figure for figure in report.figures if figure.name.startswith(_KEY_IMAGES)]
     captures = [capture.Capture(figure.image, figure.title) for figure in figures]
     for number, (image, made) in enumerate(zip(captures, capture.make(captures, headers, making), strict=True), 1):
         name = f"key_image_{number}"

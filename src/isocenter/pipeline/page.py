@@ -10,7 +10,6 @@ from isocenter import __version__
 from isocenter.pipeline.provenance import combined
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
-from isocenter.reasons import verdict_of
 from isocenter.report import figures
 from isocenter.report.document import Report, StudyFacts
 from isocenter.report.figure import Figure
@@ -42,7 +41,7 @@ def report(findings: Findings, job: Job) -> Report:
     return Report(
         title=job.pipeline.title,
         facts=StudyFacts(tuple(_facts(findings))),
-        verdict=verdict_of(findings.reasons),
+        verdict=findings.verdict,
         reasons=findings.reasons,
         segments=segments,
         measurements=findings.measurements,

@@ -12,7 +12,6 @@ from isocenter.pipeline.outputs import Output
 from isocenter.pipeline.provenance import Journal, combined, sha256, versions
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
-from isocenter.reasons import verdict_of
 
 _FORMAT = 1
 
@@ -24,7 +23,7 @@ def write_record(findings: Findings, job: Job, folder: Path, *, outputs: Sequenc
         "isocenter": __version__,
         "pipeline": job.pipeline.name,
         "time": job.time.isoformat(),
-        "verdict": str(verdict_of(findings.reasons)),
+        "verdict": str(findings.verdict),
         "reasons": [reason.to_dict() for reason in findings.reasons],
         "input": _input(findings),
         "settings": {"series": job.settings.series, "seg": job.settings.seg, "rule": job.pipeline.rule.text},

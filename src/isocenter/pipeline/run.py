@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from isocenter.errors import InputError, Refused
-from isocenter.findings import Measurement, Segmentation
+from isocenter.findings import Measurement, Segment
 from isocenter.pipeline import spec
 from isocenter.pipeline.case import Case, cases
 from isocenter.pipeline.folder import staged, writable
@@ -23,12 +24,12 @@ from isocenter.pipeline.provenance import Journal, Observer
 from isocenter.pipeline.record import write_record
 from isocenter.pipeline.spec import Job, Pipeline, Settings
 from isocenter.pipeline.steps import Findings, find
-from isocenter.reasons import Reason, Verdict, merge, verdict_of
+from isocenter.reasons import Reason, Verdict, merge
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Result:
-    """What a run made of one case.
+    """What a run made of one case. It holds no voxels (they are in the outputs), so a large cohort fits into memory.
 
     Parameters
     ----------
@@ -36,28 +37,26 @@ class Result:
         The input, and what the choice had to say.
     pipeline
         What was run.
-    segmentation, measurements
-        What was found; None and empty where the case was held or rejected.
+    verdict
+        What the result is worth.
     reasons
-        Everything there was to say, each once.
+        Everything there was to say, each once: those of the series, the volume, the segmentation and the objects.
+    segments, measurements
+        What was found; empty where the case was held or rejected.
     folder
         Where the outputs lie.
     outputs
-        Path of each output by its kind: ``"seg"``, ``"sr"``, ``"html"``, ``"pdf"``, ``"record"``, ...
+        Path of each output by its kind: ``"seg"``, ``"sr"``, ``"html"``, ``"pdf"``, ``"masks"``, ``"record"``, ...
     """
 
     case: Case = field(repr=False)
     pipeline: Pipeline = field(repr=False)
-    segmentation: Segmentation | None
-    measurements: tuple[Measurement, ...]
+    verdict: Verdict
     reasons: tuple[Reason, ...]
+    segments: tuple[Segment, ...] = field(repr=False)
+    measurements: tuple[Measurement, ...] = field(repr=False)
     folder: Path
-    outputs: Mapping[str, Path]
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the result is worth."""
-        return verdict_of(self.reasons)
+    outputs: Mapping[str, Path] = field(repr=False)
 
     @property
     def series_uid(self) -> str:
@@ -72,8 +71,7 @@ class Result:
     @property
     def title(self) -> str:
         """One line for people."""
-        source = self.case.series.name if self.case.series else (self.case.file.name if self.case.file else "no series")
-        return f"{self.pipeline.title}: {source}"
+        return f"{self.pipeline.title}: {self.case.title}"
 
     def value(self, name: str, *segments: str) -> float:
         """Value of a measurement over the named segments.
@@ -153,7 +151,16 @@ def _run_case(case: Case, job: Job, root: Path, *, observer: Observer | None) ->
         outputs = write_outputs(findings, job, folder, journal=journal)
         kept = write_record(findings, job, folder, outputs=outputs, journal=journal)
     paths = {output.kind: target / output.path.name for output in (*outputs, kept)}
-    return Result(case, job.pipeline, findings.segmentation, findings.measurements, findings.reasons, target, paths)
+    return Result(
+        case,
+        job.pipeline,
+        findings.verdict,
+        findings.reasons,
+        findings.segmentation.segments if findings.segmentation else (),
+        findings.measurements,
+        target,
+        MappingProxyType(paths),
+    )
 
 
 def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:

@@ -12,7 +12,7 @@ from isocenter.ops.measure import measure
 from isocenter.pipeline.case import Case, Input, read
 from isocenter.pipeline.provenance import Journal
 from isocenter.pipeline.spec import Pipeline
-from isocenter.reasons import Reason, merge, verdict_of
+from isocenter.reasons import Reason, Verdict, merge, verdict_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,12 @@ class Findings:
     segmentation: Segmentation | None = None
     measurements: tuple[Measurement, ...] = ()
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the case is worth: where nothing was found for whatever reason, it is not usable."""
+        verdict = verdict_of(self.reasons)
+        return Verdict.REJECTED if self.segmentation is None and verdict.usable else verdict
 
 
 def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
@@ -68,6 +74,10 @@ def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
 
 
 def _headers(case: Case) -> Headers:
+    """Mended copies of the source headers; none, with the reasons, where no object can refer to the source."""
     if case.series is None:
         return Headers(())
-    return repair([instance.dataset() for instance in case.series.instances])
+    try:
+        return repair([instance.dataset() for instance in case.series.instances])
+    except Refused as refused:
+        return Headers((), refused.reasons)
