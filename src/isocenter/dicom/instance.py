@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import struct
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -347,8 +349,10 @@ def _words(raw: bytes, charset: bytes) -> str:
     from pydicom.charset import convert_encodings, decode_bytes
 
     try:
-        encodings = convert_encodings(_text(charset).split("\\"))
-        return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            encodings = convert_encodings(_text(charset).split("\\"))
+            return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
     except (LookupError, UnicodeError):
         return raw.decode("ascii", "replace").strip("\0 ")
 
@@ -376,8 +380,6 @@ def _number(raw: bytes) -> float | None:
 
 
 def _double(raw: bytes) -> float | None:
-    import struct
-
     return float(struct.unpack("<d", raw[:8])[0]) if len(raw) >= 8 else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,8 @@ def _is_place(position: Sequence[float] | None) -> bool:
     return position is not None and all(abs(x) < FARTHEST_MM for x in position)
 
 
-def _is_orthonormal(orientation: Sequence[float]) -> bool:
+@lru_cache(maxsize=1024)
+def _is_orthonormal(orientation: tuple[float, ...]) -> bool:
     x, y = np.array(orientation[:3]), np.array(orientation[3:])
     return bool(np.abs([x @ x - 1, y @ y - 1, x @ y]).max() <= PERPENDICULAR_TOLERANCE)
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter import sampling
 from isocenter.geometry import Grid
+
+
+_WHOLE = 1e-6  # pixels of drift that need no further row or column
 
 
 def upright_grid(grid: Grid) -> Grid:
@@ -24,9 +26,6 @@ def upright_grid(grid: Grid) -> Grid:
     affine[:3, 3] -= before[0] * row + before[1] * column
     rows, columns = (n + b + a for n, b, a in zip(grid.shape[1:], before, after, strict=True))
     return Grid((grid.shape[0], rows, columns), affine, grid.frame_of_reference_uid, grid.space)
-
-
-_WHOLE = 1e-6  # pixels of drift that need no further row or column
 
 
 def upright(array: npt.NDArray[Any], grid: Grid, *, outside: float) -> tuple[npt.NDArray[Any], Grid]:
@@ -45,5 +44,7 @@ def upright(array: npt.NDArray[Any], grid: Grid, *, outside: float) -> tuple[npt
     -------
     The array and its grid, of :func:`upright_grid`.
     """
+    from isocenter import sampling  # numba comes with it: only tilted stacks wait for that
+
     target = upright_grid(grid)
     return sampling.affine_linear(array, target.index_transform(grid), target.shape, outside=outside), target

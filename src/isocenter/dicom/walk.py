@@ -50,6 +50,7 @@ _VALUE_AT = {_int(vr): 8 for vr in _SHORT_VRS.split()} | {_int(vr): 12 for vr in
 _UN = _int("UN")
 _WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS)}
 _SEQUENCE = WANTED["ModalityLUTSequence"]
+_SPECIAL = frozenset({_SEQUENCE, *PIXEL_TAGS})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
 _ITEM, _ITEM_END, _SEQUENCE_END = (_swapped(tag) for tag in (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD))
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
@@ -150,39 +151,51 @@ def _meta(window: bytes, position: int, values: dict[int, bytes]) -> tuple[str, 
 
 def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tuple[int, PixelElement | None]:
     """Walk an explicit VR data set as far as the window goes; where it stopped, and the pixel data if it met them."""
-    wanted, value_at, last = _WANTED, _VALUE_AT, len(window) - 12
-    while position <= last:
+    value_at, wanted, size = _VALUE_AT, _WANTED.get, len(window)
+    while position <= size - 12:
         tag, vr, length = _explicit_head(window, position)
         start = position + value_at[vr]
         if start == position + 12:
             length = _uint32(window, position + 8)[0]
-        if tag in wanted or length == UNDEFINED:
-            end, pixels = _take(window, start, (tag, length), values)
-            if pixels is not None or end < 0:
-                return position, pixels
-            position = end or _past_sequence(window, start, explicit=vr != _UN)
-            if position < 0:
-                return start - value_at[vr], None
-        else:
-            position = start + length
+        name = wanted(tag)
+        if name is not None and length <= _VALUE_LIMIT_BYTES and name not in _SPECIAL:
+            if start + length > size:
+                return position, None
+            values[name] = window[start : start + length]
+        elif name is not None or length == UNDEFINED:
+            if name in PIXEL_TAGS:
+                return position, PixelElement(name, start, length)
+            _note(name, values)
+            end = _past(window, start, length, explicit=vr != _UN)
+            if end < 0:
+                return position, None
+            position = end
+            continue
+        position = start + length
     return _last_short(window, position), None
 
 
 def _step_implicit(window: bytes, position: int, values: dict[int, bytes]) -> tuple[int, PixelElement | None]:
     """As :func:`_step_explicit`, for implicit VR."""
-    wanted, last = _WANTED, len(window) - 8
-    while position <= last:
+    wanted, size = _WANTED.get, len(window)
+    while position <= size - 8:
         tag, length = _tag_length(window, position)
         start = position + 8
-        if tag in wanted or length == UNDEFINED:
-            end, pixels = _take(window, start, (tag, length), values)
-            if pixels is not None or end < 0:
-                return position, pixels
-            position = end or _past_sequence(window, start, explicit=False)
-            if position < 0:
-                return start - 8, None
-        else:
-            position = start + length
+        name = wanted(tag)
+        if name is not None and length <= _VALUE_LIMIT_BYTES and name not in _SPECIAL:
+            if start + length > size:
+                return position, None
+            values[name] = window[start : start + length]
+        elif name is not None or length == UNDEFINED:
+            if name in PIXEL_TAGS:
+                return position, PixelElement(name, start, length)
+            _note(name, values)
+            end = _past(window, start, length, explicit=False)
+            if end < 0:
+                return position, None
+            position = end
+            continue
+        position = start + length
     return position, None
 
 
@@ -195,27 +208,18 @@ def _last_short(window: bytes, position: int) -> int:
     return position
 
 
-def _take(
-    window: bytes, start: int, head: tuple[int, int], values: dict[int, bytes]
-) -> tuple[int, PixelElement | None]:
-    """Keep a wanted value. The end of the element (0: to be searched, -1: beyond the window), and pixel data."""
-    tag, length = head
-    name = _WANTED.get(tag, 0)
-    if name in PIXEL_TAGS:
-        return 0, PixelElement(name, start, length)
+def _note(name: int | None, values: dict[int, bytes]) -> None:
+    """Note that a wanted sequence is there; another wanted value comes here only if it is absurdly long."""
     if name == _SEQUENCE:
-        values[name] = b""
-    elif name:
-        if length > _VALUE_LIMIT_BYTES:
-            raise UnusualError
-        if start + length > len(window):
-            return -1, None
-        values[name] = window[start : start + length]
-    return (0 if length == UNDEFINED else start + length), None
+        values[_SEQUENCE] = b""
+    elif name is not None:
+        raise UnusualError
 
 
-def _past_sequence(window: bytes, start: int, *, explicit: bool) -> int:
-    """Position behind a sequence of undefined length; -1 if it goes beyond the window."""
+def _past(window: bytes, start: int, length: int, *, explicit: bool) -> int:
+    """Position behind a value, of undefined length too; -1 if that lies beyond the window."""
+    if length != UNDEFINED:
+        return start + length
     try:
         return _sequence_end(window, start, explicit, 0)
     except struct.error:
