@@ -1,0 +1,113 @@
+"""Which series of a study a pipeline takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocenter.dicom.scan import scan
+from isocenter.dicom.series import Series
+from isocenter.errors import UsageError
+from isocenter.geometry import Grid
+from isocenter.pipeline.choose import choose, kernel_kind, length_mm, only
+from isocenter.pipeline.spec import pipeline
+from isocenter.testing.dicom import Style, uid_of, write_series
+
+RULE = pipeline("lungs").rule
+
+
+def add(folder: Path, number: int, *, slices: int = 10, spacing_mm: float = 30.0, **style: object) -> None:
+    """Write one series of a study."""
+    attributes = {"SeriesNumber": number, "SeriesDescription": f"series {number}", "StudyInstanceUID": uid_of("study")}
+    attributes |= dict(style.pop("attributes", {}))  # type: ignore[call-overload]
+    grid = Grid.from_vectors((slices, 4, 4), spacing_mm=(spacing_mm, 90, 90))
+    values = np.zeros(grid.shape, np.int16)
+    made = Style(seed=f"series {number}", attributes=attributes, **style)  # type: ignore[arg-type]
+    write_series(values, grid, folder / str(number), style=made)
+
+
+def numbers(found: tuple[tuple[Series, object], ...]) -> list[int | None]:
+    """Series numbers."""
+    return [series.number for series, _ in found]
+
+
+def test_the_thinnest_ct_that_covers_the_chest_is_taken(tmp_path: Path) -> None:
+    add(tmp_path, 1, slices=10, spacing_mm=30)
+    add(tmp_path, 2, slices=60, spacing_mm=5)
+    add(tmp_path, 3, slices=20, spacing_mm=1)  # thinner, but 20 mm long
+    add(tmp_path, 4, slices=90, spacing_mm=3, modality="MR", rescale=None)
+    choice = choose(scan(tmp_path), RULE)
+    assert numbers(choice.taken) == [2]
+    assert sorted(numbers(choice.left)) == [1, 3, 4]  # type: ignore[type-var]
+    assert {reason.code for _, reason in choice.left} == {"NOT_CHOSEN", "WRONG_MODALITY"}
+
+
+def test_of_equal_spacing_the_soft_kernel_is_taken(tmp_path: Path) -> None:
+    for number, kernel in ((1, "BONE"), (2, "LUNG"), (3, "STANDARD")):
+        add(tmp_path, number, attributes={"ConvolutionKernel": kernel})
+    assert numbers(choose(scan(tmp_path), RULE).taken) == [3]
+
+
+def test_a_short_series_is_taken_if_there_is_no_other_and_says_so(tmp_path: Path) -> None:
+    add(tmp_path, 1, slices=4, spacing_mm=10)
+    ((series, reasons),) = choose(scan(tmp_path), RULE).taken
+    assert series.number == 1
+    assert [reason.code for reason in reasons] == ["COVERAGE_SHORT"]
+
+
+def test_all_takes_every_usable_series_that_fits(tmp_path: Path) -> None:
+    add(tmp_path, 1)
+    add(tmp_path, 2)
+    add(tmp_path, 3, modality="MR", rescale=None)
+    assert sorted(numbers(choose(scan(tmp_path), RULE, "all").taken)) == [1, 2]  # type: ignore[type-var]
+
+
+def test_a_series_is_had_by_number_or_uid(tmp_path: Path) -> None:
+    add(tmp_path, 1)
+    add(tmp_path, 2)
+    found = scan(tmp_path)
+    uid = next(series.series_uid for series in found if series.number == 2)
+    assert numbers(choose(found, RULE, "1").taken) == [1]
+    assert numbers(choose(found, RULE, uid).taken) == [2]
+    assert only(found, uid).number == 2
+
+
+def test_a_number_that_is_not_there_is_wrong_use_and_the_others_are_named(tmp_path: Path) -> None:
+    add(tmp_path, 1)
+    with pytest.raises(UsageError, match="series 1"):
+        only(scan(tmp_path), "9")
+
+
+def test_a_held_series_is_taken_only_if_no_usable_one_fits(tmp_path: Path) -> None:
+    add(tmp_path, 1)
+    (tmp_path / "1" / "IM00004.dcm").unlink()
+    assert [series.verdict.usable for series, _ in choose(scan(tmp_path), RULE).taken] == [False]
+    add(tmp_path, 2)
+    choice = choose(scan(tmp_path), RULE)
+    assert numbers(choice.taken) == [2]
+    assert [reason.code for _, reason in choice.left] == ["SLICE_GAP"]
+
+
+def test_the_choice_does_not_depend_on_the_order_of_the_series(tmp_path: Path) -> None:
+    for number in range(1, 5):
+        add(tmp_path, number)
+    found = list(scan(tmp_path))
+    assert numbers(choose(found, RULE).taken) == numbers(choose(found[::-1], RULE).taken)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "kind"),
+    [("B30f", "soft"), ("Br40d\\2", "soft"), ("STANDARD", "soft"), ("B70s", "lung"), ("LUNG", "lung"), ("Bl57", "lung"),
+     ("BONEPLUS", "bone"), ("FC08", "soft"), ("FC51", "lung"), ("L", "lung"), ("B", "soft"),
+     ("D40s", "unknown"), ("", "unknown")],
+)  # fmt: skip
+def test_kernels_of_the_vendors_are_known(kernel: str, kind: str) -> None:
+    assert kernel_kind(kernel) == kind
+
+
+def test_length_is_measured_head_to_feet_whatever_the_orientation() -> None:
+    grid = Grid.from_vectors((10, 4, 4), spacing_mm=(3, 1, 1))
+    assert length_mm(grid) == pytest.approx(30)
+    assert length_mm(grid.reorient("RIA")) == pytest.approx(30)
