@@ -226,7 +226,7 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "They look like CT numbers and were taken as HU.",
             "Use the DICOM original if there is one.",
         ),
-        "NIFTI_FRAME_GUESSED": CodeEntry(
+        "FRAME_GUESSED": CodeEntry(
             _G,
             "The file does not say surely how it lies in the patient.",
             "The stated transform was taken.",

@@ -213,15 +213,14 @@ def _inside(taps: Array) -> tuple[int, int]:
 @njit(cache=True, nogil=True)
 def _read_along(line: Array, left: Array, share: Array, target: Array) -> None:
     """Into ``target``: values between each left neighbour in ``line`` and the next, rounded if it holds integers."""
-    last = line.size - 1
     half = line.dtype.type(0.5)
     if _holds_halves(target):
         for x in range(target.size):
-            a, b = line[left[x]], line[min(left[x] + 1, last)]
+            a, b = line[left[x]], line[left[x] + (share[x] > 0)]
             target[x] = a + share[x] * (b - a)
     else:
         for x in range(target.size):
-            a, b = line[left[x]], line[min(left[x] + 1, last)]
+            a, b = line[left[x]], line[left[x] + (share[x] > 0)]
             target[x] = math.floor(a + share[x] * (b - a) + half)
 
 

@@ -173,7 +173,7 @@ def _unit_mm(header: Any, name: str) -> tuple[float, tuple[Reason, ...]]:
     if unit or ((spacing > _PLAUSIBLE_MM[0]) & (spacing < _PLAUSIBLE_MM[1])).all():
         return _UNIT_MM[unit], ()
     text = "The file names no unit of length and its spacing is unusual; millimetres were taken."
-    return 1.0, (Reason("NIFTI_FRAME_GUESSED", text, (name,)),)
+    return 1.0, (Reason("FRAME_GUESSED", text, (name,)),)
 
 
 def _affine(header: Any, name: str, shape: tuple[int, ...]) -> tuple[Floats, tuple[Reason, ...]]:
@@ -182,7 +182,7 @@ def _affine(header: Any, name: str, shape: tuple[int, ...]) -> tuple[Floats, tup
     qform = _qform(header) if int(header["qform_code"]) > 0 else None
 
     def guessed(message: str) -> tuple[Reason, ...]:
-        return (Reason("NIFTI_FRAME_GUESSED", message, (name,)),)
+        return (Reason("FRAME_GUESSED", message, (name,)),)
 
     if sform is None and qform is None:
         zooms = np.asarray(header["pixdim"][1:4], float)

@@ -58,8 +58,8 @@ def _read(path: Path) -> tuple[Array, dict[str, Any]]:
 
     try:
         data, header = nrrd.read(str(path))
-    except (nrrd.NRRDError, ValueError, KeyError, EOFError, zlib.error) as error:
-        raise InputError(f"The file is no readable NRRD image: {error}") from error
+    except (nrrd.NRRDError, ValueError, TypeError, LookupError, EOFError, StopIteration, zlib.error) as error:
+        raise InputError(f"The file is no readable NRRD image: {error or 'it is empty'}.") from error
     if data.dtype.kind not in "uif" or data.size == 0:
         raise InputError(f"The file's data type {data.dtype} is not read.")
     if data.dtype == np.int64 and np.iinfo(np.int32).min <= data.min() and data.max() <= np.iinfo(np.int32).max:
@@ -87,9 +87,9 @@ def _signs(header: dict[str, Any], name: str) -> tuple[Floats, tuple[Reason, ...
         if "space directions" in header and "space origin" in header:
             return np.array([_SIGNS[word] for word in words], float), ()
         text = "The file does not say where its first voxel or its axes lie; the origin or straight axes were taken."
-        return np.array([_SIGNS[word] for word in words], float), (Reason("NIFTI_FRAME_GUESSED", text, (name,)),)
+        return np.array([_SIGNS[word] for word in words], float), (Reason("FRAME_GUESSED", text, (name,)),)
     text = "The file does not say how its space lies in the patient; left-posterior-superior was taken."
-    return np.ones(3), (Reason("NIFTI_FRAME_GUESSED", text, (name,)),)
+    return np.ones(3), (Reason("FRAME_GUESSED", text, (name,)),)
 
 
 def _axes(header: dict[str, Any], further: list[int]) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ def save(image: Volume | Segmentation, path: Path) -> None:
 def load(path: Path) -> Volume | Segmentation:
     """Image of a ``.npz`` file that :func:`save` wrote."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            members = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            members = {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError("The file is no NPZ archive of plain arrays, or is cut short.") from error
     said = description.parsed(members.pop("description", np.empty(0, np.uint8)).tobytes().decode("utf-8", "replace"))

@@ -1,0 +1,169 @@
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+import nrrd
+import numpy as np
+import pytest
+
+from isocenter import codes, formats
+from isocenter.errors import InputError, TryLater, UsageError
+from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason
+from isocenter.volume import Source, Volume
+
+GRID = Grid.from_vectors((2, 3, 4), spacing_mm=(3, 0.7, 0.8), origin_mm=(-10, 20, 30), frame_of_reference_uid="1.2.3")
+VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+CT = Volume(
+    VALUES,
+    GRID,
+    codes.HU,
+    modality="CT",
+    sources=(Source("1.1"), None),
+    reasons=(Reason("TILT", "The gantry was tilted.", ("1.1",)),),
+)
+LABELS = Segmentation(
+    ((VALUES % 3).astype(np.uint8),),
+    GRID,
+    (Segment("lung_left", 2, "Left lung", codes.LEFT_LUNG), Segment("one", 1, "One", codes.LUNG)),
+    Algorithm("a", "1", (("threshold", -320),)),
+)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".zarr"])
+def test_our_own_formats_hold_everything(tmp_path, ending):
+    if ending == ".zarr":
+        pytest.importorskip("zarr")
+    formats.save(CT, tmp_path / f"ct{ending}")
+    again = formats.load(tmp_path / f"ct{ending}")
+    np.testing.assert_array_equal(again.array, CT.array)
+    assert replace(again, array=CT.array) is not again
+    for name in ("grid", "unit", "axes", "modality", "sources", "reasons"):
+        assert getattr(again, name) == getattr(CT, name)
+    formats.save(LABELS, tmp_path / f"labels{ending}")
+    labels = formats.load_segmentation(tmp_path / f"labels{ending}")
+    np.testing.assert_array_equal(labels.array, LABELS.array)
+    for name in ("grid", "segments", "algorithm", "sources", "reasons"):
+        assert getattr(labels, name) == getattr(LABELS, name)
+
+
+def test_a_zarr_folder_is_replaced_whole(tmp_path):
+    pytest.importorskip("zarr")
+    path = tmp_path / "x.zarr"
+    formats.save(CT, path)
+    formats.save(LABELS, path)
+    assert formats.load_segmentation(path).names == LABELS.names
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.zarr"]
+
+
+def test_pynrrd_and_simpleitk_read_the_nrrd_that_we_write(tmp_path):
+    import SimpleITK as sitk  # noqa: N813
+
+    path = tmp_path / "labels.nrrd"
+    formats.save(LABELS, path)
+    data, header = nrrd.read(str(path))
+    np.testing.assert_array_equal(data, LABELS.array.transpose(2, 1, 0))
+    assert header["space"] == "left-posterior-superior"
+    assert (header["Segment0_Name"], header["Segment0_LabelValue"]) == ("Left lung", "2")
+    image = sitk.ReadImage(str(path))
+    np.testing.assert_allclose(image.TransformIndexToPhysicalPoint((3, 2, 1)), GRID.to_world((1, 2, 3)), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [("left-posterior-superior", (1, 1, 1)), ("RAS", (-1, -1, 1)), ("left-anterior-superior", (1, -1, 1))],
+)
+def test_the_space_of_an_nrrd_is_understood(tmp_path, space, signs):
+    header = {
+        "space": space,
+        "space directions": np.diag([0.8, 0.7, 3.0]) * np.array(signs)[None],
+        "space origin": np.array([-10.0, 20, 30]) * signs,
+        "kinds": ["domain"] * 3,
+    }
+    nrrd.write(str(tmp_path / "x.nrrd"), VALUES.transpose(2, 1, 0), header)
+    volume = formats.load(tmp_path / "x.nrrd")
+    np.testing.assert_allclose(volume.grid.to_world((1, 2, 3)), (-10 + 2.4, 20 + 1.4, 33), atol=1e-9)
+    assert volume.array[1, 2, 3] == VALUES[1, 2, 3]
+    assert [reason.code for reason in volume.reasons] == ["UNIT_UNKNOWN"]
+
+
+def test_an_nrrd_without_a_space_is_a_guess(tmp_path):
+    nrrd.write(str(tmp_path / "x.nrrd"), VALUES.transpose(2, 1, 0), {"spacings": [0.8, 0.7, 3.0]})
+    volume = formats.load(tmp_path / "x.nrrd")
+    assert [reason.code for reason in volume.reasons] == ["FRAME_GUESSED", "UNIT_UNKNOWN"]
+    np.testing.assert_allclose(volume.spacing_mm, (3, 0.7, 0.8))
+
+
+def test_an_nrrd_list_axis_is_a_channel_wherever_it_lies(tmp_path):
+    film = np.arange(48, dtype=np.int16).reshape(2, 4, 3, 2)
+    directions = np.vstack([[np.nan] * 3, np.diag([0.8, 0.7, 3.0])])
+    header = {
+        "space": "LPS",
+        "space directions": directions,
+        "kinds": ["list", *["domain"] * 3],
+        "space origin": [0, 0, 0],
+    }
+    nrrd.write(str(tmp_path / "x.nrrd"), film, header)
+    volume = formats.load(tmp_path / "x.nrrd")
+    assert volume.axes == ("channel",)
+    assert volume.array[1, 2, 3, 1] == film[1, 3, 2, 1]
+    formats.save(volume, tmp_path / "y.nrrd")
+    np.testing.assert_array_equal(formats.load(tmp_path / "y.nrrd").array, volume.array)
+
+
+def test_damaged_files_of_every_kind_are_refused_with_a_clear_word(tmp_path):
+    for ending in (".nrrd", ".npz", ".nii", ".nii.gz"):
+        path = tmp_path / f"x{ending}"
+        formats.save(CT, path)
+        whole = path.read_bytes()
+        for wrong in (whole[: len(whole) // 2], b"", b"text\n" * 200):
+            path.write_bytes(wrong)
+            with pytest.raises(InputError):
+                formats.load(path)
+    np.savez(tmp_path / "plain.npz", a=VALUES)
+    with pytest.raises(InputError, match="description"):
+        formats.load(tmp_path / "plain.npz")
+
+
+def test_a_damaged_zarr_folder_is_refused(tmp_path):
+    pytest.importorskip("zarr")
+    (tmp_path / "x.zarr").mkdir()
+    with pytest.raises(InputError, match="Zarr"):
+        formats.load(tmp_path / "x.zarr")
+
+
+def test_absent_files_folders_and_unknown_endings_are_wrong_use(tmp_path):
+    for wrong in (tmp_path / "absent.nii", tmp_path / "x.mha"):
+        with pytest.raises(UsageError):
+            formats.load(wrong)
+    for wrong in (tmp_path / "no" / "folder.nii", tmp_path / "x.jpg", tmp_path / "x.nhdr"):
+        with pytest.raises(UsageError):
+            formats.save(CT, wrong)
+    (tmp_path / "folder.nii").mkdir()
+    with pytest.raises(UsageError, match="Cannot read"):
+        formats.load(tmp_path / "folder.nii")
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".npz"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monkeypatch, ending):
+    path = tmp_path / f"x{ending}"
+    formats.save(CT, path)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(TryLater, match="full"):
+        formats.save(LABELS, path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_overlapping_segments_are_no_one_volume(tmp_path):
+    first, second = LABELS.segments
+    both = replace(LABELS, layers=LABELS.layers * 2, segments=(first, replace(second, layer=1)))
+    formats.save(both, tmp_path / "x.nii.gz")
+    with pytest.raises(InputError, match="load_segmentation"):
+        formats.load(tmp_path / "x.nii.gz")

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from isocenter import codes
+from isocenter.errors import UsageError
+from isocenter.geometry import Grid
+from isocenter.ops.intensity import PRESETS, Window, clipped, preset, to_grey, to_unit_range, windowed
+from isocenter.volume import Volume
+
+
+def _by_the_standard(x, center, width, top):
+    """PS3.3 C.11.2.1.2.1, word by word."""
+    if x <= center - 0.5 - (width - 1) / 2:
+        return 0.0
+    if x > center - 0.5 + (width - 1) / 2:
+        return top
+    return ((x - (center - 0.5)) / (width - 1) + 0.5) * top
+
+
+@pytest.mark.parametrize("window", [*PRESETS.values(), Window(0, 2), Window(10.5, 1), Window(2048, 4096)])
+def test_the_window_is_that_of_the_standard(window):
+    values = np.arange(-2000, 3000, dtype=np.int16)
+    expected = np.array([_by_the_standard(float(x), window.center, window.width, 1.0) for x in values])
+    np.testing.assert_allclose(to_unit_range(values, window), expected, atol=1e-6)
+    assert np.abs(to_grey(values, window) - expected * 255).max() <= 0.501
+
+
+def test_the_examples_of_the_standard_hold():
+    # PS3.3 C.11.2.1.2.1: center 2048, width 4096 maps 0 to the minimum and 4095 to the maximum
+    full = Window(2048, 4096)
+    assert to_grey(np.array([0, 4095], np.int16), full).tolist() == [0, 255]
+    # center 2048, width 1: below 2048 the minimum, from 2048 on the maximum
+    assert to_grey(np.array([2047, 2048], np.int16), Window(2048, 1)).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.uint8, np.int32, np.float32, np.float64])
+def test_every_type_of_values_gives_the_same_grey(dtype):
+    values = np.arange(0, 200, dtype=dtype).reshape(2, 4, 25)
+    expected = to_grey(np.arange(0, 200, dtype=np.float64).reshape(2, 4, 25), Window(90, 150))
+    np.testing.assert_array_equal(to_grey(values, Window(90, 150)), expected)
+
+
+def test_a_missing_value_is_black():
+    assert to_grey(np.array([np.nan, 1e9]), preset("bone")).tolist() == [0, 255]
+
+
+def test_the_values_handed_in_are_left_alone():
+    values = np.arange(8, dtype=np.float32)
+    to_grey(values, preset("lung"))
+    assert values.tolist() == list(range(8))
+
+
+def test_unknown_presets_and_impossible_windows_are_refused():
+    with pytest.raises(UsageError, match="soft tissue"):
+        preset("Lungs")
+    for center, width in ((0, 0.5), (np.nan, 10), (0, np.nan)):
+        with pytest.raises(UsageError, match="width"):
+            Window(center, width)
+
+
+def test_a_windowed_volume_has_no_unit_and_a_clipped_one_keeps_it():
+    ct = Volume(np.array([[[-2000, 0, 4000]]], np.int16), Grid.from_vectors((1, 1, 3)), codes.HU)
+    assert windowed(ct, preset("lung")).unit == codes.ONE
+    limited = clipped(ct, -1024, 3071.5)
+    assert limited.array.tolist() == [[[-1024, 0, 3071]]]
+    assert (limited.unit, limited.array.dtype) == (codes.HU, np.int16)
+    assert clipped(ct, -1e9, 1e9).array.tolist() == ct.array.tolist()
+
+
+def test_limits_in_the_wrong_order_or_between_whole_numbers_are_refused():
+    ct = Volume(np.zeros((1, 1, 1), np.int16), Grid.from_vectors((1, 1, 1)), codes.HU)
+    with pytest.raises(UsageError, match="above"):
+        clipped(ct, 1, 0)
+    with pytest.raises(UsageError, match="whole number"):
+        clipped(ct, 0.2, 0.8)

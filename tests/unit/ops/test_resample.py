@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from isocenter import codes
+from isocenter.errors import UsageError
+from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.ops.resample import onto, to_orientation, to_spacing
+from isocenter.volume import Source, Volume
+
+GRID = Grid.from_vectors((3, 4, 5), spacing_mm=(2, 1, 1), frame_of_reference_uid="1.2")
+SOURCES = tuple(Source(f"1.{k}") for k in range(3))
+CT = Volume(np.arange(60, dtype=np.int16).reshape(3, 4, 5), GRID, codes.HU, modality="CT", sources=SOURCES)
+LABELS = Segmentation(
+    ((CT.array % 3).astype(np.uint8),), GRID, (Segment("a", 2, "A", codes.LUNG),), Algorithm("t", "1"), SOURCES
+)
+
+
+def test_the_same_grid_gives_the_same_values_without_a_copy():
+    assert np.shares_memory(onto(CT, GRID).array, CT.array)
+
+
+def test_outside_a_ct_lies_air_and_never_zero():
+    padded = onto(CT, GRID.pad((1, 1, 1), (1, 1, 1)))
+    assert padded.array[0].max() == -1024
+    oblique = onto(CT, GRID.pad((3, 3, 3), (3, 3, 3)).with_spacing((1.7, 0.9, 1.1)))
+    assert oblique.array.min() == -1024
+
+
+def test_outside_another_image_the_caller_says_what_lies_there():
+    mr = Volume(CT.array, GRID)
+    with pytest.raises(UsageError, match="outside=VALUE"):
+        onto(mr, GRID.pad((1, 0, 0), (0, 0, 0)))
+    assert onto(mr, GRID.pad((1, 0, 0), (0, 0, 0)), outside=-5).array[0].max() == -5
+    assert onto(mr, GRID.crop((1, 0, 0), (3, 4, 5))).array[0, 0, 0] == 20
+
+
+def test_an_outside_value_that_does_not_fit_is_refused():
+    bytes_in_hu = Volume(CT.array.astype(np.uint8), GRID, codes.HU)
+    with pytest.raises(UsageError, match="-1024"):
+        onto(bytes_in_hu, GRID.pad((1, 0, 0), (0, 0, 0)))
+    assert onto(bytes_in_hu, GRID.crop((0, 1, 0), (3, 4, 5))).shape == (3, 3, 5)
+    with pytest.raises(UsageError, match="background"):
+        onto(LABELS, GRID, outside=1)
+
+
+def test_whole_slices_keep_their_sources_and_others_lose_them():
+    assert onto(CT, GRID.flip(0)).sources == SOURCES[::-1]
+    assert onto(CT, GRID.pad((1, 0, 0), (0, 0, 0))).sources == (None, *SOURCES)
+    assert onto(CT, GRID.crop((1, 0, 0), (3, 4, 5))).sources == SOURCES[1:]
+    assert onto(LABELS, GRID.crop((1, 0, 0), (3, 4, 5))).sources == SOURCES[1:]
+    assert onto(CT, GRID.crop((0, 1, 0), (3, 4, 5))).sources == ()
+    assert to_orientation(CT, "PLS").sources == ()
+    assert to_spacing(CT, (2, 0.5, 0.5)).sources == ()
+
+
+def test_frames_of_reference_that_differ_are_refused():
+    other = Grid(GRID.shape, GRID.affine, "9.9")
+    with pytest.raises(UsageError, match="register"):
+        onto(CT, other)
+
+
+def test_unit_modality_and_reasons_come_along():
+    finer = to_spacing(CT, (1, 1, 1))
+    assert (finer.unit, finer.modality, finer.reasons) == (codes.HU, "CT", ())
+    assert finer.spacing_mm == (1, 1, 1)
+    assert finer.array.dtype == np.int16
+
+
+def test_much_coarser_sampling_is_said():
+    assert [reason.code for reason in to_spacing(CT, (6, 1, 1)).reasons] == ["SAMPLED_COARSELY"]
+    assert to_spacing(CT, (4, 2, 2)).reasons == ()
+    turned = onto(CT, GRID.reorient("LPS").with_spacing((3, 1, 2)))
+    assert [reason.code for reason in turned.reasons] == ["SAMPLED_COARSELY"]
+
+
+def test_further_axes_are_carried_along():
+    film = Volume(np.stack([CT.array, -CT.array], axis=3), GRID, axes=("time",))
+    finer = to_spacing(film, (1, 1, 1))
+    np.testing.assert_array_equal(finer.array[..., 0], to_spacing(Volume(CT.array, GRID), (1, 1, 1)).array)
+    assert finer.axes == ("time",)
+    turned = to_orientation(film, "LPS")
+    np.testing.assert_array_equal(onto(turned, GRID).array, film.array)
+
+
+def test_a_segmentation_takes_the_nearest_label_in_every_layer():
+    finer = to_spacing(LABELS, (1, 0.5, 0.5))
+    assert finer.volume_ml("a") == pytest.approx(LABELS.volume_ml("a"), rel=0.2)
+    assert onto(finer, GRID).array.tolist() == LABELS.array.tolist()
+    assert finer.names == LABELS.names
+
+
+def test_a_grid_a_hair_off_the_lattice_is_still_copied_and_one_farther_off_is_not():
+    near, far = (Grid(GRID.shape, GRID.affine + np.eye(4, 4, 3) * [[d], [0], [0], [0]], "1.2") for d in (1e-5, 0.6))
+    np.testing.assert_array_equal(onto(CT, near).array, CT.array)
+    assert onto(CT, near).sources == SOURCES
+    assert (onto(CT, far).array != CT.array).any()
+
+
+def test_values_that_cannot_be_interpolated_are_refused_but_can_be_copied():
+    wide = Volume(CT.array.astype(np.int64), GRID)
+    assert onto(wide, GRID.flip(1)).array[0, 0, 0] == CT.array[0, 3, 0]
+    with pytest.raises(UsageError, match="int64"):
+        to_spacing(wide, (1, 1, 1))
+
+
+def test_no_overlap_at_all_gives_outside_only():
+    away = GRID.window((10, 0, 0), (2, 4, 5))
+    assert (onto(CT, away).array == -1024).all()

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from isocenter import codes
+from isocenter.errors import InputError, UsageError
+from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.ops.resample import onto
+from isocenter.ops.shape import box, crop_to, middle_mm, to_shape
+from isocenter.volume import Volume
+
+GRID = Grid.from_vectors((6, 7, 8), spacing_mm=(3, 1, 1), origin_mm=(10, 20, 30))
+CT = Volume(np.arange(336, dtype=np.int16).reshape(6, 7, 8), GRID, codes.HU)
+_LABELS = np.zeros((6, 7, 8), np.uint8)
+_LABELS[2:4, 1:3, 5:8] = 1
+BLOCK = Segmentation(
+    (_LABELS,),
+    GRID,
+    (Segment("block", 1, "Block", codes.LUNG), Segment("none", 2, "None", codes.LUNG)),
+    Algorithm("test", "1"),
+)
+
+
+def test_a_smaller_shape_is_cut_from_the_middle_and_a_larger_one_padded_evenly():
+    fitted = to_shape(CT, (4, 7, 10))
+    np.testing.assert_array_equal(fitted.array[:, :, 1:9], CT.array[1:5])
+    assert (fitted.array[:, :, [0, 9]] == -1024).all()
+    assert fitted.spacing_mm == CT.spacing_mm
+
+
+def test_padding_comes_back_exactly():
+    np.testing.assert_array_equal(onto(to_shape(CT, (9, 9, 9)), GRID).array, CT.array)
+
+
+def test_the_middle_of_a_structure_comes_to_the_middle():
+    assert middle_mm(BLOCK, "block") == tuple(GRID.to_world((2.5, 1.5, 6)))
+    fitted = to_shape(BLOCK, (2, 2, 3), center_mm=middle_mm(BLOCK, "block"))
+    assert (fitted.array == 1).all()
+
+
+def test_the_box_of_a_structure_is_found_and_cropped_to_with_a_margin_within_the_image():
+    assert box(BLOCK, "block") == ((2, 1, 5), (4, 3, 8))
+    assert box(BLOCK) == box(BLOCK, "block")
+    cropped = crop_to(CT, BLOCK, "block", margin_mm=2)
+    np.testing.assert_array_equal(cropped.array, CT.array[1:5, 0:5, 3:8])
+
+
+def test_an_absent_structure_has_no_box():
+    with pytest.raises(InputError, match="none"):
+        box(BLOCK, "none")
+
+
+def test_a_segmentation_of_another_grid_and_a_wrong_shape_are_refused():
+    with pytest.raises(UsageError, match="another grid"):
+        crop_to(CT, onto(BLOCK, GRID.flip(0)))
+    with pytest.raises(UsageError, match="three positive"):
+        to_shape(CT, (0, 1, 1))

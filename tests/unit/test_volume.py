@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from isocenter import codes
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason
+from isocenter.volume import Source, Volume
+
+GRID = Grid.from_vectors((2, 2, 2))
+TILT = Reason("TILT", "Tilted.")
+VALUES = np.arange(8, dtype=np.int16).reshape(2, 2, 2)
+
+
+def test_values_cannot_be_written_through_a_volume_and_are_not_copied():
+    volume = Volume(VALUES, GRID)
+    assert np.shares_memory(volume.array, VALUES)
+    assert VALUES.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        volume.array[0, 0, 0] = 1
+
+
+def test_an_array_that_does_not_fit_is_refused():
+    for array, axes in ((VALUES[:1], ()), (VALUES[..., None], ()), (VALUES, ("time",))):
+        with pytest.raises(ValueError, match="does not fit"):
+            Volume(array, GRID, axes=axes)
+    with pytest.raises(ValueError, match="sources"):
+        Volume(VALUES, GRID, sources=(Source("1"),))
+
+
+def test_the_next_volume_keeps_what_is_not_changed():
+    volume = Volume(VALUES, GRID, codes.HU, modality="CT", sources=(Source("1"), None), reasons=(TILT,))
+    doubled = volume.with_array(VALUES * 2)
+    assert (doubled.unit, doubled.sources, doubled.reasons) == (codes.HU, volume.sources, (TILT,))
+    elsewhere = volume.on(GRID.crop((0, 0, 0), (1, 2, 2)), VALUES[:1])
+    assert (elsewhere.unit, elsewhere.modality, elsewhere.sources, elsewhere.reasons) == (codes.HU, "CT", (), (TILT,))
+
+
+def test_reasons_are_added_once():
+    volume = Volume(VALUES, GRID).with_reasons([TILT, TILT]).with_reasons([TILT])
+    assert volume.reasons == (TILT,)
+
+
+def test_values_do_not_appear_in_the_text_of_a_volume():
+    assert "array" not in repr(Volume(VALUES, GRID))
+
+
+def test_further_axes_follow_the_spatial_ones():
+    film = Volume(np.zeros((2, 2, 2, 5)), GRID, axes=("time",))
+    assert film.shape == (2, 2, 2, 5)
+    assert film.spacing_mm == (1, 1, 1)
