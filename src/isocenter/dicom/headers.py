@@ -11,12 +11,14 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
+from io import BytesIO
 from typing import Any
 
 import numpy as np
-from pydicom import DataElement, Dataset
+from pydicom import DataElement, Dataset, dcmwrite
 from pydicom.charset import convert_encodings, encode_string
 from pydicom.datadict import tag_for_keyword
+from pydicom.sequence import Sequence as PydicomSequence
 from pydicom.valuerep import DA, TM, DSfloat, format_number_as_ds
 
 from isocenter.dicom import uids
@@ -109,9 +111,10 @@ def repair(sources: Sequence[Dataset]) -> Headers:
         first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
         instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
     _refuse(sources, instances)
-    _complete_study(first, mended)
     _complete_place(instances, mended)
     _choose_character_set(first, mended)
+    _drop_unwritable(first, mended)
+    _complete_study(first, mended)
     reasons = [Reason("SOURCE_HEADER_REPAIRED", _sentence(mended), (str(first.SOPInstanceUID),))] if mended else []
     return Headers(instances, reasons)
 
@@ -135,6 +138,8 @@ def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
             raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
     if len({(str(i.StudyInstanceUID), str(i.SeriesInstanceUID), i.Rows, i.Columns) for i in instances}) > 1:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not of one series and one size.")])
+    if len({str(i.get("FrameOfReferenceUID") or "") for i in instances}) > 1:
+        raise Refused([Reason("SERIES_INCONSISTENT", "The source images are in several frames of reference.")])
     if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
         raise Refused([Reason("UNSUPPORTED", "Derived objects of multi-frame images are not made yet.")])
 
@@ -163,10 +168,14 @@ def _copy(source: Dataset, keywords: Iterable[str], mended: dict[str, None]) -> 
 
 
 def _sound(keyword: str, value: Any) -> Any:
-    """The value, with numbers of the place in space known to be numbers, and nested datasets as copies."""
+    """A copy of the value: its place in space in decimal strings that fit, its items without private attributes."""
     if keyword in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
-        [float(number) for number in value]
-    return deepcopy(value)
+        return [DSfloat(float(number), auto_format=True) if len(str(number)) > 16 else number for number in value]
+    value = deepcopy(value)
+    if isinstance(value, PydicomSequence):
+        for item in value:
+            item.remove_private_tags()
+    return value
 
 
 def _is_date(value: Any) -> bool:
@@ -208,6 +217,20 @@ def _passes(check: Callable[[Any], bool], value: Any) -> bool:
 
 
 # --- mending ---------------------------------------------------------------------------------------------------------
+
+
+def _drop_unwritable(first: Dataset, mended: dict[str, None]) -> None:
+    """Take away what cannot be written, so that it cannot break an object."""
+    for element in list(first):
+        alone = Dataset()
+        alone.update({element.tag: element})
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dcmwrite(BytesIO(), alone, implicit_vr=False, little_endian=True)
+        except Exception:  # noqa: BLE001 - whatever is malformed inside fails in a way of its own
+            del first[element.tag]
+            mended[element.keyword] = None
 
 
 def _complete_study(first: Dataset, mended: dict[str, None]) -> None:

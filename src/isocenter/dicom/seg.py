@@ -33,6 +33,7 @@ from isocenter.reasons import Reason
 
 _PLACE_TOLERANCE = 0.2  # of a voxel: real slices lie a little beside their grid
 _SERIES_OFFSET = 1
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
 class Encoding(StrEnum):
@@ -123,7 +124,7 @@ def make(
 def _require_same_place(grid: Grid, headers: Headers) -> None:
     """Refuse sources whose frames do not lie where the slices of the grid lie."""
     same = len(headers) == grid.shape[0] and (headers[0].Rows, headers[0].Columns) == grid.shape[1:]
-    if same and all("ImagePositionPatient" in header for header in headers):
+    if same and all(keyword in header for header in headers for keyword in _PLACE):
         rows, columns = grid.shape[1:]
         corners = np.array([(0, 0), (rows - 1, 0), (0, columns - 1)], float)
         for k, header in enumerate(headers):

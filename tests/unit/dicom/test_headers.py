@@ -84,6 +84,34 @@ def test_private_and_needless_attributes_stay_behind(sources: list[Dataset]) -> 
     assert "ImageComments" not in header
 
 
+def test_what_cannot_be_written_is_left_out(sources: list[Dataset]) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "77", "99LOCAL", "Thorax"
+    code.private_block(0x0029, "SOMEBODY", create=True).add_new(0x10, "FD", 1.0)
+    sources[0].ProcedureCodeSequence = [code]
+    identity = Dataset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        identity.add_new("PatientID", "US", "no number")
+    sources[0].OtherPatientIDsSequence = [identity]
+    headers = repair(sources)
+    assert [element.keyword for element in headers[0].ProcedureCodeSequence[0]] == [
+        "CodeValue", "CodingSchemeDesignator", "CodeMeaning",
+    ]  # fmt: skip
+    assert "OtherPatientIDsSequence" not in headers[0]
+    assert "OtherPatientIDsSequence" in mended(headers)
+    encode(headers[0])
+
+
+def test_positions_of_too_many_digits_are_made_to_fit(sources: list[Dataset]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources[1].ImagePositionPatient = ["-3.00000000000000000001", "-4.0000000000000000001", "98.000000000000000001"]
+    headers = repair(sources)
+    assert [len(str(number)) <= 16 for number in headers[1].ImagePositionPatient] == [True] * 3
+    assert [float(number) for number in headers[1].ImagePositionPatient] == [-3, -4, 98]
+
+
 def test_identity_removed_without_a_method_gets_one(sources: list[Dataset]) -> None:
     sources[0].PatientIdentityRemoved = "YES"
     assert repair(sources)[0].DeidentificationMethod == "Not stated by the source"
@@ -103,6 +131,10 @@ def test_sources_without_uids_of_two_series_or_none_are_refused(sources: list[Da
         repair([])
     sources[1].SeriesInstanceUID = "1.2.3"
     with pytest.raises(Refused, match="one series"):
+        repair(sources)
+    sources[1].SeriesInstanceUID = sources[0].SeriesInstanceUID
+    sources[1].FrameOfReferenceUID = "1.2.3"
+    with pytest.raises(Refused, match="several frames of reference"):
         repair(sources)
     del sources[1].SOPInstanceUID
     with pytest.raises(Refused, match="SOURCES_WITHOUT_UID"):
