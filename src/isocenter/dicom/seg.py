@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import DataElement, Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import Tag
 from pydicom.uid import RLELossless
 
@@ -341,6 +340,8 @@ def _bit_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int])
 
 
 def _label_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
+    from pydicom.pixels.utils import iter_pixels
+
     for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
         labels = frame.reshape(shape)
         for number in np.flatnonzero(np.bincount(labels.ravel())):
