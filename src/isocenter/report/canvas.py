@@ -156,6 +156,19 @@ def corner(
         write(draw, (x, top + row * step), text, size=size, anchor=anchor, color=color)
 
 
+def legend(
+    draw: ImageDraw.ImageDraw, right_top: tuple[float, float], entries: Sequence[tuple[str, Color]], *, size: int
+) -> None:
+    """Names with a dot in their colour, line by line, ending at the given right upper corner."""
+    right, top = right_top
+    radius = size * 0.3
+    for row, (text, color) in enumerate(entries):
+        middle = top + size * (0.6 + 1.3 * row)
+        write(draw, (right - size * 0.9, middle), text, size=size, anchor="rm")
+        box = (right - 2 * radius, middle - radius, right, middle + radius)
+        draw.ellipse(box, fill=color, outline=BLACK, width=max(1, size // 14))
+
+
 def framed(picture: npt.NDArray[Any], shape: tuple[int, int]) -> Picture:
     """A picture in the middle of a black one of at least (rows, columns)."""
     rows, columns = (max(have, least) for have, least in zip(picture.shape[:2], shape, strict=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -155,7 +155,6 @@ class Cell:
     """One value of the table; empty text where nothing was measured."""
 
     text: str
-    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ def table(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> T
     for measurement in measurements:
         line = (measurement.name, measurement.title, measurement.unit)
         by_line.setdefault(line, {})[measurement.segments] = measurement
-    rows = [_row(title, unit, found, sets) for (_, title, unit), found in by_line.items()]
+    rows = _without_repeats([_row(title, unit, found, sets) for (_, title, unit), found in by_line.items()])
     columns = [(_column_title(names, known), known[names[0]].color if len(names) == 1 else None) for names in sets]
     return Table(tuple(columns), tuple(rows))
 
@@ -205,6 +204,15 @@ def _row(title: str, unit: Code, found: Mapping[tuple[str, ...], Measurement], s
     cells = [Cell(number(found[names].value, unit) if names in found else "") for names in sets]
     method = next((m.method for m in found.values() if m.method), "")
     return Row(title, unit_sign(unit), tuple(cells), method)
+
+
+def _without_repeats(rows: Sequence[Row]) -> list[Row]:
+    """The lines, with a method said once where neighbouring lines share it."""
+    before = ["", *(row.method for row in rows)]
+    return [
+        replace(row, method="" if row.method == last else row.method)
+        for row, last in zip(rows, before[:-1], strict=True)
+    ]
 
 
 def _column_title(names: tuple[str, ...], known: Mapping[str, Segment]) -> str:

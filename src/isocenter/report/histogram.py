@@ -20,8 +20,8 @@ from isocenter.volume import Volume
 _LUNGS = frozenset({codes.LUNG, codes.LEFT_LUNG, codes.RIGHT_LUNG})
 _SECTIONS = 48
 _MOST_BINS = 120
-_SIZE = (1400, 560)
-_PLOT = (96, 56, 1368, 470)  # left, top, right, bottom
+_SIZE = (1400, 500)
+_PLOT = (96, 56, 1368, 410)  # left, top, right, bottom
 _PAPER: canvas.Color = (255, 255, 255)
 _TEXT: canvas.Color = (38, 44, 52)
 _FAINT: canvas.Color = (218, 222, 227)

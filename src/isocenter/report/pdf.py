@@ -163,10 +163,11 @@ def _alarm_panel(report: Report, writer: _Writer) -> Iterator[Flowable]:
 
 
 def _panel(content: list[Flowable], color: Color, band: Color) -> Table:
+    rim = color if band is not white else _LINE
     look = [
         ("BACKGROUND", (0, 0), (-1, -1), band),
         ("LINEBEFORE", (0, 0), (0, -1), 3, color),
-        ("BOX", (0, 0), (-1, -1), 0.5, color if band is not white else _LINE),
+        *[(side, (0, 0), (-1, -1), 0.5, rim) for side in ("LINEABOVE", "LINEBELOW", "LINEAFTER")],
         ("LEFTPADDING", (0, 0), (-1, -1), 9),
         ("TOPPADDING", (0, 0), (-1, -1), 5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 6),

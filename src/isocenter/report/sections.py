@@ -160,8 +160,8 @@ def _key_picture(seen: Scene, index: int) -> Picture:
     head = (f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", canvas.INK)
     canvas.corner(draw, (margin, margin), [head, (seen.image.position(index), canvas.INK)], size=size)
     canvas.corner(draw, (margin, rows - margin), [(str(seen.window), canvas.INK)], size=size, anchor="ld")
-    legend = [(segment.title, segment.color) for segment in _present(seen, index)]
-    canvas.corner(draw, (columns - margin, margin), legend, size=size, anchor="ra")
+    names = [(segment.title, segment.color) for segment in _present(seen, index)]
+    canvas.legend(draw, (columns - margin, margin), names, size=size)
     canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=26)
     if seen.image.is_placed or seen.image.grid.space == "plane":
         corner = (columns - margin, rows - margin)

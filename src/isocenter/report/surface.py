@@ -32,9 +32,9 @@ _VIEWS = (("From the front", 1, 1), ("From the right", 2, 1), ("From behind", 1,
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Segments on a coarse grid of cubes, head to feet, front to back, right to left."""
+    """Masks of segments on a coarse grid of cubes, head to feet, front to back, right to left."""
 
-    labels: npt.NDArray[np.uint8] = field(repr=False)
+    masks: tuple[npt.NDArray[np.bool_], ...] = field(repr=False)
     grid: Grid
     segments: tuple[Segment, ...]
 
@@ -93,9 +93,9 @@ def surface(segmentation: Segmentation) -> Figure | None:
     block = coarse(segmentation)
     if block is None:
         return None
-    parts = [_part(block.labels == number, s.color) for number, s in enumerate(block.segments, 1)]
-    _, deep, wide = block.labels.shape
-    scale = min(_ROOM_PX[0] / block.labels.shape[0], _ROOM_PX[1] / max(deep, wide))
+    parts = [_part(mask, segment.color) for mask, segment in zip(block.masks, block.segments, strict=True)]
+    high, deep, wide = block.grid.shape
+    scale = min(_ROOM_PX[0] / high, _ROOM_PX[1] / max(deep, wide))
     pictures = [_view(block, parts, view, scale) for view in _VIEWS]
     rows = pictures[0].shape[0]
     gap = np.zeros((rows, _GAP, 3), np.uint8)
@@ -114,7 +114,7 @@ def surface(segmentation: Segmentation) -> Figure | None:
 def coarse(segmentation: Segmentation) -> Block | None:
     """The segments on cubes of about two millimetres, cropped to them; None where there is nothing to see.
 
-    Where segments overlap the later one is kept. Voxels are picked, not averaged: smoothing comes afterwards.
+    Voxels are picked, not averaged: smoothing comes afterwards.
     """
     seen = [stack(layer, segmentation.grid, Plane.AXIAL) for layer in segmentation.layers]
     grid = seen[0].grid
@@ -127,20 +127,19 @@ def coarse(segmentation: Segmentation) -> Block | None:
         np.clip(((np.arange(max(2, round(length / step))) + 0.5) * step / spacing + start).astype(int), 0, stop - 1)
         for (start, stop), length, spacing in zip(box, lengths, grid.spacing_mm, strict=True)
     ]
-    labels = np.zeros([len(pick) for pick in picks], np.uint8)
-    present = []
-    for segment in segmentation.segments:
-        mask = seen[segment.layer].array[np.ix_(*picks)] == segment.label
-        if mask.any():
-            present.append(segment)
-            labels[mask] = len(present)
+    found = [(s, seen[s.layer].array[np.ix_(*picks)] == s.label) for s in segmentation.segments]
+    present = [(segment, np.pad(mask, _RIM)) for segment, mask in found if mask.any()]
     if not present:
         return None
-    first = [float(start) for start, _ in box]
-    coarse_grid = replace(grid.crop([int(f) for f in first], [stop for _, stop in box]), shape=labels.shape)
-    affine = coarse_grid.affine.copy()
+    affine = np.eye(4)
     affine[:3, :3] = grid.direction * step
-    return Block(np.pad(labels, _RIM), replace(coarse_grid, affine=affine), tuple(present))
+    face = [
+        start - 0.5 + (0.5 - _RIM) * step / spacing for (start, _), spacing in zip(box, grid.spacing_mm, strict=True)
+    ]
+    affine[:3, 3] = grid.to_world(face)
+    shape = present[0][1].shape
+    coarse_grid = replace(grid, shape=(shape[0], shape[1], shape[2]), affine=affine)
+    return Block(tuple(mask for _, mask in present), coarse_grid, tuple(segment for segment, _ in present))
 
 
 def _box(layers: Sequence[npt.NDArray[np.integer]], segments: Sequence[Segment]) -> list[tuple[int, int]] | None:
@@ -190,9 +189,9 @@ def _smooth(values: Floats, passes: int) -> Floats:
 
 def _view(block: Block, parts: Sequence[Part], view: tuple[str, int, int], scale: float) -> npt.NDArray[np.uint8]:
     title, axis, sign = view
-    size = (block.labels.shape[0], block.labels.shape[3 - axis])
+    size = (block.grid.shape[0], block.grid.shape[3 - axis])
     shape = (round(size[0] * scale), round(size[1] * scale))
-    hits = [_hit(part, block.labels.shape, (axis, sign), shape) for part in parts]
+    hits = [_hit(part, block.grid.shape, (axis, sign), shape) for part in parts]
     framed = canvas.framed(_composite(hits, shape), (shape[0] + 64, max(shape[1] + 44, 240)))
     image = Image.fromarray(framed)
     draw = ImageDraw.Draw(image)
