@@ -1,0 +1,5 @@
+"""``python -m isocenter`` is the command line."""
+
+from isocenter.cli import main
+
+main()

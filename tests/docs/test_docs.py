@@ -1,0 +1,63 @@
+"""Every block of the documentation runs, and the generated pages are up to date."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from isocenter import cli
+from isocenter.reasons import CODES
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the lines of a block that call isocenter; a line of another command has no place on a page that runs."""
+    for line in block.strip().splitlines():
+        words = shlex.split(line)
+        assert words[0] == "isocenter"
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 0, line
+
+
+@pytest.mark.parametrize("page", ["tutorial.md"])
+def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    assert len(blocks) > 3
+    for kind, block in blocks:
+        if kind == "sh":
+            run_shell(block, monkeypatch)
+        else:
+            exec(compile(block, page, "exec"), names)  # noqa: S102 - running the page is the test
+
+
+def reasons_page() -> str:
+    """The table of reasons, as a page."""
+    rows = [
+        f"| `{code}` | {entry.severity} | {entry.meaning} | {entry.done} | {entry.advice} |"
+        for code, entry in sorted(CODES.items())
+    ]
+    head = (
+        "# Reasons\n\nWhat the software may have to say about its own work. *held* and *rejected* stop a case; "
+        "*review* asks a person to look;\n*repaired* and *guessed* changed something and say what; *info* changed nothing.\n\n"
+        "| code | severity | what was met | what was done | what you can do |\n|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def test_the_page_of_reasons_is_the_table_in_the_code() -> None:
+    page = DOCS / "reasons.md"
+    assert page.read_text(encoding="utf-8") == reasons_page(), f"write it anew: python {Path(__file__).name}"
+
+
+if __name__ == "__main__":
+    (DOCS / "reasons.md").write_text(reasons_page(), encoding="utf-8")
