@@ -7,16 +7,16 @@ points and boxes in space later. What is measured, and how, lives in :mod:`isoce
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.dicom.headers import Headers, repair
-from isocenter.dicom.making import Making, series_number, stamp
+from isocenter.dicom.headers import Headers, repair, study_of
+from isocenter.dicom.making import Making, begin, series_number, stamp
 from isocenter.dicom.writing import differs
 from isocenter.findings import Measurement, Segmentation
 from isocenter.reasons import Reason, Severity
@@ -79,37 +79,48 @@ def make(
     import highdicom as hd
 
     headers = repair(sources)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # highdicom warns of unusual names of patients, and quotes them
-        content = hd.sr.MeasurementReport(
-            observation_context=_observer(making),
-            procedure_reported=_coded(_procedure(headers[0])),
-            imaging_measurements=[
-                _group(names, group, headers, making, segmentation=segmentation, seg=seg)
-                for names, group in _by_segments(measurements).items()
-            ],
-            title=hd.sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
-        )
-        root = content[0]
-        root.ContentSequence.insert(-1, _image_library(headers))
-        comments = _comments(segmentation.reasons, measurements)
-        if comments is not None:
-            root.ContentSequence.append(comments)
-        dataset = hd.sr.Comprehensive3DSR(
-            evidence=[*headers, seg],
-            content=root,
-            series_instance_uid=making.uid("series", "SR", str(headers[0].SeriesInstanceUID)),
-            series_number=series_number(headers[0], _SERIES_OFFSET),
-            sop_instance_uid=making.uid("to be stamped"),
-            instance_number=1,
-            is_complete=True,
-            is_final=False,
-            is_verified=False,
-            series_description=f"{making.software}: measurements",
-            specific_character_set=None,  # highdicom refuses some that are in use; stamped below
-            **making.equipment(),
-        )
+    content = hd.sr.MeasurementReport(
+        observation_context=_observer(making),
+        procedure_reported=_coded(_procedure(headers[0])),
+        imaging_measurements=[
+            _group(names, group, headers, making, segmentation=segmentation, seg=seg)
+            for names, group in _by_segments(measurements).items()
+        ],
+        title=hd.sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
+    )
+    root = content[0]
+    root.ContentSequence.insert(-1, _image_library(headers))
+    comments = _comments(segmentation.reasons, measurements)
+    if comments is not None:
+        root.ContentSequence.append(comments)
+    series = (
+        making.uid("series", "SR", str(headers[0].SeriesInstanceUID)),
+        series_number(headers[0], _SERIES_OFFSET),
+        f"{making.software}: measurements",
+    )
+    dataset = begin(study_of(headers[0]), making, sop_class=Comprehensive3DSRStorage, modality="SR", series=series)
+    dataset.update(root)
+    dataset.CompletionFlag, dataset.PreliminaryFlag, dataset.VerificationFlag = "COMPLETE", "PRELIMINARY", "UNVERIFIED"
+    dataset.PerformedProcedureCodeSequence, dataset.ReferencedPerformedProcedureStepSequence = [], []
+    dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(headers, seg)]
     return stamp(dataset, making, headers)
+
+
+def _evidence(headers: Headers, seg: Dataset) -> Dataset:
+    """All images that the document speaks of (PS3.3 C.17.2)."""
+    study = Dataset()
+    study.StudyInstanceUID = headers[0].StudyInstanceUID
+    study.ReferencedSeriesSequence = [_evidence_of_series(headers), _evidence_of_series([seg])]
+    return study
+
+
+def _evidence_of_series(images: Sequence[Dataset]) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = images[0].SeriesInstanceUID
+    series.ReferencedSOPSequence = [Dataset() for _ in images]
+    for item, image in zip(series.ReferencedSOPSequence, images, strict=True):
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    return series
 
 
 def _by_segments(measurements: Iterable[Measurement]) -> dict[tuple[str, ...], list[Measurement]]:
