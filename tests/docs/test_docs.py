@@ -48,7 +48,8 @@ def reasons_page() -> str:
     ]
     head = (
         "# Reasons\n\nWhat the software may have to say about its own work. *held* and *rejected* stop a case; "
-        "*review* asks a person to look;\n*repaired* and *guessed* changed something and say what; *info* changed nothing.\n\n"
+        "*review* asks a person to look;\n*repaired* and *guessed* changed something and say what; "
+        "*info* changed nothing.\n\n"
         "| code | severity | what was met | what was done | what you can do |\n|---|---|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"

@@ -1,0 +1,125 @@
+"""The command line: each command, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import isocenter as iso
+from isocenter import cli
+from isocenter.testing.dicom import Style, write_series
+
+GRID = iso.Grid.from_vectors((6, 12, 16), spacing_mm=(5, 2, 1.5), origin_mm=(-10, 20, 30))
+VALUES = np.arange(np.prod(GRID.shape), dtype=np.int16).reshape(GRID.shape) - 500
+
+Call = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    for number in (1, 2):
+        style = Style(
+            seed=f"series {number}", attributes={"SeriesNumber": number, "SeriesDescription": f"part {number}"}
+        )
+        write_series(VALUES + number, GRID, folder / str(number), style=style)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture
+def isocenter(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    def call(*arguments: object, status: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["isocenter", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        assert int(stopped.value.code or 0) == status, captured.err
+        return captured.out
+
+    return call
+
+
+def test_index_lists_series_and_what_was_no_image(isocenter: Call, study: Path) -> None:
+    text = isocenter("index", study)
+    assert "part 1" in text
+    assert "part 2" in text
+    assert "NOT_DICOM" in text
+
+
+def test_index_as_json_holds_the_grid_and_the_reasons(isocenter: Call, study: Path) -> None:
+    listing = json.loads(isocenter("index", study, "--json"))
+    assert sorted(series["number"] for series in listing["series"]) == [1, 2]
+    assert iso.Grid.from_dict(listing["series"][0]["grid"]).coincides(GRID)
+    assert listing["ignored"][0]["code"] == "NOT_DICOM"
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".npz"])
+def test_convert_keeps_every_voxel_and_its_place(isocenter: Call, study: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"volume{suffix}"
+    told = json.loads(isocenter("convert", study, path, "--series", 2, "--json"))
+    back = iso.load(path)
+    order = iso.to_orientation(back, GRID.orientation)
+    assert told["output"] == str(path)
+    assert order.grid.coincides(GRID, 1e-3)
+    assert np.array_equal(order.array, VALUES + 2)
+
+
+def test_convert_to_an_unknown_kind_of_file_is_wrong_use(isocenter: Call, study: Path, tmp_path: Path) -> None:
+    isocenter("convert", study, tmp_path / "volume.xyz", status=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_of_a_volume_tells_its_place_and_unit(isocenter: Call, study: Path) -> None:
+    facts = json.loads(isocenter("info", study, "--series", 1, "--json"))
+    assert facts["shape"] == list(GRID.shape)
+    assert facts["unit"] == "[hnsf'U]"
+    assert facts["range"] == [float(VALUES.min() + 1), float(VALUES.max() + 1)]
+
+
+def test_info_of_the_installation_names_the_versions(isocenter: Call) -> None:
+    assert iso.__version__ in isocenter("info")
+    assert json.loads(isocenter("info", "--json"))["numpy"] == np.__version__
+
+
+def test_show_writes_pictures(isocenter: Call, study: Path, tmp_path: Path) -> None:
+    paths = json.loads(isocenter("show", study, "-o", tmp_path, "--series", 1, "--json"))["pictures"]
+    assert len(paths) >= 2
+    assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_segmenters_are_listed_by_name(isocenter: Call) -> None:
+    assert "lungs" in isocenter("segmenters")
+    found: list[dict[str, Any]] = json.loads(isocenter("segmenters", "--json"))
+    assert {"lungs", "airways", "body", "bone"} <= {info["name"] for info in found}
+
+
+def test_a_wrong_time_is_wrong_use(isocenter: Call, study: Path, tmp_path: Path) -> None:
+    isocenter("run", "lungs", study, "-o", tmp_path, "--time", "yesterday", status=2)
+
+
+def test_nothing_but_the_result_is_written_where_no_person_looks(study: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", "index", str(study), "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["series"]
+    assert done.stderr == ""
+
+
+def test_a_bug_is_one_sentence_and_no_traceback(
+    isocenter: Call, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.delenv("ISOCENTER_DEBUG", raising=False)
+    monkeypatch.setattr(cli, "_scan", broken)
+    isocenter("index", study, status=1)
+    assert "Traceback" not in capsys.readouterr().err
