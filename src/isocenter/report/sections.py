@@ -6,7 +6,7 @@ Volume and Segmentation in, figures out; only the sections shown are cut from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,13 +80,14 @@ def key_slices(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]
         Segments on its grid; empty ones are left out of the legend.
     """
     figures = []
-    for plane, shares in _KEY.items():
+    place = occupancy(scene(volume, segmentation, Plane.AXIAL))
+    for axis, (plane, shares) in enumerate(_KEY.items()):
         seen = scene(volume, segmentation, plane)
         if len(seen.image) == 1 and plane is not Plane.AXIAL:
             continue
         if min(seen.image.grid.shape[1:]) == 1:
             continue
-        indices = _indices_at(occupancy(seen).sum(axis=(1, 2)), shares)
+        indices = place.indices_at(axis, shares)
         figures += [_key_figure(seen, index, number) for number, index in enumerate(indices, 1)]
     return tuple(figures)
 
@@ -102,7 +103,8 @@ def contact_sheet(volume: Volume, segmentation: Segmentation) -> Figure:
         Segments on its grid. If all are empty, the whole volume is shown.
     """
     seen = scene(volume, segmentation, Plane.AXIAL)
-    return _sheet(_around_segments(seen), len(seen.image), "Contact sheet", offset=_first_section(seen))
+    start, stop = occupancy(seen).box(seen.image.grid.spacing_mm)
+    return _sheet(seen.crop(start, stop), len(seen.image), "Contact sheet", offset=start[0])
 
 
 def volume_sheet(volume: Volume) -> Figure:
@@ -111,22 +113,60 @@ def volume_sheet(volume: Volume) -> Figure:
     return _sheet(seen, len(seen.image), "Contact sheet", offset=0)
 
 
-def occupancy(seen: Scene) -> npt.NDArray[np.bool_]:
-    """Where any segment is, on samples of each section: (section, down, right)."""
-    thin = (slice(None), *(slice(None, None, max(1, n // _SAMPLES)) for n in seen.image.grid.shape[1:]))
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Where any segment is, on samples of an axial stack.
+
+    Parameters
+    ----------
+    found
+        (section, down, right): every section, and a sample in so many rows and columns.
+    steps
+        Distance between samples, in voxels.
+    shape
+        Shape of the stack.
+    """
+
+    found: npt.NDArray[np.bool_] = field(repr=False)
+    steps: tuple[int, int, int]
+    shape: tuple[int, int, int]
+
+    def along(self, axis: int) -> npt.NDArray[np.int64]:
+        """Number of samples found along an axis; one everywhere if there are none."""
+        counts = np.count_nonzero(self.found, axis=tuple(other for other in range(3) if other != axis))
+        return np.asarray(counts if self.found.any() else np.ones_like(counts), np.int64)
+
+    def indices_at(self, axis: int, shares: Sequence[float]) -> list[int]:
+        """Indices along an axis before which a share of all samples lies."""
+        running = np.cumsum(self.along(axis))
+        step, n = self.steps[axis], self.shape[axis]
+        places = {int(np.searchsorted(running, share * running[-1])) for share in shares}
+        return sorted({min(n - 1, place * step + step // 2) for place in places})
+
+    def box(self, spacing_mm: tuple[float, float, float]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """First and one past the last index of what was found, with a margin in rows and columns."""
+        start, stop = [0, 0, 0], list(self.shape)
+        if self.found.any():
+            for axis, (step, n) in enumerate(zip(self.steps, self.shape, strict=True)):
+                where = np.flatnonzero(self.along(axis))
+                margin = 0 if axis == 0 else step + round(_MARGIN_MM / spacing_mm[axis])
+                start[axis] = max(0, int(where[0]) * step - margin)
+                stop[axis] = min(n, int(where[-1]) * step + 1 + margin)
+        return (start[0], start[1], start[2]), (stop[0], stop[1], stop[2])
+
+
+def occupancy(seen: Scene) -> Occupancy:
+    """Where any segment of an axial scene is."""
+    _, rows, columns = seen.image.grid.shape
+    steps = (1, max(1, rows // _SAMPLES), max(1, columns // _SAMPLES))
+    thin = (slice(None), slice(steps[1] // 2, None, steps[1]), slice(steps[2] // 2, None, steps[2]))
     found = np.zeros(seen.image.array[thin].shape, bool)
     for number, layer in enumerate(seen.layers):
         sample = layer.array[thin]
         for segment in seen.segments:
             if segment.layer == number:
                 found |= sample == segment.label
-    return found
-
-
-def _indices_at(counts: npt.NDArray[np.int64], shares: Sequence[float]) -> list[int]:
-    weights = counts if counts.any() else np.ones_like(counts)
-    running = np.cumsum(weights) / weights.sum()
-    return sorted({int(np.searchsorted(running, share)) for share in shares})
+    return Occupancy(found, steps, seen.image.grid.shape)
 
 
 def _key_figure(seen: Scene, index: int, number: int) -> Figure:
@@ -190,26 +230,6 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
 
 def _present(seen: Scene, index: int) -> list[Segment]:
     return [s for s in seen.segments if (seen.layers[s.layer].array[index] == s.label).any()]
-
-
-def _first_section(seen: Scene) -> int:
-    sections = np.flatnonzero(occupancy(seen).any(axis=(1, 2)))
-    return int(sections[0]) if sections.size else 0
-
-
-def _around_segments(seen: Scene) -> Scene:
-    found = occupancy(seen)
-    if not found.any():
-        return seen
-    start, stop = [], []
-    for axis, n in enumerate(seen.image.grid.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        where = np.flatnonzero(found.any(axis=others))
-        step = 1 if axis == 0 else max(1, n // _SAMPLES)
-        margin = 0 if axis == 0 else step + round(_MARGIN_MM / seen.image.grid.spacing_mm[axis])
-        start.append(max(0, int(where[0]) * step - margin))
-        stop.append(min(n, int(where[-1]) * step + 1 + margin))
-    return seen.crop((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
 
 def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
