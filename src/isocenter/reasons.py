@@ -268,6 +268,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         "BODY_NOT_FOUND": CodeEntry(
             _X, "No body was found in the image.", "Nothing was segmented.", "Check the units of the image."
         ),
+        "BODY_CUT": CodeEntry(
+            _V,
+            "The body reaches the border of the field of view.",
+            "What is visible was measured.",
+            "Do not read the volumes as those of the whole body.",
+        ),
         "LUNGS_NOT_FOUND": CodeEntry(
             _X, "No lung was found.", "Nothing was called lung.", "Choose a series that holds the chest."
         ),

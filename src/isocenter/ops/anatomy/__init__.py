@@ -74,6 +74,34 @@ BUILT_IN = (
         f"{_HERE}.lungs:segment_lungs",
         ("lung_right", "lung_left", "airways"),
     ),
+    SegmenterInfo(
+        "body",
+        "Body",
+        "Everything inside the skin, without table and clothes.",
+        f"{_HERE}.tissues:segment_body",
+        ("body",),
+    ),
+    SegmenterInfo(
+        "airways",
+        "Airways",
+        "Trachea and bronchi, as far as they can be followed without leaking.",
+        f"{_HERE}.tissues:segment_airways",
+        ("airways",),
+    ),
+    SegmenterInfo(
+        "bone",
+        "Bone",
+        "Bone with its marrow, by density; contrast medium that touches bone is not told apart.",
+        f"{_HERE}.tissues:segment_bone",
+        ("bone",),
+    ),
+    SegmenterInfo(
+        "tissue",
+        "Fat and soft tissue",
+        "Fat, and muscle together with organs, by density.",
+        f"{_HERE}.tissues:segment_tissue",
+        ("fat", "soft_tissue"),
+    ),
 )
 """The segmenters of this package."""
 

@@ -5,7 +5,9 @@ One set of thresholds serves every scan. How good the result is, is judged in :m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,8 @@ from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
 from isocenter.ops.anatomy.body import find_body
 from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
-from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_in_plane
+from isocenter.ops.anatomy.lung_checks import check_lungs
+from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_cavities
 from isocenter.ops.anatomy.refine import draw, plan_band
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
@@ -27,85 +30,138 @@ _BIG_ML = 250.0
 _SMALL_ML = 4.0
 _SHARE = 0.03
 _GAS_HU = -965
+_SMALL_GAS_HU = -930
+_APEX_ML = 60.0
+_BONE_HU = 220
+_RIB_MM = 12.0
+_ALONG_RIBS = 0.15
+_FAR_BACK = 0.6
 _CLOSE_MM = 8.0
+_SHRINK_MM = (0.0, 2.5, 5.0, 7.5, 10.0, 13.0)
+_LARGE = 0.12
+"""Share of all that a piece must have to stand for a lung."""
+_APART_MM = 50.0
+"""Least distance between the middles of the two lungs, from right to left."""
+_SPINE_MM = 30.0
+_ONE_SIDE = 0.2
+"""Lungs that reach over the midline by less than this share are one lung."""
 RIGHT, LEFT, AIRWAYS = 1, 2, 3
+
+
+class Parting(Enum):
+    """How right and left lung were told apart."""
+
+    BY_SHAPE = "by shape"
+    BY_PLANE = "by the midline of the body"
+    ONE_LUNG = "only one lung"
 
 
 @dataclass(frozen=True, eq=False)
 class CoarseLungs:
-    """Labels on the coarse grid (0, 1 right, 2 left), and how they were come by."""
+    """Labels on the coarse grid (0, 1 right, 2 left), where they are aerated, and how they were parted."""
 
     labels: Array
     aerated: Mask
-    split_by_plane: bool = False
+    parting: Parting = Parting.BY_SHAPE
 
 
 def find_aerated(ct: Axial, body: Mask, tree: Mask) -> Mask:
-    """Coarse mask of the aerated lung: the air spaces of the body that are neither airway nor bowel."""
+    """Coarse mask of the aerated lung: the air spaces of the body that are neither airway nor bowel.
+
+    A large space is lung unless it holds plain gas. A small one may be the base of a lung at the end of the image, or
+    bowel: it must reach that end and lie along the ribs, the first also far back, where the lungs reach lowest.
+    """
     air = (ct.coarse < AIR_HU) & body & ~dilate(tree, _WALL_MM, ct.coarse_mm)
     labels, counts = components(air)
     volumes = counts * ct.coarse_voxel_ml
-    chosen = [label for label in range(1, len(counts)) if volumes[label] >= _SMALL_ML]
+    order = [label for label in np.argsort(-volumes) if label > 0 and volumes[label] >= _SMALL_ML]
     found = np.zeros_like(air)
-    chosen.sort(key=lambda label: -volumes[label])
-    largest_ml = 0.0
-    for label in chosen:
+    wall: Mask | None = None
+    for label in order:
         piece = labels == label
-        cut = bool(piece[0].any() or piece[-1].any())
-        fits = volumes[label] >= (_BIG_ML if not cut else _SHARE * largest_ml)
-        if fits and not _is_gas(ct, piece):
-            found |= piece
-            largest_ml = max(largest_ml, float(volumes[label]))
+        if _is_gas(ct, piece, _GAS_HU if volumes[label] >= _BIG_ML else _SMALL_GAS_HU):
+            continue
+        if volumes[label] < _BIG_ML:
+            wall = dilate(ct.coarse > _BONE_HU, _RIB_MM, ct.coarse_mm) & body if wall is None else wall
+            if volumes[label] < _SHARE * ct.ml(found) or not _is_base(ct, piece, wall):
+                continue
+            if not found.any() and not _lies_far_back(piece, body):
+                continue
+        found |= piece
     return found
 
 
-def _is_gas(ct: Axial, piece: Mask) -> bool:
+def _is_gas(ct: Axial, piece: Mask, gas_hu: int) -> bool:
     """Whether a space holds plain gas: no tissue in its depth, as in bowel, stomach or pneumothorax."""
     deep = erode(piece, 1.2 * max(ct.coarse_mm[1:]), ct.coarse_mm)
-    values = ct.coarse[deep if deep.any() else piece]
-    return bool(np.median(values) < _GAS_HU)
+    return bool(np.median(ct.coarse[deep if deep.any() else piece]) < gas_hu)
+
+
+def _is_base(ct: Axial, piece: Mask, wall: Mask) -> bool:
+    """Whether a space reaches an end of the image and lies along the ribs, as the part of a lung does."""
+    cut = piece[0].any() or (piece[-1].any() and ct.ml(piece) >= _APEX_ML)
+    return bool(cut and np.count_nonzero(piece & wall) >= _ALONG_RIBS * np.count_nonzero(piece))
+
+
+def _lies_far_back(piece: Mask, body: Mask) -> bool:
+    """Whether a space reaches into the rear part of the body."""
+    top, bottom = np.flatnonzero(body.any(axis=(0, 2)))[[0, -1]]
+    back = np.flatnonzero(piece.any(axis=(0, 2)))[-1]
+    return bool(back > top + _FAR_BACK * (bottom - top))
 
 
 def part(ct: Axial, found: Mask, body: Mask) -> CoarseLungs:
-    """Name right and left lung."""
-    labels = np.zeros(found.shape, np.uint8)
-    sides, by_plane = _two_seeds(ct, found, body)
-    labels[found] = _nearest(sides, found, ct)
-    return CoarseLungs(labels, found, by_plane)
+    """Tell right from left lung: by what is apart already, by shrinking, else by the midline."""
+    for radius in _SHRINK_MM:
+        seeds = _seeds(ct, erode(found, radius, ct.coarse_mm) if radius else found)
+        if seeds is not None:
+            return CoarseLungs(_spread(seeds, found, ct), found)
+    middle = _midline(ct, body)
+    right = ct.ml(found[:, :, :middle])
+    share = right / ct.ml(found)
+    labels = np.where(found, RIGHT if share >= 0.5 else LEFT, 0).astype(np.uint8)
+    if not _ONE_SIDE < share < 1 - _ONE_SIDE:
+        return CoarseLungs(labels, found, Parting.ONE_LUNG)
+    labels[:, :, :middle][found[:, :, :middle]] = RIGHT
+    labels[:, :, middle:][found[:, :, middle:]] = LEFT
+    return CoarseLungs(labels, found, Parting.BY_PLANE)
 
 
-def _two_seeds(ct: Axial, found: Mask, body: Mask) -> tuple[Array, bool]:
-    """Labels of parts that surely belong to one side: what shrinking takes apart."""
-    columns = np.arange(found.shape[2])
-    for radius in (0.0, 2.5, 5.0, 7.5, 10.0, 13.0):
-        core = erode(found, radius, ct.coarse_mm) if radius else found
-        pieces, counts = components(core)
-        big = [label for label in range(1, len(counts)) if counts[label] > 0.12 * counts[1:].sum()]
-        if len(big) < 2:
-            continue
-        centers = {label: float(((pieces == label).sum((0, 1)) @ columns) / counts[label]) for label in big}
-        order = sorted(big, key=centers.__getitem__)
-        if (centers[order[-1]] - centers[order[0]]) * ct.coarse_mm[2] < 50:
-            continue
-        middle = (centers[order[0]] + centers[order[-1]]) / 2
-        seeds = np.zeros(found.shape, np.uint8)
-        for label in range(1, len(counts)):
-            piece = pieces == label
-            if counts[label] < 8:
-                continue
-            center = float((piece.sum((0, 1)) @ columns) / counts[label])
-            seeds[piece] = RIGHT if center < middle else LEFT
-        return seeds, False
-    middle = float((body.sum((0, 1)) @ columns) / max(1, body.sum()))
-    halves = np.where(columns < middle, RIGHT, LEFT).astype(np.uint8)
-    return np.where(found, halves, 0).astype(np.uint8), True
+def _midline(ct: Axial, body: Mask) -> int:
+    """Column of the spine and breastbone: where most bone lies behind and before each other."""
+    profile = ((ct.coarse > _BONE_HU) & body).sum(axis=(0, 1)).astype(float)
+    width = max(1, round(_SPINE_MM / ct.coarse_mm[2]))
+    return int(np.argmax(np.convolve(profile, np.ones(width), mode="same")))
 
 
-def _nearest(seeds: Array, found: Mask, ct: Axial) -> npt.NDArray[np.uint8]:
-    """Label of the nearest seed for every voxel found."""
+def _seeds(ct: Axial, core: Mask) -> Array | None:
+    """Labels of the pieces of a mask, right or left, if two large ones lie side by side; else None."""
+    pieces, counts = components(core)
+    large = 1 + np.flatnonzero(counts[1:] > _LARGE * counts[1:].sum())
+    if len(large) < 2:
+        return None
+    profile = np.zeros((len(counts), core.shape[2]))
+    np.add.at(profile, (pieces.reshape(-1), np.tile(np.arange(core.shape[2]), pieces.size // core.shape[2])), 1)
+    centers = profile @ np.arange(core.shape[2]) / np.maximum(counts, 1)
+    first, last = centers[large].min(), centers[large].max()
+    if (last - first) * ct.coarse_mm[2] < _APART_MM:
+        return None
+    sides = np.where(centers < (first + last) / 2, RIGHT, LEFT).astype(np.uint8)
+    sides[0] = 0
+    seeds: Array = sides[pieces]
+    return seeds
+
+
+def _spread(seeds: Array, found: Mask, ct: Axial) -> Array:
+    """The seeds spread over the whole mask: every voxel takes the label of the nearest."""
+    left_over = found & (seeds == 0)
+    if not left_over.any():
+        return seeds
     to_right = distance_mm(seeds != RIGHT, ct.coarse_mm)
     to_left = distance_mm(seeds != LEFT, ct.coarse_mm)
-    return np.where(to_right <= to_left, RIGHT, LEFT)[found].astype(np.uint8)
+    labels = seeds.copy()
+    labels[left_over] = np.where(to_right <= to_left, RIGHT, LEFT)[left_over]
+    return labels
 
 
 def fill(ct: Axial, lungs: CoarseLungs, body: Mask) -> Array:
@@ -114,7 +170,7 @@ def fill(ct: Axial, lungs: CoarseLungs, body: Mask) -> Array:
     for side in (RIGHT, LEFT):
         lung = lungs.labels == side
         if lung.any():
-            whole = fill_in_plane(close(lung, _CLOSE_MM, ct.coarse_mm)) & body & (lungs.labels != 3 - side)
+            whole = fill_cavities(close(lung, _CLOSE_MM, ct.coarse_mm)) & body & (lungs.labels != 3 - side)
             out[whole & (out == 0)] = side
     return out
 
@@ -126,8 +182,8 @@ def draw_lungs(ct: Axial, coarse: Array, airways: Airways) -> npt.NDArray[np.uin
     k, r, c = airways.voxels[coarse[k, r, c] == 0].T
     out[k, r, c] = AIRWAYS
     dense = (coarse > 0) & (ct.coarse >= AIR_HU)
-    thick = distance_mm(dense, ct.coarse_mm) > 1.5 * max(ct.coarse_mm[1:])
-    shaped = dilate(thick, 2.5 * max(ct.coarse_mm[1:]), ct.coarse_mm)
+    inner = erode(coarse > 0, 1.2 * max(ct.coarse_mm[1:]), ct.coarse_mm)
+    shaped = dilate(dense & inner, 2.2 * max(ct.coarse_mm[1:]), ct.coarse_mm)
     barred = (ct.coarse < AIR_HU) & (coarse == 0)
     state, near = plan_band(coarse, barred)
     draw(ct.array, out, (state, near, coarse, shaped), (AIR_HU, *ct.factors))
@@ -160,18 +216,27 @@ def segment_lungs(volume: Volume) -> Segmentation:
     body = find_body(ct)
     airways = grow_airways(ct, find_trachea(ct, body))
     aerated = find_aerated(ct, body, airways.coarse(ct))
-    reasons = []
     if aerated.any():
         lungs = part(ct, aerated, body)
-        labels = draw_lungs(ct, fill(ct, lungs, body), airways)
+        coarse = fill(ct, lungs, body)
+        labels = draw_lungs(ct, coarse, airways)
+        reasons = [*_parting(lungs), *check_lungs(ct, coarse, body, airways)]
     else:
         labels = np.zeros(ct.array.shape, np.uint8)
-        reasons.append(Reason("LUNGS_NOT_FOUND", "No aerated lung was found in the image."))
-    return Segmentation(
-        (to_volume_axes(labels, volume.grid),),
-        volume.grid,
-        SEGMENTS,
-        ALGORITHM,
-        volume.sources,
-        merge(volume.reasons, reasons),
-    )
+        reasons = [_nothing(body)]
+    labels = to_volume_axes(labels, volume.grid)
+    found = merge(volume.reasons, reasons)
+    return Segmentation((labels,), volume.grid, SEGMENTS, ALGORITHM, volume.sources, found)
+
+
+def _nothing(body: Mask) -> Reason:
+    if body.any():
+        return Reason("LUNGS_NOT_FOUND", "The body in the image holds no aerated lung.")
+    return Reason("BODY_NOT_FOUND", "The image holds no body, so no lungs were looked for.")
+
+
+def _parting(lungs: CoarseLungs) -> Iterator[Reason]:
+    if lungs.parting is Parting.BY_PLANE:
+        yield Reason("LUNGS_SPLIT_BY_PLANE", "The lungs touch broadly; they were divided at the midline of the body.")
+    if lungs.parting is Parting.ONE_LUNG:
+        yield Reason("LUNG_SIDE_GUESSED", "The one lung found was named after the half of the body that it lies in.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba as nb
@@ -20,23 +21,29 @@ def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
     """Distance of each voxel of the mask to the nearest voxel outside it; the image's border is no outside."""
     import edt
 
-    found: npt.NDArray[np.float32] = edt.edt(mask, anisotropy=voxel_mm, black_border=False, parallel=_THREADS)
+    solid = np.ascontiguousarray(mask)
+    found: npt.NDArray[np.float32] = edt.edt(solid, anisotropy=voxel_mm, black_border=False, parallel=_THREADS)
     return found
 
 
 def dilate(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask grown by a ball."""
-    return _near(mask, radius_mm, voxel_mm)
+    return _in_box(mask, radius_mm, voxel_mm, lambda part: distance_mm(~part, voxel_mm) <= radius_mm)
 
 
 def erode(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask shrunk by a ball; it does not shrink from the border of the image."""
-    return ~_near(~mask, radius_mm, voxel_mm)
+    return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: distance_mm(part, voxel_mm) > radius_mm)
 
 
 def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask with every gap filled that a ball does not fit into; nothing is taken away."""
-    return erode(dilate(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) | mask
+
+    def closed(part: Mask) -> Mask:
+        grown = distance_mm(~part, voxel_mm) <= radius_mm
+        return (distance_mm(grown, voxel_mm) > radius_mm) | part
+
+    return _in_box(mask, radius_mm, voxel_mm, closed)
 
 
 def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
@@ -44,10 +51,16 @@ def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     return dilate(erode(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) & mask
 
 
-def _near(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask], Mask]) -> Mask:
+    """Work on the bounding box of a mask with a margin, where everything happens, instead of on all of the image."""
     if not mask.any():
         return mask.copy()
-    return distance_mm(~mask, voxel_mm) <= radius_mm
+    if mask.all():
+        return work(mask)
+    box = box_of(mask, [int(np.ceil(margin_mm / size)) + 1 for size in voxel_mm])
+    out = np.zeros_like(mask)
+    out[box] = work(mask[box])
+    return out
 
 
 def components(mask: Mask) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -58,22 +71,21 @@ def components(mask: Mask) -> tuple[Array, npt.NDArray[np.int64]]:
     return labels, np.bincount(labels.reshape(-1))
 
 
-def largest(mask: Mask) -> Mask:
-    """The largest component, or nothing."""
-    labels, counts = components(mask)
-    if len(counts) < 2:
-        return np.zeros_like(mask)
-    chosen: Mask = labels == 1 + int(np.argmax(counts[1:]))
-    return chosen
+def fill_cavities(mask: Mask) -> Mask:
+    """The mask with every hole filled that has no way out to the border of the image."""
+    labels, _ = components(~mask)
+    faces = [labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]]
+    outside = np.unique(np.concatenate([face.reshape(-1) for face in faces]))
+    filled: Mask = ~np.isin(labels, outside[outside > 0])
+    return filled
 
 
-def box_of(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
+def box_of(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
     """Slices of the bounding box of a mask that is not empty, with a margin in voxels."""
     found = []
-    for axis in range(3):
-        other = tuple(a for a in range(3) if a != axis)
-        places = np.flatnonzero(mask.any(axis=other))
-        found.append(slice(max(0, int(places[0]) - margin), min(mask.shape[axis], int(places[-1]) + 1 + margin)))
+    for axis, extra in enumerate(margin):
+        places = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        found.append(slice(max(0, int(places[0]) - extra), min(mask.shape[axis], int(places[-1]) + 1 + extra)))
     return found[0], found[1], found[2]
 
 
