@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from isocenter.dicom import fallback, walk
-from isocenter.dicom.elements import WANTED, DamagedHeaderError, NotDicomError
+from isocenter.dicom.elements import DEFLATED, WANTED, DamagedHeaderError, NotDicomError
 from isocenter.dicom.files import DiskBytes, FileRef
 from isocenter.dicom.instance import instance_from, is_image
 
@@ -37,6 +37,9 @@ def test_the_walk_equals_pydicom_on_every_file(shared_data: Path):
             continue
         finally:
             source.close()
+        if found.transfer_syntax == DEFLATED:
+            counts["inflated"] += 1  # pydicom's deflated data sets tell no place; their values are compared below
+            continue
         counts["walked"] += 1
         expected = reference(path)
         assert found.transfer_syntax == expected.transfer_syntax, path

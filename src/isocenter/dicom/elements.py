@@ -86,7 +86,7 @@ class PixelElement:
     tag
         One of :data:`PIXEL_TAGS`.
     offset
-        First byte of the value; -1 where the data set is deflated and has no place in the file.
+        First byte of the value in the file; in the inflated data set where that is deflated.
     length
         Length of the value in bytes; -1 if undefined (encapsulated frames).
     """

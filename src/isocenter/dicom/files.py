@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Protocol
 
 ZIP_MAGIC = b"PK\x03\x04"
-MEMBER_LIMIT_BYTES = 4 << 30
+MEMBER_LIMIT_BYTES = 1 << 30
 """A zip member that says it is larger is left alone: no single image is."""
 MEMBER_FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """What zipfile raises on damaged, encrypted or unusual members."""
@@ -69,6 +69,23 @@ class DiskBytes:
     def close(self) -> None:
         """Close the file."""
         os.close(self.fd)
+
+
+class MemoryBytes:
+    """Bytes at hand."""
+
+    __slots__ = ("content", "size")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.size = len(content)
+
+    def at(self, position: int, count: int) -> bytes:
+        """Bytes from ``position`` on."""
+        return self.content[position : position + count]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class MemberBytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from isocenter.dicom.elements import WANTED, Header, PixelElement
+from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
 from isocenter.dicom.files import FileRef, Opener
 
 if TYPE_CHECKING:
@@ -194,8 +194,8 @@ class Instance:
         with Opener() as opener:
             source = opener.open(self.file)
             try:
-                end = self.pixels.offset + 12 if self.pixels and self.pixels.offset > 0 else source.size
-                content = source.at(0, end)
+                has_place = self.pixels is not None and self.transfer_syntax != DEFLATED
+                content = source.at(0, self.pixels.offset + 12 if has_place and self.pixels else source.size)
             finally:
                 source.close()
         found = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)

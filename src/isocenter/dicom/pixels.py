@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,13 +16,15 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom import codecs, values
-from isocenter.dicom.elements import EXPLICIT_BIG
-from isocenter.dicom.files import MEMBER_FAULTS, DiskBytes, MemberBytes, Opener
+from isocenter.dicom.deflated import inflate
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG
+from isocenter.dicom.files import MEMBER_FAULTS, DiskBytes, MemberBytes, MemoryBytes, Opener
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
 from isocenter.dicom.support import UNCOMPRESSED
 from isocenter.dicom.tilt import upright
-from isocenter.errors import Refused
+from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
+from isocenter.errors import Refused, TryLater
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, Severity, merge
 from isocenter.volume import Source, Volume
@@ -188,8 +191,13 @@ def _filled(
     ------
     Refused
         If a slice cannot be read.
+    TryLater
+        If the volume does not fit into memory.
     """
-    array = np.empty(grid.shape, dtype)
+    try:
+        array = np.empty(grid.shape, dtype)
+    except MemoryError:
+        raise TryLater(f"There is no room in memory for a volume of shape {grid.shape}.") from None
     blocks = [tasks[start : start + _SLICES_AT_ONCE] for start in range(0, len(tasks), _SLICES_AT_ONCE)]
     outcomes: list[_Outcome] = []
     with Opener() as opener, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -254,31 +262,47 @@ def _rescaled(task: _Slice, cells: Pixels, out: Pixels) -> int:
 def _cells(task: _Slice, source: DiskBytes | MemberBytes, out: Pixels) -> tuple[Pixels, str]:
     """Pixel cells of a slice, in the memory of ``out`` where they fit; and the file's digest if it is wanted."""
     instance = task.instance
-    pixels, form = instance.pixels, instance.format
-    if pixels is None:
+    if instance.pixels is None:
         raise codecs.TruncatedError("There are no pixel data.")
-    content = source.at(0, source.size) if task.wants_digest else b""
-    digest = hashlib.sha256(content).hexdigest() if task.wants_digest else ""
-    if instance.transfer_syntax not in UNCOMPRESSED:
-        value = memoryview(content)[pixels.offset :] if content else source.at(pixels.offset, source.size)
-        shape = (form.rows, form.columns)
-        decoded = codecs.decode(codecs.frame_of(value), instance.transfer_syntax, shape, form.bits_allocated)
-        return _widened(decoded, form.bits_allocated), digest
-    dtype = np.dtype(f"u{form.bits_allocated // 8}")
+    file: DiskBytes | MemberBytes | MemoryBytes = source
+    digest = ""
+    if task.wants_digest:
+        file = MemoryBytes(source.at(0, source.size))
+        digest = hashlib.sha256(file.content).hexdigest()
+    if instance.transfer_syntax in UNCOMPRESSED:
+        return _uncompressed(instance, instance.pixels.offset, file, out), digest
+    form = instance.format
+    frame = codecs.frame_of(file.at(instance.pixels.offset, file.size))
+    decoded = codecs.decode(frame, instance.transfer_syntax, (form.rows, form.columns), form.bits_allocated)
+    return _widened(decoded, form.bits_allocated), digest
+
+
+def _uncompressed(instance: Instance, offset: int, file: DiskBytes | MemberBytes | MemoryBytes, out: Pixels) -> Pixels:
+    dtype = np.dtype(f"u{instance.format.bits_allocated // 8}")
     cells = out.view(dtype) if out.dtype.itemsize == dtype.itemsize else np.empty(out.shape, dtype)
     target = memoryview(cells.data).cast("B")
-    if content or isinstance(source, MemberBytes):
-        found = content[pixels.offset : pixels.offset + len(target)] or source.at(pixels.offset, len(target))
-        got = len(found)
-        if got == len(target):
-            target[:] = found
+    if instance.transfer_syntax == DEFLATED:
+        file = _inflated(file, offset + len(target))
+    if isinstance(file, DiskBytes):
+        got = file.into(target, offset)
     else:
-        got = source.into(target, pixels.offset)
+        found = file.at(offset, len(target))
+        got = len(found)
+        target[:got] = found
     if got < len(target):
         raise codecs.TruncatedError("The pixel data end before the last pixel.")
     if instance.transfer_syntax == EXPLICIT_BIG:
         cells.byteswap(inplace=True)
-    return cells, digest
+    return cells
+
+
+def _inflated(file: DiskBytes | MemberBytes | MemoryBytes, count: int) -> MemoryBytes:
+    content = file.at(0, file.size)
+    _, start = read_meta(content, PREAMBLE_BYTES, {})
+    try:
+        return MemoryBytes(inflate(content[start:], count))
+    except zlib.error as error:
+        raise codecs.UndecodableError("The deflated data set is damaged.") from error
 
 
 def _widened(decoded: Pixels, bits_allocated: int) -> Pixels:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
-from isocenter.dicom.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from isocenter.dicom.instance import MODALITY_OF_CLASS, Instance
 from isocenter.reasons import Reason
 
-UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
+UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 
 
 def frame_bytes(instance: Instance) -> int:
@@ -74,8 +74,6 @@ def _has_odd_bits(instance: Instance) -> bool:
 
 
 def _has_odd_syntax(instance: Instance) -> bool:
-    if instance.pixels is not None and instance.pixels.offset < 0:
-        return True
     return instance.transfer_syntax not in UNCOMPRESSED and instance.transfer_syntax not in DECODERS
 
 
@@ -101,8 +99,9 @@ def _is_cut(instance: Instance) -> bool:
     if pixels is None:
         return False
     needed = frame_bytes(instance) if pixels.length >= 0 else 16
-    room = instance.file_size - pixels.offset
-    return room < needed or (pixels.length >= 0 and pixels.length < needed)
+    if 0 <= pixels.length < needed:
+        return True
+    return instance.transfer_syntax != DEFLATED and instance.file_size - pixels.offset < needed
 
 
 def _is_too_long(instance: Instance) -> bool:

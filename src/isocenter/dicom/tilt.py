@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from isocenter.geometry import Grid
 
-
 _WHOLE = 1e-6  # pixels of drift that need no further row or column
 
 

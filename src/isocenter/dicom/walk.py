@@ -7,8 +7,10 @@ is not common raises :class:`UnusualError`, and :mod:`isocenter.dicom.fallback` 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 
+from isocenter.dicom.deflated import inflate
 from isocenter.dicom.elements import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -23,10 +25,12 @@ from isocenter.dicom.elements import (
     NotDicomError,
     PixelElement,
 )
-from isocenter.dicom.files import ByteSource
+from isocenter.dicom.files import ByteSource, MemoryBytes
 
 FIRST_READ_BYTES = 8192
-_NOT_WALKED = frozenset({EXPLICIT_BIG, DEFLATED, GE_PRIVATE})
+PREAMBLE_BYTES = 132
+"""128 bytes of anything, then ``DICM``."""
+_NOT_WALKED = frozenset({EXPLICIT_BIG, GE_PRIVATE})
 _VALUE_LIMIT_BYTES = 1 << 16
 _NESTING_LIMIT = 32
 
@@ -73,7 +77,7 @@ def read_header(source: ByteSource) -> Header:
     has_meta = window[128:132] == b"DICM"
     if not has_meta and not _starts_like_data_set(window):
         raise NotDicomError
-    return _walk(source, window, 132 if has_meta else 0)
+    return _walk(source, window, PREAMBLE_BYTES if has_meta else 0)
 
 
 def _starts_like_data_set(window: bytes) -> bool:
@@ -93,9 +97,11 @@ def _walk(source: ByteSource, window: bytes, position: int) -> Header:
     has_meta = position > 0
     syntax, values = "", dict[int, bytes]()
     if has_meta or window[:2] == b"\x02\x00":
-        syntax, position = _meta(window, position, values)
+        syntax, position = read_meta(window, position, values)
         if syntax in _NOT_WALKED:
             raise UnusualError
+    if syntax == DEFLATED:
+        return _walk_deflated(source, position, values)
     explicit = _is_explicit(window, position)
     if not syntax:
         syntax = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
@@ -103,6 +109,15 @@ def _walk(source: ByteSource, window: bytes, position: int) -> Header:
         raise UnusualError  # the data set is not encoded as the meta header says
     pixels = _follow(source, window, position, (_step_explicit if explicit else _step_implicit, values))
     return Header(values, syntax, pixels, source.size, has_meta)
+
+
+def _walk_deflated(source: ByteSource, start: int, values: dict[int, bytes]) -> Header:
+    try:
+        data_set = MemoryBytes(inflate(source.at(start, HEADER_LIMIT_BYTES), HEADER_LIMIT_BYTES))
+    except zlib.error:
+        raise UnusualError from None
+    pixels = _follow(data_set, data_set.at(0, FIRST_READ_BYTES), 0, (_step_explicit, values))
+    return Header(values, DEFLATED, pixels, source.size, has_meta=True)
 
 
 def _follow(
@@ -128,8 +143,22 @@ def _follow(
         window = source.at(base, grown)
 
 
-def _meta(window: bytes, position: int, values: dict[int, bytes]) -> tuple[str, int]:
-    """Transfer syntax from the meta header (always explicit little endian), and where the data set begins."""
+def read_meta(window: bytes, position: int, values: dict[int, bytes]) -> tuple[str, int]:
+    """Walk the meta header (always explicit little endian, PS3.10 7.1).
+
+    Parameters
+    ----------
+    window
+        Start of the file.
+    position
+        Where the meta header begins.
+    values
+        Takes the wanted values.
+
+    Returns
+    -------
+    The transfer syntax, and where the data set begins.
+    """
     syntax = ""
     try:
         while window[position : position + 2] == b"\x02\x00":
