@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,20 @@ from isocenter.report.figure import Figure
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
 
 def render(report: Report) -> str:
-    """The report as a self-contained HTML page in English; every text from outside is escaped."""
-    return _template().render(
+    """The report as a self-contained HTML page in English; every text from outside is escaped.
+
+    Control characters, which HTML forbids, and halves of surrogate pairs become U+FFFD.
+    """
+    page = _template().render(
         report=report,
         table=document.table(report.measurements, report.segments),
         intended_use=document.INTENDED_USE,
     )
+    return _FORBIDDEN.sub("\ufffd", page)
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,9 @@ from isocenter.report.figure import Figure
 
 rl_config.useA85 = 0  # pictures as they are, not blown up to text by a quarter
 
+Look = tuple[Any, ...]
+"""A command of ReportLab's table styles: name, first cell, last cell, values."""
+
 _REGULAR, _MEDIUM = "Isocenter-Regular", "Isocenter-Medium"
 _INK, _SOFT, _LINE, _BAND = HexColor(0x1B2129), HexColor(0x56606C), HexColor(0xDFE3E8), HexColor(0xF5F7F9)
 _OK, _LOOK, _LOOK_BAND = HexColor(0x17693F), HexColor(0x8A4B00), HexColor(0xFFF4E0)
@@ -66,6 +69,7 @@ def render(report: Report) -> bytes:
         subject=document.INTENDED_USE,
         lang="en",
         invariant=1,
+        initialFontName=_REGULAR,
     )
     stamp = report.made_at.strftime("D:%Y%m%d%H%M%S%z")
     stamp = f"{stamp[:-2]}'{stamp[-2:]}'"
@@ -88,7 +92,8 @@ class _Writer:
         """The text with a sign in place of each letter that the fonts lack."""
         plain = unicodedata.normalize("NFC", text)
         letters = pdfmetrics.getFont(_REGULAR).face.charToGlyph
-        shown = "".join(c if ord(c) in letters or c.isspace() else _UNKNOWN_LETTER for c in plain)
+        known = [(ord(c) in letters and c.isprintable()) or c in " \n\t" for c in plain]
+        shown = "".join(c if is_known else _UNKNOWN_LETTER for c, is_known in zip(plain, known, strict=True))
         self.missed = self.missed or shown != plain
         return shown
 
@@ -96,12 +101,10 @@ class _Writer:
         """The text, fit to stand within a paragraph's markup."""
         return escape(self.known(text))
 
-    def paragraph(self, markup: str, style: ParagraphStyle) -> Paragraph:
-        return Paragraph(markup, style)
-
 
 def _style(size: float, *, font: str = _REGULAR, color: Color = _INK, **more: Any) -> ParagraphStyle:
-    return ParagraphStyle("", fontName=font, fontSize=size, leading=size * 1.36, textColor=color, **more)
+    more = {"bulletFontName": font, "leading": size * 1.36, **more}
+    return ParagraphStyle("", fontName=font, fontSize=size, textColor=color, **more)
 
 
 _TITLE = _style(19, font=_MEDIUM, spaceAfter=3 * mm)
@@ -172,7 +175,15 @@ def _panel(content: list[Flowable], color: Color, band: Color) -> Table:
         ("TOPPADDING", (0, 0), (-1, -1), 5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
     ]
-    return Table([[content]], colWidths=[_WIDTH], style=look)
+    return _table([[content]], [_WIDTH], look)
+
+
+def _table(
+    rows: Sequence[Sequence[Any]], widths: Sequence[float], look: Sequence[Look], *, repeat_rows: int = 0
+) -> Table:
+    """A table in the report's own font, whose rows may run over pages."""
+    style = [("FONTNAME", (0, 0), (-1, -1), _REGULAR), *look]
+    return Table(rows, colWidths=widths, style=style, repeatRows=repeat_rows, splitInRow=1)
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], writer: _Writer) -> Table:
@@ -186,7 +197,7 @@ def _pairs(pairs: Sequence[tuple[str, str]], writer: _Writer) -> Table:
         ("TOPPADDING", (0, 0), (-1, -1), 1),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
     ]
-    return Table(rows, colWidths=[_WIDTH / columns] * columns, style=look)
+    return _table(rows, [_WIDTH / columns] * columns, look)
 
 
 def _measurements(report: Report, writer: _Writer) -> Table:
@@ -209,10 +220,10 @@ def _measurements(report: Report, writer: _Writer) -> Table:
         rows.append(line)
     first = max(0.34, 0.62 - 0.1 * len(table.columns)) * _WIDTH
     rest = (_WIDTH - first) / max(1, len(table.columns))
-    return Table(rows, colWidths=[first, *[rest] * len(table.columns)], repeatRows=1, style=look)
+    return _table(rows, [first, *[rest] * len(table.columns)], look, repeat_rows=1)
 
 
-_LINES: list[tuple[Any, ...]] = [
+_LINES: list[Look] = [
     ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
     ("VALIGN", (0, 1), (-1, -1), "TOP"),
     ("LINEBELOW", (0, 0), (-1, 0), 1, _INK),
@@ -236,7 +247,7 @@ def _notes(notes: Sequence[Reason], writer: _Writer) -> Table:
             ]
         )
     widths = [0.22 * _WIDTH, 0.48 * _WIDTH, 0.30 * _WIDTH]
-    return Table(rows, colWidths=widths, repeatRows=1, style=_LINES)
+    return _table(rows, widths, _LINES, repeat_rows=1)
 
 
 def _pictures(report: Report, writer: _Writer) -> Iterator[Flowable]:
@@ -261,7 +272,7 @@ def _strip(figures: Sequence[Figure], heading: str, writer: _Writer) -> Table:
         ("TOPPADDING", (0, 0), (-1, -1), 0),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2 * mm),
     ]
-    return Table([cells[:-1]], colWidths=([width, _GAP] * len(figures))[:-1], style=look)
+    return _table([cells[:-1]], ([width, _GAP] * len(figures))[:-1], look)
 
 
 def _framed(figure: Figure, width: float, heading: str, writer: _Writer) -> list[Flowable]:

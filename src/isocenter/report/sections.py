@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from isocenter.findings import Segment, Segmentation
+from isocenter.geometry import Space
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Picture
 from isocenter.report.planes import Plane, Stack, Window, resized, stack, window_of
@@ -203,7 +204,7 @@ def _key_picture(seen: Scene, index: int) -> Picture:
     names = [(segment.title, segment.color) for segment in _present(seen, index)]
     canvas.legend(draw, (columns - margin, margin), names, size=size)
     canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=26)
-    if seen.image.is_placed or seen.image.grid.space == "plane":
+    if seen.image.grid.space is not Space.PIXEL:
         corner = (columns - margin, rows - margin)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=columns * 0.3, size=size)
     return np.asarray(image)
@@ -251,7 +252,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
     for place, index in enumerate(indices):
         top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
         _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
-    if seen.image.is_placed:
+    if seen.image.grid.space is not Space.PIXEL:
         corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=16)
     step = f"every {indices[1] - indices[0]} sections or so" if len(indices) < len(seen.image) else "every section"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from isocenter.findings import Segment, Segmentation
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.report import canvas
 from isocenter.report.figure import Figure
 from isocenter.report.planes import Floats, Plane, letters, resized, stack
@@ -197,7 +197,7 @@ def _view(block: Block, parts: Sequence[Part], view: tuple[str, int, int], scale
     draw = ImageDraw.Draw(image)
     canvas.write(draw, (12, 10), title, size=17)
     right = block.grid.direction[:, 3 - axis] * (1 if axis == 1 else -1) * sign
-    at_left, at_right = (letters(-right), letters(right)) if block.grid.space == "patient" else ("", "")
+    at_left, at_right = (letters(-right), letters(right)) if block.grid.space is Space.PATIENT else ("", "")
     canvas.edge_letters(draw, (at_left, at_right, "", ""), framed.shape[:2], size=20)
     px_per_mm = scale / block.grid.spacing_mm[0]
     place = (framed.shape[1] - 12, framed.shape[0] - 12)

@@ -132,9 +132,10 @@ def test_fonts_are_embedded(printed):
     for sheet in PdfReader(io.BytesIO(printed)).pages:
         for font in sheet["/Resources"]["/Font"].values():
             fonts[font["/BaseFont"]] = font
-    roboto = [font for name, font in fonts.items() if "Roboto" in name]
-    assert roboto
-    assert all("/FontFile2" in font["/FontDescriptor"] for font in roboto)
+    assert len(fonts) == 2
+    for font in fonts.values():
+        inner = font["/DescendantFonts"][0] if "/DescendantFonts" in font else font
+        assert "/FontFile2" in inner["/FontDescriptor"]
 
 
 def test_names_of_other_scripts_are_whole_in_html_and_marked_in_pdf(page, printed):
@@ -192,3 +193,25 @@ def test_numbers_are_written_for_people():
     assert number(37.24, codes.ML) == "37.2"
     assert number(0.012345, codes.ML) == "0.012"
     assert number(0.0, codes.ML) == "0"
+
+
+def test_texts_longer_than_a_page_are_laid_out(report):
+    long = "word " * 6000
+    data = pdf.render(
+        replace(
+            report,
+            facts=type(report.facts)((("Long", long), ("Unbroken", "x" * 3000))),
+            reasons=tuple(Reason("LUNG_CUT", f"Slice {n} is cut.") for n in range(200)),
+            provenance=(("Settings", long),),
+            figures=(),
+        )
+    )
+    text = text_of(data)
+    assert "Slice 199 is cut." in text
+    assert text.count("word") == 12000
+
+
+def test_control_characters_and_broken_text_do_no_harm(report):
+    hostile = replace(report, facts=type(report.facts)((("Name", "a\x00b\x1bc\ud800d"),)), figures=())
+    assert "a\ufffdb\ufffdc\ufffdd" in html.render(hostile).encode("utf-8").decode("utf-8")
+    assert "a\ufffdb\ufffdc\ufffdd" in text_of(pdf.render(hostile))
