@@ -93,6 +93,21 @@ def affine_nearest(array: Array, matrix: npt.ArrayLike, shape: tuple[int, int, i
     return out
 
 
+def contiguous(view: Array) -> Array:
+    """The values of a view in C order, copied in blocks where its axes are permuted; itself if in C order."""
+    strides = [
+        abs(stride) if n > 1 else np.iinfo(np.int64).max for stride, n in zip(view.strides, view.shape, strict=True)
+    ]
+    fastest = int(np.argmin(strides))
+    if view.ndim != 3 or fastest == 2 or view.size < 100_000 or view.dtype.itemsize not in (1, 2, 4, 8):
+        return np.ascontiguousarray(view)
+    out = np.empty(view.shape, view.dtype)
+    bits, axes = np.dtype(f"u{view.dtype.itemsize}"), (1 - fastest, fastest, 2)
+    source, target = _locked(view.view(bits).transpose(axes)), out.view(bits).transpose(axes)
+    _in_slabs(lambda first, last: _copy_in_blocks(source[first:last], target[first:last]), source.shape)
+    return out
+
+
 # --- preparing -------------------------------------------------------------------------------------------------------
 
 
@@ -105,9 +120,13 @@ def _prepared(array: Array, matrix: npt.ArrayLike) -> tuple[Array, Floats]:
     if along != 2:
         array = array.swapaxes(along, 2)
         transform[[along, 2]] = transform[[2, along]]
-    source = np.ascontiguousarray(array).view()
-    source.flags.writeable = False
-    return source, transform
+    return _locked(contiguous(array)), transform
+
+
+def _locked(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _rows_stay_rows(matrix: Floats, shape: tuple[int, int, int]) -> bool:
@@ -211,17 +230,17 @@ def _inside(taps: Array) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _read_along(line: Array, left: Array, share: Array, target: Array) -> None:
-    """Into ``target``: values between each left neighbour in ``line`` and the next, rounded if it holds integers."""
+def _read_along(line: Array, left: Array, right: Array, share: Array, target: Array) -> None:
+    """Into ``target``: values between each left and right neighbour in ``line``, rounded if it holds integers."""
     half = line.dtype.type(0.5)
     if _holds_halves(target):
         for x in range(target.size):
-            a, b = line[left[x]], line[left[x] + (share[x] > 0)]
+            a, b = line[left[x]], line[right[x]]
             target[x] = a + share[x] * (b - a)
     else:
         for x in range(target.size):
-            a, b = line[left[x]], line[left[x] + (share[x] > 0)]
-            target[x] = math.floor(a + share[x] * (b - a) + half)
+            a, b = line[left[x]], line[right[x]]
+            target[x] = np.floor(a + share[x] * (b - a) + half)
 
 
 @njit(cache=True, nogil=True)
@@ -232,6 +251,7 @@ def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, firs
     share = np.empty(out.shape[2], line.dtype)
     for x in range(out.shape[2]):
         left[x], share[x] = _lower(matrix[2, 2] * x + matrix[2, 3], width)
+    right = left + (share > 0)
     begin, end = _inside(left)
     weights = np.empty(2, line.dtype)
     for z in range(out.shape[0]):
@@ -243,7 +263,7 @@ def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, firs
                 target[:] = outside
                 continue
             _blend_rows(array, k, r, weights, line)
-            _read_along(line, left[begin:end], share[begin:end], target[begin:end])
+            _read_along(line, left[begin:end], right[begin:end], share[begin:end], target[begin:end])
             target[:begin] = outside
             target[end:] = outside
 
@@ -268,6 +288,50 @@ def _between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _surely_inside(start: float, step: float, n: int, count: int) -> tuple[int, int]:
+    """Range of x, of those below ``count``, for which ``start + step * x`` surely lies in [0, n - 1)."""
+    if abs(step) < 1e-9:
+        return (0, count) if 1e-3 <= start <= n - 1 - 1e-3 else (0, 0)
+    a, b = -start / step, (n - 1 - start) / step
+    first, last = max(min(a, b) + 1, 0.0), min(max(a, b) - 1, float(count))
+    return (math.ceil(first), math.floor(last)) if first < last else (0, 0)
+
+
+@njit(cache=True, nogil=True)
+def _inner_points(array: Array, start: Floats, step: Floats, target: Array, x0: int, kind: Array) -> None:
+    """Linear sampling along a line of points that all have eight neighbours; in the dtype of ``kind``."""
+    cast = kind.dtype.type
+    half = cast(0.0 if _holds_halves(target) else 0.5)
+    for i in range(target.size):
+        x = x0 + i
+        u, v, t = start[0] + step[0] * x, start[1] + step[1] * x, start[2] + step[2] * x
+        k, r, c = int(u), int(v), int(t)
+        w, g, f = cast(u - k), cast(v - r), cast(t - c)
+        a, b = cast(array[k, r, c]), cast(array[k, r, c + 1])
+        p, q = cast(array[k, r + 1, c]), cast(array[k, r + 1, c + 1])
+        upper, lower = a + f * (b - a), p + f * (q - p)
+        near = upper + g * (lower - upper)
+        a, b = cast(array[k + 1, r, c]), cast(array[k + 1, r, c + 1])
+        p, q = cast(array[k + 1, r + 1, c]), cast(array[k + 1, r + 1, c + 1])
+        upper, lower = a + f * (b - a), p + f * (q - p)
+        far = upper + g * (lower - upper)
+        value = near + w * (far - near)
+        target[i] = value if half == 0 else np.floor(value + half)
+
+
+@njit(cache=True, nogil=True)
+def _copy_in_blocks(source: Array, target: Array) -> None:
+    """Copy, of arrays whose last two axes run fast in one and slow in the other, in blocks that stay in the cache."""
+    depth, height, width = source.shape
+    for z in range(depth):
+        for top in range(0, height, 32):
+            for left in range(0, width, 32):
+                for y in range(top, min(top + 32, height)):
+                    for x in range(left, min(left + 32, width)):
+                        target[z, y, x] = source[z, y, x]
+
+
+@njit(cache=True, nogil=True)
 def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
     """Linear sampling through any affine, point by point; of ``line`` only the dtype is used, to compute in."""
     depth, height, width = array.shape
@@ -276,7 +340,15 @@ def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, fi
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
             start = matrix[:3, 0] * (z + first) + matrix[:3, 1] * y + matrix[:3, 3]
+            begin, end = 0, out.shape[2]
+            for axis in range(3):
+                first_x, last_x = _surely_inside(start[axis], matrix[axis, 2], array.shape[axis], out.shape[2])
+                begin, end = max(begin, first_x), min(end, last_x)
+            begin, end = (begin, end) if begin < end else (0, 0)
+            _inner_points(array, start, matrix[:3, 2].copy(), out[z, y, begin:end], begin, line)
             for x in range(out.shape[2]):
+                if begin <= x < end:
+                    continue
                 k, weights[0] = _lower(start[0] + matrix[0, 2] * x, depth)
                 r, weights[1] = _lower(start[1] + matrix[1, 2] * x, height)
                 c, weights[2] = _lower(start[2] + matrix[2, 2] * x, width)

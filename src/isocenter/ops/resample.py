@@ -180,7 +180,7 @@ def _moved(array: Array, transform: Floats, shape: Triple, rule: _Rule) -> Array
 def _copied(array: Array, shape: Triple, shift: _Shift, outside: float) -> Array:
     source = array.transpose(*shift.order, *range(3, array.ndim))
     if source.shape[:3] == shape and shift.start == (0, 0, 0) and shift.step == (1, 1, 1):
-        return np.ascontiguousarray(source)
+        return _in_order(source)
     taken, filled = [], []
     for old, new, step, start in zip(source.shape[:3], shape, shift.step, shift.start, strict=True):
         first, last = (-start, old - start) if step > 0 else (start - old + 1, start + 1)
@@ -192,10 +192,19 @@ def _copied(array: Array, shape: Triple, shift: _Shift, outside: float) -> Array
         filled.append(slice(first, last))
     part = source[tuple(taken)][tuple(slice(None, None, step) for step in shift.step)]
     if part.shape[:3] == shape:
-        return part.copy(order="C")
+        return part.copy(order="C") if shift.order == (0, 1, 2) else _in_order(part)
     out = np.full((*shape, *array.shape[3:]), outside, array.dtype)
     out[tuple(filled)] = part
     return out
+
+
+def _in_order(view: Array) -> Array:
+    """The view in C order; itself if it is so."""
+    if view.flags.c_contiguous:
+        return view
+    from isocenter.sampling import contiguous
+
+    return contiguous(view)
 
 
 def _sources(image: Volume | Segmentation, grid: Grid, shift: _Shift | None) -> tuple[Source | None, ...]:
