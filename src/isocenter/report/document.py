@@ -31,10 +31,10 @@ CONVENTION = (
 _UNIT_SIGNS = {codes.HU: "HU", codes.ONE: ""}
 _ALARMING = (Severity.REJECTED, Severity.HELD, Severity.REVIEW)
 _VERDICT_WORDS = {
-    Verdict.OK: "The series was read as it is.",
-    Verdict.REPAIRED: "The series was read after repairs or guesses, which are listed below.",
-    Verdict.HELD: "The series was held: a person has to decide.",
-    Verdict.REJECTED: "The series was refused.",
+    Verdict.OK: "Read as it is: no repair and no guess was needed.",
+    Verdict.REPAIRED: "Repairs or guesses were made; they are listed under “Notes on the data”.",
+    Verdict.HELD: "Held: more than one reading is possible, so a person has to decide.",
+    Verdict.REJECTED: "Refused: no right result can be made of this input.",
 }
 
 

@@ -124,7 +124,7 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
     if report.alarms:
         yield from _alarm_panel(report, writer)
     good = report.verdict.usable
-    words = f"<font name='{_MEDIUM}' color='{(_OK if good else _STOP).hexval()}'>Series: {report.verdict}.</font>"
+    words = f"<font name='{_MEDIUM}' color='{(_OK if good else _STOP).hexval()}'>Verdict: {report.verdict}.</font>"
     verdict = Paragraph(f"{words} {safe(report.verdict_words)}", _TEXT)
     yield _panel([verdict], _OK if good else _STOP, white if good else _STOP_BAND)
     yield Spacer(1, 2 * mm)

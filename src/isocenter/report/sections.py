@@ -255,12 +255,11 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
     if seen.image.grid.space is not Space.PIXEL:
         corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=16)
-    step = f"every {indices[1] - indices[0]} sections or so" if len(indices) < len(seen.image) else "every section"
     return Figure(
         name="contact_sheet",
         title=title,
         caption=(
-            f"{len(indices)} of {total} axial sections, {step}, from number {indices[0] + offset + 1} to "
+            f"{len(indices)} of {total} axial sections, evenly spread from number {indices[0] + offset + 1} to "
             f"{indices[-1] + offset + 1}{', counted from the head' if seen.image.is_placed else ''}. "
             f"{_window_words(seen.window)}"
         ),

@@ -139,7 +139,7 @@ def test_empty_segments_leave_the_pictures_and_no_surface(volume, segmentation):
 
 def test_the_contact_sheet_says_which_sections_it_shows(volume, segmentation):
     sheet = figures.contact_sheet(volume, segmentation)
-    assert "16 of 24 axial sections, every section, from number 5 to 20" in sheet.caption
+    assert "16 of 24 axial sections, evenly spread from number 5 to 20" in sheet.caption
 
 
 def test_a_volume_alone_has_a_sheet_and_a_histogram(volume):

@@ -94,7 +94,7 @@ def test_text_from_outside_is_escaped(page, printed):
 
 def test_what_is_to_be_reviewed_stands_before_everything_else(page, printed):
     for text in (Outline(page).text, text_of(printed)):
-        assert text.index("Look at this before") < text.index("Series: repaired") < text.index("Measurements")
+        assert text.index("Look at this before") < text.index("Verdict: repaired") < text.index("Measurements")
         assert "The right lung reaches the lowest slice." in text
         assert text.index("Dense lung") > text.index("Contact sheet")
 
@@ -215,3 +215,24 @@ def test_control_characters_and_broken_text_do_no_harm(report):
     hostile = replace(report, facts=type(report.facts)((("Name", "a\x00b\x1bc\ud800d"),)), figures=())
     assert "a\ufffdb\ufffdc\ufffdd" in html.render(hostile).encode("utf-8").decode("utf-8")
     assert "a\ufffdb\ufffdc\ufffdd" in text_of(pdf.render(hostile))
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_texts_have_the_contrast_of_wcag_aa_by_day_and_night(page):
+    schemes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root {(.*?)}", page, re.DOTALL)
+    ]
+    assert len(schemes) == 3  # light, dark, print
+    for scheme in schemes:
+        for ink, paper in (
+            *((name, "paper") for name in ("ink", "soft", "ok", "look", "stop")),
+            *((name, band) for band in ("look-band", "stop-band") for name in ("ink", band.split("-")[0])),
+        ):
+            low, high = sorted((luminance(scheme[ink]), luminance(scheme[paper])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
