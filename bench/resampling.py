@@ -64,7 +64,7 @@ def by_simpleitk(volume: Any, grid: Any, kind: str) -> Callable[[], Any]:
     frame.SetOutputOrigin(grid.origin_mm)
     frame.SetOutputDirection(grid.direction[:, ::-1].ravel().tolist())
     frame.SetInterpolator(sitk.sitkLinear if kind == "linear" else sitk.sitkNearestNeighbor)
-    frame.SetDefaultPixelValue(-1024)
+    frame.SetDefaultPixelValue(-1024 if kind == "linear" else 0)
     return lambda: sitk.GetArrayFromImage(frame.Execute(image))
 
 
@@ -74,7 +74,7 @@ def by_scipy(volume: Any, grid: Any, kind: str) -> Callable[[], Any]:
     matrix = grid.index_transform(volume.grid)
     linear = matrix[:3, :3]
     plain = np.allclose(linear, np.diag(np.diag(linear)), atol=1e-9)
-    options = {"order": 1 if kind == "linear" else 0, "mode": "constant", "cval": -1024}
+    options = {"order": 1 if kind == "linear" else 0, "mode": "constant", "cval": -1024 if kind == "linear" else 0}
     return lambda: ndimage.affine_transform(
         volume.array, np.diag(linear) if plain else linear, matrix[:3, 3], grid.shape, **options
     )
