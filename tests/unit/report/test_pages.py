@@ -224,10 +224,8 @@ def luminance(color: str) -> float:
 
 
 def test_texts_have_the_contrast_of_wcag_aa_by_day_and_night(page):
-    schemes = [
-        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
-        for block in re.findall(r":root {(.*?)}", page, re.DOTALL)
-    ]
+    blocks = re.findall(r":root {(.*?)}", page, re.DOTALL)
+    schemes = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block)) for block in blocks]
     assert len(schemes) == 3  # light, dark, print
     for scheme in schemes:
         for ink, paper in (
