@@ -112,10 +112,11 @@ def make(
     dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
     dataset.SegmentsOverlap = "YES" if overlap else "NO"
     parts = np.packbits(present).tobytes().hex()
+    order = _frame_order(dataset, headers)
     if encoding is Encoding.BINARY:
-        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, present))
+        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
         return stamp(dataset, making, headers, parts)
-    frames = encapsulate(list(_run_lengths(segmentation, present)))
+    frames = encapsulate(list(_run_lengths(segmentation, order)))
     dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
     return stamp(dataset, making, headers, parts, syntax=RLELossless)
 
@@ -153,10 +154,7 @@ def _present(segmentation: Segmentation) -> Mask:
     """(segment, slice): whether the segment has a voxel in the slice."""
     slices = range(segmentation.grid.shape[0])
     return np.array(
-        [
-            [bool((segmentation.layers[segment.layer][k] == segment.label).any()) for k in slices]
-            for segment in segmentation.segments
-        ]
+        [[bool(_mask(segmentation, segment, k).any()) for k in slices] for segment in segmentation.segments]
     )
 
 
@@ -235,29 +233,44 @@ def _coded(code: Code) -> Any:
 # --- pixels ----------------------------------------------------------------------------------------------------------
 
 
-def _bits(segmentation: Segmentation, present: Mask) -> bytes:
+def _frame_order(dataset: Dataset, headers: Headers) -> list[tuple[int, int]]:
+    """(segment number, slice) of each frame, as the header has them; 0 where a frame is of all segments."""
+    slices = {str(header.SOPInstanceUID): k for k, header in enumerate(headers)}
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    order = []
+    for item in dataset.PerFrameFunctionalGroupsSequence:
+        group = item if "SegmentIdentificationSequence" in item else shared
+        numbers = [one.ReferencedSegmentNumber for one in group.get("SegmentIdentificationSequence", [])] or [0]
+        source = item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        order.append((int(numbers[0]), slices[str(source)]))
+    return order
+
+
+def _bits(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> bytes:
     """Frames of bits, the first pixel in the lowest bit, with no padding between frames (PS3.5 8.1.1)."""
-    masks = (
-        (segmentation.layers[segment.layer][k] == segment.label).ravel()
-        for segment, slices in zip(segmentation.segments, present, strict=True)
-        for k in np.flatnonzero(slices)
-    )
+    masks = (_mask(segmentation, segmentation.segments[number - 1], k).ravel() for number, k in order)
     packed = []
     while group := list(islice(masks, 8)):  # eight frames are a whole number of bytes, whatever their size
         packed.append(np.packbits(np.concatenate(group), bitorder="little").tobytes())
     return _even(b"".join(packed))
 
 
-def _run_lengths(segmentation: Segmentation, present: Mask) -> Iterator[bytes]:
+def _run_lengths(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> Iterator[bytes]:
     """Frames of labels, each row of runs on its own, behind a header that tells of one segment (PS3.5 G)."""
     import imagecodecs
 
-    for k in np.flatnonzero(present.any(axis=0)):
+    for _, k in order:
         frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
         for number, segment in enumerate(segmentation.segments, start=1):
-            frame[segmentation.layers[segment.layer][k] == segment.label] = number
+            frame[_mask(segmentation, segment, k)] = number
         data = b"".join(imagecodecs.packbits_encode(row) for row in frame)
         yield struct.pack("<16I", 1, 64, *[0] * 14) + _even(data)
+
+
+def _mask(segmentation: Segmentation, segment: Segment, k: int) -> Mask:
+    """(row, column) of one slice: where the segment is."""
+    mask: Mask = segmentation.layers[segment.layer][k] == segment.label
+    return mask
 
 
 def _even(data: bytes) -> bytes:
@@ -297,8 +310,7 @@ def check(dataset: Dataset, segmentation: Segmentation) -> None:
         raise differs("the segments' names")
     left = {(number, k) for number, k in zip(*np.nonzero(_present(segmentation)), strict=True)}
     for number, k, mask in _frames(dataset, segmentation.grid):
-        segment = segmentation.segments[number - 1]
-        if not np.array_equal(mask, segmentation.layers[segment.layer][k] == segment.label):
+        if not np.array_equal(mask, _mask(segmentation, segmentation.segments[number - 1], k)):
             raise differs(f"segment {number} in slice {k}")
         left.discard((number - 1, k))
     if left:

@@ -138,6 +138,16 @@ def test_a_tilted_stack_is_written_onto_its_own_frames(
         assert item.PlanePositionSequence[0].ImagePositionPatient == by_uid[str(source.ReferencedSOPInstanceUID)]
 
 
+def test_a_stack_that_runs_from_feet_to_head_is_written_too(
+    segmentation: Segmentation, sources: list[Dataset], making: Making
+) -> None:
+    layers = tuple(layer[::-1] for layer in segmentation.layers)
+    upward = replace(segmentation, layers=layers, grid=segmentation.grid.flip(0))
+    made = seg.make(upward, sources[::-1], making)
+    seg.check(made, upward)
+    seg.check(made, replace(upward, layers=segmentation.layers, grid=segmentation.grid))
+
+
 def test_sources_that_lie_elsewhere_are_refused(
     segmentation: Segmentation, sources: list[Dataset], tilted: tuple[list[Dataset], Grid], making: Making
 ) -> None:
