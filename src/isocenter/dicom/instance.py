@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
-import struct
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from isocenter.dicom import parsing
 from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
 from isocenter.dicom.files import FileRef, Opener
+from isocenter.dicom.parsing import Triple
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-Triple = tuple[float, float, float]
 
 _TAG = WANTED
 _CT, _MR, _PT = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "4", "128"))
@@ -209,7 +206,7 @@ def is_image(header: Header) -> bool:
     """Whether the header is that of an image, with or without its pixels."""
     values = header.values
     class_uid = values.get(_TAG["SOPClassUID"], b"") or values.get(_TAG["MediaStorageSOPClassUID"], b"")
-    if header.pixels is not None or _text(class_uid) in MODALITY_OF_CLASS:
+    if header.pixels is not None or parsing.text(class_uid) in MODALITY_OF_CLASS:
         return True
     return _TAG["Rows"] in values and _TAG["Columns"] in values
 
@@ -218,34 +215,34 @@ def instance_from(file: FileRef, header: Header) -> Instance:
     """The instance that a header describes."""
     get = header.values.get
     charset = get(_TAG["SpecificCharacterSet"], b"")
-    class_uid = _text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
+    class_uid = parsing.text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
     format_ = _format(*(get(tag, b"") for tag in _FORMAT_TAGS))
     signed = format_.is_signed
     return Instance(
         file=file,
-        sop_instance_uid=_text(get(_TAG["SOPInstanceUID"], b"") or get(_TAG["MediaStorageSOPInstanceUID"], b"")),
+        sop_instance_uid=parsing.text(get(_TAG["SOPInstanceUID"], b"") or get(_TAG["MediaStorageSOPInstanceUID"], b"")),
         sop_class_uid=class_uid,
-        series_uid=_text(get(_TAG["SeriesInstanceUID"], b"")),
-        study_uid=_text(get(_TAG["StudyInstanceUID"], b"")),
-        frame_of_reference_uid=_text(get(_TAG["FrameOfReferenceUID"], b"")),
+        series_uid=parsing.text(get(_TAG["SeriesInstanceUID"], b"")),
+        study_uid=parsing.text(get(_TAG["StudyInstanceUID"], b"")),
+        frame_of_reference_uid=parsing.text(get(_TAG["FrameOfReferenceUID"], b"")),
         patient_key=_patient_key(*(get(tag, b"") for tag in _PATIENT_TAGS)),
-        modality=_text(get(_TAG["Modality"], b"")) or MODALITY_OF_CLASS.get(class_uid, ""),
-        series_description=_words(get(_TAG["SeriesDescription"], b""), charset),
-        series_number=_integer(get(_TAG["SeriesNumber"], b"")),
-        instance_number=_integer(get(_TAG["InstanceNumber"], b"")),
-        protocol=_words(get(_TAG["ProtocolName"], b""), charset),
-        body_part=_text(get(_TAG["BodyPartExamined"], b"")),
-        contrast_agent=_words(get(_TAG["ContrastBolusAgent"], b""), charset),
-        position_mm=_triple(get(_TAG["ImagePositionPatient"], b"")),
-        orientation=_direction(get(_TAG["ImageOrientationPatient"], b"")),
-        pixel_spacing_mm=_spacing(get(_TAG["PixelSpacing"], b"")),
-        slice_thickness_mm=_positive(get(_TAG["SliceThickness"], b"")),
+        modality=parsing.text(get(_TAG["Modality"], b"")) or MODALITY_OF_CLASS.get(class_uid, ""),
+        series_description=parsing.words(get(_TAG["SeriesDescription"], b""), charset),
+        series_number=parsing.integer(get(_TAG["SeriesNumber"], b"")),
+        instance_number=parsing.integer(get(_TAG["InstanceNumber"], b"")),
+        protocol=parsing.words(get(_TAG["ProtocolName"], b""), charset),
+        body_part=parsing.text(get(_TAG["BodyPartExamined"], b"")),
+        contrast_agent=parsing.words(get(_TAG["ContrastBolusAgent"], b""), charset),
+        position_mm=parsing.triple(get(_TAG["ImagePositionPatient"], b"")),
+        orientation=parsing.direction(get(_TAG["ImageOrientationPatient"], b"")),
+        pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
+        slice_thickness_mm=parsing.positive(get(_TAG["SliceThickness"], b"")),
         mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
         format=format_,
         rescale=_rescale(signed, _TAG["ModalityLUTSequence"] in header.values, *(get(t, b"") for t in _RESCALE_TAGS)),
         transfer_syntax=header.transfer_syntax,
         pixels=header.pixels,
-        is_lossy=_text(get(_TAG["LossyImageCompression"], b"")) == "01",
+        is_lossy=parsing.text(get(_TAG["LossyImageCompression"], b"")) == "01",
         has_meta=header.has_meta,
         file_size=header.size,
     )
@@ -290,19 +287,19 @@ _RESCALE_TAGS = tuple(
 @lru_cache(maxsize=4096)
 def _format(*raw: bytes) -> PixelFormat:
     rows, columns, samples, photometric, allocated, stored, high, representation, frames = raw
-    bits_allocated = _unsigned(allocated) or 0
-    bits_stored = _unsigned(stored) or bits_allocated
-    high_bit = _unsigned(high)
+    bits_allocated = parsing.unsigned(allocated) or 0
+    bits_stored = parsing.unsigned(stored) or bits_allocated
+    high_bit = parsing.unsigned(high)
     return PixelFormat(
-        rows=_unsigned(rows) or 0,
-        columns=_unsigned(columns) or 0,
-        samples=_unsigned(samples) or 1,
-        photometric=_text(photometric) or "MONOCHROME2",
+        rows=parsing.unsigned(rows) or 0,
+        columns=parsing.unsigned(columns) or 0,
+        samples=parsing.unsigned(samples) or 1,
+        photometric=parsing.text(photometric) or "MONOCHROME2",
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
         high_bit=bits_stored - 1 if high_bit is None else high_bit,
-        is_signed=_unsigned(representation) == 1,
-        frames=_integer(frames) or 1,
+        is_signed=parsing.unsigned(representation) == 1,
+        frames=parsing.integer(frames) or 1,
     )
 
 
@@ -315,14 +312,14 @@ def _patient_key(*raw: bytes) -> str:
 def _mark(*raw: bytes) -> Mark:
     temporal, b_value, echo, echo_time, trigger, acquisition, image_type, kernel = raw
     return Mark(
-        temporal_position=_integer(temporal),
-        b_value=_double(b_value),
-        echo_number=_integer(echo),
-        echo_time_ms=_number(echo_time),
-        trigger_time_ms=_number(trigger),
-        acquisition_number=_integer(acquisition),
-        image_type=tuple(part.strip() for part in _text(image_type).split("\\")) if image_type else (),
-        kernel=_text(kernel),
+        temporal_position=parsing.integer(temporal),
+        b_value=parsing.double(b_value),
+        echo_number=parsing.integer(echo),
+        echo_time_ms=parsing.number(echo_time),
+        trigger_time_ms=parsing.number(trigger),
+        acquisition_number=parsing.integer(acquisition),
+        image_type=tuple(part.strip() for part in parsing.text(image_type).split("\\")) if image_type else (),
+        kernel=parsing.text(kernel),
     )
 
 
@@ -330,81 +327,4 @@ def _mark(*raw: bytes) -> Mark:
 def _rescale(signed: bool, has_table: bool, *raw: bytes) -> Rescale:  # noqa: FBT001
     slope, intercept, padding, limit, unit = raw
     paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if part)
-    return Rescale(_number(slope), _number(intercept), has_table, paddings, _text(unit))
-
-
-# --- values ----------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=65536)
-def _text(raw: bytes) -> str:
-    return raw.decode("ascii", "replace").strip("\0 ")
-
-
-@lru_cache(maxsize=4096)
-def _words(raw: bytes, charset: bytes) -> str:
-    """Text in the file's character sets (PS3.5 6.1)."""
-    if raw.isascii() and b"\x1b" not in raw:
-        return _text(raw)
-    from pydicom.charset import convert_encodings, decode_bytes
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            encodings = convert_encodings(_text(charset).split("\\"))
-            return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
-    except (LookupError, UnicodeError):
-        return raw.decode("ascii", "replace").strip("\0 ")
-
-
-def _unsigned(raw: bytes) -> int | None:
-    return int.from_bytes(raw, "little") if raw else None
-
-
-@lru_cache(maxsize=65536)
-def _numbers(raw: bytes) -> tuple[float, ...]:
-    """Decimal strings; NaN for what is no number. Empty where there is nothing."""
-    text = raw.strip(b"\0 ")
-    if not text:
-        return ()
-    try:
-        values = tuple(float(part) for part in text.split(b"\\"))
-    except ValueError:
-        return (math.nan,)
-    return values if all(map(math.isfinite, values)) else (math.nan,)
-
-
-def _number(raw: bytes) -> float | None:
-    values = _numbers(raw)
-    return values[0] if values else None
-
-
-def _double(raw: bytes) -> float | None:
-    return float(struct.unpack("<d", raw[:8])[0]) if len(raw) >= 8 else None
-
-
-def _integer(raw: bytes) -> int | None:
-    value = _number(raw)
-    return None if value is None or math.isnan(value) else int(value)
-
-
-def _positive(raw: bytes) -> float | None:
-    value = _number(raw)
-    return value if value is not None and value > 0 else None
-
-
-def _triple(raw: bytes) -> Triple | None:
-    values = _numbers(raw)
-    return (values[0], values[1], values[2]) if len(values) == 3 else None
-
-
-@lru_cache(maxsize=4096)
-def _direction(raw: bytes) -> tuple[float, ...] | None:
-    values = _numbers(raw)
-    return values if len(values) == 6 else None
-
-
-@lru_cache(maxsize=4096)
-def _spacing(raw: bytes) -> tuple[float, float] | None:
-    values = _numbers(raw)
-    return (values[0], values[1]) if len(values) == 2 and min(values) > 0 else None
+    return Rescale(parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit))

@@ -1,0 +1,93 @@
+"""Parsing: bytes of single attributes to typed values (PS3.5 6.2). What is empty is None; nothing is guessed."""
+
+from __future__ import annotations
+
+import math
+import struct
+import warnings
+from functools import lru_cache
+
+Triple = tuple[float, float, float]
+
+
+@lru_cache(maxsize=65536)
+def text(raw: bytes) -> str:
+    """Text of the default character set, without padding."""
+    return raw.decode("ascii", "replace").strip("\0 ")
+
+
+@lru_cache(maxsize=4096)
+def words(raw: bytes, charset: bytes) -> str:
+    """Text in the file's character sets (PS3.5 6.1)."""
+    if raw.isascii() and b"\x1b" not in raw:
+        return text(raw)
+    from pydicom.charset import convert_encodings, decode_bytes
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            encodings = convert_encodings(text(charset).split("\\"))
+            return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
+    except (LookupError, UnicodeError):
+        return raw.decode("ascii", "replace").strip("\0 ")
+
+
+def unsigned(raw: bytes) -> int | None:
+    """A little endian number; None where there is none."""
+    return int.from_bytes(raw, "little") if raw else None
+
+
+@lru_cache(maxsize=65536)
+def numbers(raw: bytes) -> tuple[float, ...]:
+    """Decimal strings; NaN for what is no number. Empty where there is nothing."""
+    text = raw.strip(b"\0 ")
+    if not text:
+        return ()
+    try:
+        values = tuple(float(part) for part in text.split(b"\\"))
+    except ValueError:
+        return (math.nan,)
+    return values if all(map(math.isfinite, values)) else (math.nan,)
+
+
+def number(raw: bytes) -> float | None:
+    """The first decimal; None where there is none, NaN where it is no number."""
+    values = numbers(raw)
+    return values[0] if values else None
+
+
+def double(raw: bytes) -> float | None:
+    """A little endian double; None where there is none."""
+    return float(struct.unpack("<d", raw[:8])[0]) if len(raw) >= 8 else None
+
+
+def integer(raw: bytes) -> int | None:
+    """The first integer string; None where there is none that is a number."""
+    value = number(raw)
+    return None if value is None or math.isnan(value) else int(value)
+
+
+def positive(raw: bytes) -> float | None:
+    """The first decimal if it is positive."""
+    value = number(raw)
+    return value if value is not None and value > 0 else None
+
+
+def triple(raw: bytes) -> Triple | None:
+    """Three decimals; None where there are not three."""
+    values = numbers(raw)
+    return (values[0], values[1], values[2]) if len(values) == 3 else None
+
+
+@lru_cache(maxsize=4096)
+def direction(raw: bytes) -> tuple[float, ...] | None:
+    """Six decimals; None where there are not six."""
+    values = numbers(raw)
+    return values if len(values) == 6 else None
+
+
+@lru_cache(maxsize=4096)
+def spacing(raw: bytes) -> tuple[float, float] | None:
+    """Two positive decimals; None where there are not two."""
+    values = numbers(raw)
+    return (values[0], values[1]) if len(values) == 2 and min(values) > 0 else None
