@@ -6,6 +6,7 @@ A zip archive is read in place: nothing is unpacked to disk, and of a member no 
 from __future__ import annotations
 
 import os
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -118,6 +119,7 @@ class Opener:
 
     def __init__(self) -> None:
         self._archives: dict[str, zipfile.ZipFile] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Opener:
         return self
@@ -129,9 +131,10 @@ class Opener:
 
     def archive(self, path: str) -> zipfile.ZipFile:
         """The archive at a path."""
-        if path not in self._archives:
-            self._archives[path] = zipfile.ZipFile(path)
-        return self._archives[path]
+        with self._lock:
+            if path not in self._archives:
+                self._archives[path] = zipfile.ZipFile(path)
+            return self._archives[path]
 
     def open(self, file: FileRef) -> DiskBytes | MemberBytes:
         """The bytes of a file or member; the caller closes them."""
