@@ -234,7 +234,7 @@ def _rib_line(side: int, top_mm: float) -> Iterator[Point]:
     """From the spine around the chest, falling towards the front; just outside the lung's ellipsoid."""
     for angle in np.radians(np.arange(-4, 150, 7.0)):
         z = top_mm - 52 * (1 - np.cos(angle)) / 2 - 4
-        wide = np.sqrt(max(1 - ((z - 10) / 128) ** 2, 0.12 if z > 10 else 0.8))
+        wide = np.sqrt(max(1 - ((z - 10) / 128) ** 2, 0.12 if z > 10 else 0.44))
         x = 22 + 50 * wide**0.5 + (60 * wide + 6) * np.sin(angle) if angle > 0 else 34.0
         yield side * float(x), float(-2 + (82 * wide + 8) * np.cos(angle)), float(z)
 

@@ -107,16 +107,17 @@ BUILT_IN = (
 
 
 @cache
-def _table() -> dict[str, SegmenterInfo]:
-    table = {info.name: info for info in BUILT_IN}
+def table() -> dict[str, SegmenterInfo]:
+    """All segmenters by name; a name of this package is never taken over by another."""
+    found = {info.name: info for info in BUILT_IN}
     for entry in entry_points(group=GROUP):
-        table.setdefault(entry.name, cast("SegmenterInfo", entry.load()))
-    return table
+        found.setdefault(entry.name, cast("SegmenterInfo", entry.load()))
+    return found
 
 
 def segmenters() -> tuple[SegmenterInfo, ...]:
     """All segmenters, those of this package first."""
-    return tuple(_table().values())
+    return tuple(table().values())
 
 
 def segmenter(name: str) -> SegmenterInfo:
@@ -128,9 +129,9 @@ def segmenter(name: str) -> SegmenterInfo:
         If there is none; the message lists those there are.
     """
     try:
-        return _table()[name]
+        return table()[name]
     except KeyError:
-        known = ", ".join(sorted(_table()))
+        known = ", ".join(sorted(table()))
         raise UsageError(f"There is no segmenter {name!r}; there are: {known}.") from None
 
 

@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.ops.anatomy.body import find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask
 from isocenter.volume import Array
 
@@ -86,7 +87,7 @@ def _round_spots(ct: Axial, body: Mask) -> list[_Spot]:
     labels, _ = ndimage.label((ct.coarse < LUMEN_HU) & body, plane)
     counts = np.bincount(labels.reshape(-1))
     _, row_mm, column_mm = ct.coarse_mm
-    middle = _midline(body)
+    middle = find_midline(ct, body)
     spots = []
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         area = counts[label] * row_mm * column_mm
@@ -97,19 +98,10 @@ def _round_spots(ct: Axial, body: Mask) -> list[_Spot]:
             continue
         rows, columns = np.nonzero(labels[box][0] == label)
         row, column = box[1].start + rows.mean(), box[2].start + columns.mean()
-        off = abs(column - middle[box[0].start]) * column_mm
+        off = abs(column - middle) * column_mm
         if off <= _OFF_MIDLINE_MM:
             spots.append(_Spot(box[0].start, row, column, area, off))
     return spots
-
-
-def _midline(body: Mask) -> npt.NDArray[np.float64]:
-    """Column of the middle of the body, for each slice."""
-    columns = np.arange(body.shape[2])
-    profile = body.sum(axis=1)
-    total = profile.sum(axis=1)
-    middle: npt.NDArray[np.float64] = np.where(total > 0, profile @ columns / np.maximum(total, 1), columns.mean())
-    return middle
 
 
 def _best_chain(spots: list[_Spot], voxel_mm: tuple[float, float, float]) -> list[_Spot]:

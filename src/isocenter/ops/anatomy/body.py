@@ -10,6 +10,8 @@ from isocenter.ops.anatomy.morphology import components, dilate, erode, fill_in_
 
 SKIN_HU = -350
 """Half-way between air and skin with its fat."""
+BONE_HU = 220
+_SPINE_MM = 30.0
 _TABLE_MM = 4.5
 """What is thinner than twice this, or hangs on by less, is no part of the body."""
 _PART = 0.05
@@ -28,6 +30,13 @@ def find_body(ct: Axial) -> Mask:
         body = _solid_part(~outside_in_plane(tissue, ~gaps), ct)
         body = ~outside_in_plane(body, ~gaps)
     return body
+
+
+def find_midline(ct: Axial, body: Mask) -> int:
+    """Coarse column of spine and breastbone: where most bone lies behind and before each other."""
+    profile = ((ct.coarse > BONE_HU) & body).sum(axis=(0, 1)).astype(float)
+    width = max(1, round(_SPINE_MM / ct.coarse_mm[2]))
+    return int(np.argmax(np.convolve(profile, np.ones(width), mode="same")))
 
 
 def _solid_part(solid: Mask, ct: Axial) -> Mask:

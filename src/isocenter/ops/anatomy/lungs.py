@@ -15,7 +15,7 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
-from isocenter.ops.anatomy.body import find_body
+from isocenter.ops.anatomy.body import BONE_HU, find_body, find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
 from isocenter.ops.anatomy.lung_checks import check_lungs
 from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_cavities
@@ -32,8 +32,7 @@ _SHARE = 0.03
 _GAS_HU = -965
 _SMALL_GAS_HU = -930
 _APEX_ML = 60.0
-_BONE_HU = 220
-_RIB_MM = 12.0
+_RIB_MM = 15.0
 _ALONG_RIBS = 0.15
 _FAR_BACK = 0.6
 _CLOSE_MM = 8.0
@@ -42,7 +41,6 @@ _LARGE = 0.12
 """Share of all that a piece must have to stand for a lung."""
 _APART_MM = 50.0
 """Least distance between the middles of the two lungs, from right to left."""
-_SPINE_MM = 30.0
 _ONE_SIDE = 0.2
 """Lungs that reach over the midline by less than this share are one lung."""
 RIGHT, LEFT, AIRWAYS = 1, 2, 3
@@ -82,7 +80,7 @@ def find_aerated(ct: Axial, body: Mask, tree: Mask) -> Mask:
         if _is_gas(ct, piece, _GAS_HU if volumes[label] >= _BIG_ML else _SMALL_GAS_HU):
             continue
         if volumes[label] < _BIG_ML:
-            wall = dilate(ct.coarse > _BONE_HU, _RIB_MM, ct.coarse_mm) & body if wall is None else wall
+            wall = dilate(ct.coarse > BONE_HU, _RIB_MM, ct.coarse_mm) & body if wall is None else wall
             if volumes[label] < _SHARE * ct.ml(found) or not _is_base(ct, piece, wall):
                 continue
             if not found.any() and not _lies_far_back(piece, body):
@@ -116,7 +114,7 @@ def part(ct: Axial, found: Mask, body: Mask) -> CoarseLungs:
         seeds = _seeds(ct, erode(found, radius, ct.coarse_mm) if radius else found)
         if seeds is not None:
             return CoarseLungs(_spread(seeds, found, ct), found)
-    middle = _midline(ct, body)
+    middle = find_midline(ct, body)
     right = ct.ml(found[:, :, :middle])
     share = right / ct.ml(found)
     labels = np.where(found, RIGHT if share >= 0.5 else LEFT, 0).astype(np.uint8)
@@ -125,13 +123,6 @@ def part(ct: Axial, found: Mask, body: Mask) -> CoarseLungs:
     labels[:, :, :middle][found[:, :, :middle]] = RIGHT
     labels[:, :, middle:][found[:, :, middle:]] = LEFT
     return CoarseLungs(labels, found, Parting.BY_PLANE)
-
-
-def _midline(ct: Axial, body: Mask) -> int:
-    """Column of the spine and breastbone: where most bone lies behind and before each other."""
-    profile = ((ct.coarse > _BONE_HU) & body).sum(axis=(0, 1)).astype(float)
-    width = max(1, round(_SPINE_MM / ct.coarse_mm[2]))
-    return int(np.argmax(np.convolve(profile, np.ones(width), mode="same")))
 
 
 def _seeds(ct: Axial, core: Mask) -> Array | None:
