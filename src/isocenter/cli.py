@@ -6,6 +6,7 @@ Exit status: 0 done (reasons allowed), 1 a case was held, rejected or found noth
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -198,6 +199,8 @@ def demo(
 
 def main() -> NoReturn:
     """Entry point: errors made on purpose become one clear sentence and an exit status."""
+    for name in ("pydicom", "highdicom"):  # their warnings may quote a patient's data
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         app()
     except IsocenterError as error:

@@ -24,11 +24,22 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """What made a finding (PS3.3 10.16): name, version and the settings that change its result."""
+    """What made a finding (PS3.3 10.16).
+
+    Parameters
+    ----------
+    name, version
+        What it is.
+    settings
+        What changes its result: names and values.
+    family
+        What kind of algorithm it is (CID 7162).
+    """
 
     name: str
     version: str
     settings: tuple[tuple[str, Any], ...] = ()
+    family: Code = codes.MORPHOLOGICAL_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def test_an_out_that_cannot_be_made_is_wrong_use(isocenter: Run, tmp_path: Path)
     write_series(FLAT, GRID, tmp_path / "study")
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", "/proc/out")
     assert outcome.status == 2
-    assert "choose another folder" in outcome.text
+    assert "choose another place" in outcome.text
 
 
 @pytest.fixture

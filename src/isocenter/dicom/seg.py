@@ -193,7 +193,7 @@ def _descriptions(segmentation: Segmentation, headers: Headers, making: Making) 
 
     algorithm = hd.AlgorithmIdentificationSequence(
         name=segmentation.algorithm.name,
-        family=_coded(codes.MORPHOLOGICAL_OPERATIONS),
+        family=_coded(segmentation.algorithm.family),
         version=segmentation.algorithm.version,
         source=making.manufacturer,
         parameters={name: str(value) for name, value in segmentation.algorithm.settings} or None,

@@ -187,7 +187,7 @@ def _group(
             name=segmentation.algorithm.name,
             version=segmentation.algorithm.version,
             parameters=[f"{name}={value}" for name, value in segmentation.algorithm.settings] or None,
-            family=_coded(codes.MORPHOLOGICAL_OPERATIONS),
+            family=_coded(segmentation.algorithm.family),
         ),
         "measurements": [_measurement(measurement, making) for measurement in measurements],
     }

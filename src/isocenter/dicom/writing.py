@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -13,10 +11,8 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 
 from isocenter.dicom.making import encode
-from isocenter.errors import Bug, TryLater, UsageError
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
+from isocenter.disk import replacing, write_synced
+from isocenter.errors import Bug, TryLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,47 +59,14 @@ def write(dataset: Dataset, path: str | os.PathLike[str], *, check: Callable[[Da
     target = Path(path)
     data = encode(dataset)
     digest = hashlib.sha256(data).hexdigest()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        _write_synced(temporary, data)
-        back = temporary.read_bytes()
-        if hashlib.sha256(back).hexdigest() != digest:
+    with replacing(target) as temporary:
+        write_synced(temporary, data)
+        if hashlib.sha256(temporary.read_bytes()).hexdigest() != digest:
             raise TryLater(f"The disk does not give back what was written to {target.name}: check it and try again.")
         check(dcmread(temporary))
-        temporary.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise _ours(error, target) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return Written(target, digest, len(data))
 
 
 def differs(what: str) -> Bug:
     """The error of an object that was read back and is not what was meant."""
     return Bug(f"A written object was read back and differs from what was meant: {what}. Please report this.")
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every system can sync a folder
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _ours(error: OSError, target: Path) -> TryLater | UsageError:
-    if error.errno in _FULL:
-        return TryLater(f"The disk is full or failing at {target.parent}: make room and run again; nothing is lost.")
-    if error.errno in _FORBIDDEN:
-        return UsageError(f"The folder {target.parent} is missing or not writable: choose another one.")
-    return TryLater(f"Writing {target.name} failed ({os.strerror(error.errno or 0)}): try again.")

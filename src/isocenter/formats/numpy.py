@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from isocenter.disk import replacing
 from isocenter.errors import InputError
 from isocenter.findings import Segmentation
-from isocenter.formats import description, writing
+from isocenter.formats import description
 from isocenter.volume import Array, Volume
 
 
@@ -23,7 +24,7 @@ def save(image: Volume | Segmentation, path: Path) -> None:
     """Write an uncompressed ``.npz``: ``array_0`` and so on, and ``description``, UTF-8 bytes of JSON."""
     said = np.frombuffer(description.text(description.everything(image)).encode(), np.uint8)
     named = {f"array_{i}": np.ascontiguousarray(array) for i, array in enumerate(arrays_of(image))}
-    with writing.replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, description=said, **named)
 
 

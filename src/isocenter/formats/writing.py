@@ -1,43 +1,18 @@
-"""Bytes to disk: under a temporary name, then renamed; and gzip by several threads, always the same bytes."""
+"""Byte strings into a file, whole or not at all; and gzip by several threads, always the same bytes."""
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-from isocenter.errors import TryLater, UsageError
+from isocenter.disk import replacing
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # deflate, no name, no time, fastest, unknown system
 _CHUNK = 1 << 21
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` to write a file or folder under; renamed at the end, removed on failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        if path.is_dir() and temporary.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise TryLater(f"The disk is full: {path.name} was not written.") from error
-        raise UsageError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
-
 
 def write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Write byte strings one after another into a file."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from isocenter.disk import replacing
 from isocenter.errors import InputError, MissingExtra
 from isocenter.findings import Segmentation
-from isocenter.formats import description, writing
+from isocenter.formats import description
 from isocenter.formats.numpy import arrays_of
 from isocenter.volume import Volume
 
@@ -19,7 +20,7 @@ _CHUNK = (64, 128, 128)
 def save(image: Volume | Segmentation, path: Path) -> None:
     """Write a ``.zarr`` folder: arrays ``0`` and so on, in chunks of 64 x 128 x 128 voxels."""
     library = _library()
-    with writing.replacing(path) as temporary:
+    with replacing(path) as temporary:
         group = library.open_group(str(temporary), mode="w")
         group.attrs[description.MAKER] = description.everything(image)
         for number, array in enumerate(arrays_of(image)):

@@ -60,5 +60,5 @@ def test_what_the_system_refuses_says_what_to_do(
 
 
 def test_a_missing_folder_is_wrong_use(made: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="missing or not writable"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write(made, tmp_path / "nowhere" / "a.dcm", check=lambda _: None)
