@@ -14,6 +14,7 @@ from isocenter.disk import replacing
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # deflate, no name, no time, fastest, unknown system
 _CHUNK = 1 << 21
 
+
 def write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Write byte strings one after another into a file."""
     with replacing(path) as temporary, temporary.open("wb") as file:
