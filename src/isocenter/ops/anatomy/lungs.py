@@ -17,6 +17,7 @@ from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
 from isocenter.ops.anatomy.body import BONE_HU, find_body, find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
+from isocenter.ops.anatomy.dense import costal_notches
 from isocenter.ops.anatomy.lung_checks import check_lungs
 from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_cavities
 from isocenter.ops.anatomy.refine import draw, plan_band
@@ -158,10 +159,15 @@ def _spread(seeds: Array, found: Mask, ct: Axial) -> Array:
 def fill(ct: Axial, lungs: CoarseLungs, body: Mask) -> Array:
     """Lungs with their vessels and dense parts."""
     out = np.zeros(lungs.labels.shape, np.uint8)
+    midline = find_midline(ct, body)
     for side in (RIGHT, LEFT):
         lung = lungs.labels == side
         if lung.any():
-            whole = fill_cavities(close(lung, _CLOSE_MM, ct.coarse_mm)) & body & (lungs.labels != 3 - side)
+            whole = close(lung, _CLOSE_MM, ct.coarse_mm)
+            notches = costal_notches(ct, whole, body, midline)
+            if notches.any():
+                whole = close(whole | notches, _CLOSE_MM, ct.coarse_mm)
+            whole = fill_cavities(whole) & body & (lungs.labels != 3 - side)
             out[whole & (out == 0)] = side
     return out
 
