@@ -51,7 +51,7 @@ RATIO = Code("118586006", "SCT", "Ratio")
 WIDTH = Code("103355008", "SCT", "Width")
 DEPTH = Code("131197000", "SCT", "Depth")
 HEIGHT = Code("121207", "DCM", "Height")
-# The standards have no concept for these; the private scheme is described in docs/codes.md.
+# The standards have no concept for these; 99ISOCENTER is the private scheme of this project.
 LOW_ATTENUATION_950 = Code("LAA950", "99ISOCENTER", "Share of lung below -950 HU")
 HIGH_ATTENUATION = Code("HAA", "99ISOCENTER", "Share of lung from -600 to -250 HU")
 

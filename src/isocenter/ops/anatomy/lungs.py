@@ -132,9 +132,8 @@ def _seeds(ct: Axial, core: Mask) -> Array | None:
     large = 1 + np.flatnonzero(counts[1:] > _LARGE * counts[1:].sum())
     if len(large) < 2:
         return None
-    profile = np.zeros((len(counts), core.shape[2]))
-    np.add.at(profile, (pieces.reshape(-1), np.tile(np.arange(core.shape[2]), pieces.size // core.shape[2])), 1)
-    centers = profile @ np.arange(core.shape[2]) / np.maximum(counts, 1)
+    columns = np.broadcast_to(np.arange(core.shape[2], dtype=np.float64), core.shape)[core]
+    centers = np.bincount(pieces[core], columns, len(counts)) / np.maximum(counts, 1)
     first, last = centers[large].min(), centers[large].max()
     if (last - first) * ct.coarse_mm[2] < _APART_MM:
         return None
