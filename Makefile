@@ -20,8 +20,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The laws over many more examples, about half an hour; docs/soak.md keeps the record of the last one.
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest tests --hypothesis-profile soak -m "soak or not soak"
+	$(BIN)/python -m pytest tests/laws --hypothesis-profile soak --numprocesses 2 --durations 10
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

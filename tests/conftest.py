@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile("default")
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.transform import Rotation
@@ -17,6 +18,11 @@ shapes = st.tuples(*[st.integers(1, 7)] * 3)
 orientations = (
     st.permutations(("LR", "PA", "SI")).flatmap(lambda axes: st.tuples(*map(st.sampled_from, axes))).map("".join)
 )
+
+
+def examples(share: float) -> settings:
+    """A share of the profile's number of examples, for laws that take long."""
+    return settings(max_examples=max(1, round(settings.default.max_examples * share)))
 
 
 @st.composite

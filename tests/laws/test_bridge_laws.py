@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter import bridges
 from isocenter.errors import UsageError
 
-from .strategies import grids, indices, segmentations, volumes
+from .strategies import examples, grids, indices, segmentations, volumes
 
 CLOSE_MM = 1e-3
-few = settings(max_examples=30)
+few = examples(0.5)
 
 
 def _same(back, volume):

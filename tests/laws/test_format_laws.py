@@ -1,14 +1,14 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter import formats
 
-from .strategies import segmentations, volumes
+from .strategies import examples, segmentations, volumes
 
-few = settings(max_examples=25)
+few = examples(0.4)
 endings = st.sampled_from([".nii", ".nii.gz", ".nrrd", ".npz"])
 
 

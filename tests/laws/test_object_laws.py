@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
@@ -19,7 +19,7 @@ from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import slice_data_set
 
-from .strategies import grids
+from .strategies import examples, grids
 
 MAKING = Making(datetime(2026, 11, 21, 2, 0, tzinfo=UTC), ("seed",))
 NAMES = ("lung_right", "lung_left", "trachea", "body")
@@ -50,7 +50,7 @@ def read_again(dataset: Dataset) -> Dataset:
     return dcmread(io.BytesIO(encode(dataset)))
 
 
-@settings(max_examples=40)
+@examples(2 / 3)
 @given(segmentations(), st.sampled_from(seg.Encoding))
 def test_every_mask_comes_back_from_a_seg(segmentation: Segmentation, encoding: seg.Encoding) -> None:
     masks = [segmentation.mask(name) for name in segmentation.names]
@@ -65,7 +65,7 @@ def test_every_mask_comes_back_from_a_seg(segmentation: Segmentation, encoding: 
     assert all(np.array_equal(a, b) for a, b in zip(found, masks, strict=True))
 
 
-@settings(max_examples=40)
+@examples(2 / 3)
 @given(segmentations(), st.data())
 def test_any_other_mask_is_told_apart(segmentation: Segmentation, data: st.DataObject) -> None:
     assume(any(segmentation.mask(name).any() for name in segmentation.names))
@@ -79,7 +79,7 @@ def test_any_other_mask_is_told_apart(segmentation: Segmentation, data: st.DataO
         seg.check(back, other)
 
 
-@settings(max_examples=40)
+@examples(2 / 3)
 @given(
     st.lists(
         st.tuples(

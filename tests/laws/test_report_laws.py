@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter.report import figures
 from isocenter.report.planes import Plane, letters, stack
 from isocenter.report.sections import scene, section
 
-from .strategies import grids, indices, orientations, segmentations
+from .strategies import examples, grids, indices, orientations, segmentations
 
 planes = st.sampled_from(list(Plane))
 UNIT = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
@@ -64,7 +64,7 @@ def test_opposite_directions_have_opposite_letters(vector):
 
 
 @given(segmentations(), orientations)
-@settings(max_examples=12)
+@examples(0.2)
 def test_any_small_image_is_drawn_and_the_same_in_any_orientation(segmentation, orientation):
     from isocenter.codes import HU
     from isocenter.volume import Volume
