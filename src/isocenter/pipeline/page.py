@@ -89,7 +89,9 @@ def _header_facts(header: Dataset) -> Iterator[tuple[str, str]]:
 def _text(header: Dataset, keyword: str) -> str:
     value = str(header.get(keyword) or "").strip()
     if keyword == "PatientName":
-        return value.split("=")[0].replace("^", " ").strip()
+        value = value.split("=")[0]
+    if keyword in ("PatientName", "StudyDescription"):
+        return " ".join(value.replace("^", " ").split())
     if keyword.endswith("Date") and len(value) == 8 and value.isdigit():
         return f"{value[:4]}-{value[4:6]}-{value[6:]}"
     return value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from isocenter.codes import Code
 from isocenter.errors import UsageError
 
 
@@ -52,21 +51,12 @@ class Pipeline:
         Which series it takes.
     segmenter
         Name of the segmenter (see ``isocenter segmenters``).
-    report_on
-        Segments that the report and the measurements speak of; several in one tuple stand for their union.
-    window
-        Name of the window preset of its pictures.
-    procedure
-        Procedure reported (LOINC or SNOMED CT).
     """
 
     name: str
     title: str
     rule: Rule
     segmenter: str
-    window: str
-    procedure: Code
-    report_on: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +105,6 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
             title="Lung volume and density",
             rule=Rule(modalities=("CT",), covers_mm=180.0),
             segmenter="lungs",
-            window="lung",
-            procedure=Code("24627-2", "LN", "CT Chest"),
-            report_on=("lung_right", "lung_left"),
         )
     }
 )

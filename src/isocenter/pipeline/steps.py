@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from isocenter.dicom.headers import Headers, repair
+from isocenter.dicom.series import Series
 from isocenter.errors import Refused
 from isocenter.findings import Measurement, Segmentation
 from isocenter.ops import anatomy
 from isocenter.ops.measure import measure
 from isocenter.pipeline.case import Case, Input, read
+from isocenter.pipeline.choose import kernel_kind
 from isocenter.pipeline.provenance import Journal
 from isocenter.pipeline.spec import Pipeline
 from isocenter.reasons import Reason, Verdict, merge, verdict_of
+
+_THICK_MM = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,26 @@ def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
         measurements = measure(source.volume, segmentation)
     with journal.step("headers"):
         headers = _headers(case)
-    return Findings(case, source, headers, segmentation, measurements, merge(reasons, headers.reasons))
+    reasons = merge(reasons, density_reasons(case.series), headers.reasons)
+    return Findings(case, source, headers, segmentation, measurements, reasons)
+
+
+def density_reasons(series: Series | None) -> tuple[Reason, ...]:
+    """What in the header of a CT moves densities, so that they compare only with those of scans made alike.
+
+    Contrast medium, sharp kernels and thick slices each shift the emphysema index and the percentiles of lung density
+    (Boedeker 2004, Madani 2007).
+    """
+    if series is None or series.grid is None:
+        return ()
+    causes = []
+    if series.contrast_agent:
+        causes.append("contrast medium was given")
+    if kernel_kind(series.kernel) in ("lung", "bone"):
+        causes.append(f"the kernel {series.kernel} is sharp")
+    if series.grid.spacing_mm[0] > _THICK_MM:
+        causes.append(f"the slices are {series.grid.spacing_mm[0]:.3g} mm apart")
+    return (Reason("DENSITY_UNCERTAIN", f"Densities are shifted: {', '.join(causes)}."),) if causes else ()
 
 
 def _headers(case: Case) -> Headers:

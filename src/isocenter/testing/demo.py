@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from isocenter.testing.dicom import Style, write_series
-from isocenter.testing.phantom import PLEURAL_CONSOLIDATION, ChestOptions, chest_phantom
+from isocenter.testing.phantom import CONSOLIDATION, GROUND_GLASS, PLEURAL_CONSOLIDATION, ChestOptions, chest_phantom
 
 _HEADER = {
     "PatientName": "Phantom^Chest",
@@ -30,7 +30,8 @@ def write_study(folder: Path) -> tuple[Path, float]:
     -------
     The study's folder, and the volume of both lungs by construction in ml.
     """
-    phantom = chest_phantom(options=ChestOptions(patches=(PLEURAL_CONSOLIDATION,)))
+    patches = (CONSOLIDATION, GROUND_GLASS, PLEURAL_CONSOLIDATION)
+    phantom = chest_phantom(options=ChestOptions(patches=patches))
     shutil.rmtree(folder, ignore_errors=True)
     write_series(phantom.volume.array, phantom.volume.grid, folder, style=Style(seed="demo", attributes=_HEADER))
     truth = dict(phantom.volumes_ml)
