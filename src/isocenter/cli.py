@@ -303,6 +303,7 @@ def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) 
 
     found = document.table(measurements, segments)
     table = Table("", *(title for title, _ in found.columns), "", box=None)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:
         column.justify = "right"
     for row in found.rows:
