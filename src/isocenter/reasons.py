@@ -202,6 +202,18 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The series was held.",
             "Export the series again with its Modality LUT.",
         ),
+        "UNIT_NOT_HU": CodeEntry(
+            _H,
+            "Rescale Type says that the values of a CT are not plain Hounsfield units.",
+            "The series was held: no value is passed off as HU.",
+            "Choose a series in HU.",
+        ),
+        "BITS_BEYOND_STORED": CodeEntry(
+            _H,
+            "Pixel cells of a CT hold something outside their stored bits, and no overlay explains it.",
+            "The series was held: with and without those bits the values are others.",
+            "Export the series again from its source.",
+        ),
         "RESCALE_VARIES": CodeEntry(
             _I, "Slices have rescale values of their own.", "Each was used for its slice.", "Nothing."
         ),

@@ -174,11 +174,11 @@ def test_what_cannot_be_read_rightly_is_refused_with_its_reason(shared_data: Pat
 @pytest.mark.parametrize(
     ("name", "codes"),
     [
-        ("duplicate_same_uid", ["DUPLICATE_INSTANCE"]),
-        ("shuffled_no_extension", []),
-        ("instance_number_reversed", []),
-        ("mixed_rescale", ["RESCALE_VARIES"]),
-        ("no_preamble_no_meta", ["NO_PREAMBLE"]),
+        ("duplicate_same_uid", ["DUPLICATE_INSTANCE", "UNIT_UNKNOWN"]),
+        ("shuffled_no_extension", ["UNIT_UNKNOWN"]),
+        ("instance_number_reversed", ["UNIT_UNKNOWN"]),
+        ("mixed_rescale", ["RESCALE_VARIES", "UNIT_UNKNOWN"]),
+        ("no_preamble_no_meta", ["NO_PREAMBLE", "UNIT_UNKNOWN"]),
     ],
 )
 def test_what_can_be_read_equals_the_clean_series(shared_data: Path, name, codes):

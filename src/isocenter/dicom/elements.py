@@ -55,9 +55,11 @@ WANTED = MappingProxyType(
         "PixelPaddingRangeLimit": 0x00280121,
         "RescaleIntercept": 0x00281052,
         "RescaleSlope": 0x00281053,
+        "RescaleType": 0x00281054,
         "LossyImageCompression": 0x00282110,
         "ModalityLUTSequence": 0x00283000,
         "Units": 0x00541001,
+        "OverlayBitPosition": 0x60000102,
     }
 )
 """The attributes that are taken from every header: keyword -> tag."""

@@ -43,6 +43,8 @@ class PixelFormat:
         Whether the value is in two's complement.
     frames
         Number of frames.
+    has_overlay
+        Whether an overlay may lie in bits that hold no value (Overlay Bit Position, retired).
     """
 
     rows: int
@@ -54,6 +56,7 @@ class PixelFormat:
     high_bit: int
     is_signed: bool
     frames: int
+    has_overlay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Rescale:
     padding
         Pixel Padding Value and Pixel Padding Range Limit, as far as they are there; in stored values.
     unit
-        Units (0054,1001), for PET.
+        Units (0054,1001) of a PET image, Rescale Type (0028,1054) of others.
     """
 
     slope: float | None
@@ -262,6 +265,7 @@ _FORMAT_TAGS = tuple(
         "HighBit",
         "PixelRepresentation",
         "NumberOfFrames",
+        "OverlayBitPosition",
     )
 )
 _PATIENT_TAGS = tuple(_TAG[keyword] for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
@@ -280,13 +284,20 @@ _MARK_TAGS = tuple(
 )
 _RESCALE_TAGS = tuple(
     _TAG[keyword]
-    for keyword in ("RescaleSlope", "RescaleIntercept", "PixelPaddingValue", "PixelPaddingRangeLimit", "Units")
+    for keyword in (
+        "RescaleSlope",
+        "RescaleIntercept",
+        "PixelPaddingValue",
+        "PixelPaddingRangeLimit",
+        "Units",
+        "RescaleType",
+    )
 )
 
 
 @lru_cache(maxsize=4096)
 def _format(*raw: bytes) -> PixelFormat:
-    rows, columns, samples, photometric, allocated, stored, high, representation, frames = raw
+    rows, columns, samples, photometric, allocated, stored, high, representation, frames, overlay = raw
     bits_allocated = parsing.unsigned(allocated) or 0
     bits_stored = parsing.unsigned(stored) or bits_allocated
     high_bit = parsing.unsigned(high)
@@ -300,6 +311,7 @@ def _format(*raw: bytes) -> PixelFormat:
         high_bit=bits_stored - 1 if high_bit is None else high_bit,
         is_signed=parsing.unsigned(representation) == 1,
         frames=parsing.integer(frames) or 1,
+        has_overlay=bool(parsing.unsigned(overlay)),
     )
 
 
@@ -325,6 +337,8 @@ def _mark(*raw: bytes) -> Mark:
 
 @lru_cache(maxsize=4096)
 def _rescale(signed: bool, has_table: bool, *raw: bytes) -> Rescale:  # noqa: FBT001
-    slope, intercept, padding, limit, unit = raw
+    slope, intercept, padding, limit, unit, type_ = raw
     paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if part)
-    return Rescale(parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit))
+    return Rescale(
+        parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit or type_).upper()
+    )

@@ -103,12 +103,12 @@ def _read(series: Series, digests: dict[str, str] | None, progress: Progress | N
     if digests is not None:
         digests.update((task.instance.path, outcome.digest) for task, outcome in zip(tasks, outcomes, strict=True))
     reasons = [*series.reasons, *_reasons(series, array, outcomes)]
+    unit, unsure = _unit(series, array)
     sources: list[Source | None] = [_source(instance) for instance in series.instances]
     if grid.is_sheared:
         air = values.AIR_HU if series.modality == "CT" else 0
         array, grid = upright(array, grid, outside=air)
         sources = [None] * grid.shape[0]
-    unit, unsure = _unit(series)
     return Volume(array, grid, unit, modality=series.modality, sources=tuple(sources), reasons=merge(reasons, unsure))
 
 
@@ -116,12 +116,17 @@ def _source(instance: Instance) -> Source | None:
     return Source(instance.sop_instance_uid) if instance.sop_instance_uid else None
 
 
-def _unit(series: Series) -> tuple[Code, list[Reason]]:
+def _unit(series: Series, array: Pixels) -> tuple[Code, list[Reason]]:
+    units = {instance.rescale.unit for instance in series.instances}
     if series.modality == "CT":
-        return codes.HU, []
+        if "US" not in units:
+            return codes.HU, []
+        message = "Rescale Type says that the unit is unspecified; the values"
+        if not _looks_like_hu(array):
+            return codes.ONE, [Reason("UNIT_UNKNOWN", f"{message} do not look like HU.")]
+        return codes.HU, [Reason("UNIT_GUESSED", f"{message} were taken as HU: they hold air and soft tissue.")]
     if series.modality == "MR":
         return codes.ONE, []
-    units = {instance.rescale.unit for instance in series.instances}
     if len(units) == 1 and units <= set(_PET_UNITS):
         return _PET_UNITS[units.pop()], []
     return codes.ONE, [Reason("UNIT_UNKNOWN", "The instances do not state one known unit.")]
@@ -234,7 +239,10 @@ def _read_slice(task: _Slice, out: Pixels, opener: Opener) -> _Outcome:
         return _failed(instance, "PIXELS_UNDECODABLE", error)
     except MEMBER_FAULTS as error:
         return _failed(instance, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
-    return _Outcome(_rescaled(task, cells, out), digest)
+    try:
+        return _Outcome(_rescaled(task, cells, out), digest)
+    except values.StrayBitsError as error:
+        return _failed(instance, "BITS_BEYOND_STORED", error)
 
 
 def _failed(instance: Instance, code: str, why: object) -> _Outcome:
@@ -246,9 +254,9 @@ def _rescaled(task: _Slice, cells: Pixels, out: Pixels) -> int:
     form, (slope, intercept) = task.instance.format, task.rescale
     if task.instance.transfer_syntax not in UNCOMPRESSED:
         form = replace(form, high_bit=form.bits_stored - 1)  # a codestream holds the value alone
-    stored, lowest, highest = values.unpack(cells, form)
-    low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
     is_ct = task.instance.modality == "CT"
+    stored, lowest, highest = values.unpack(cells, form, stray_bits="refuse" if is_ct else "drop")
+    low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
     padding = values.padding_mask(stored, task.instance.rescale.padding, task.rescale) if is_ct else None
     if out.dtype == np.int16:
         if low < _INT16.min or high > _INT16.max:

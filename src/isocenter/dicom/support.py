@@ -10,6 +10,8 @@ from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IM
 from isocenter.dicom.instance import MODALITY_OF_CLASS, Instance
 from isocenter.reasons import Reason
 
+_HU_TYPES = ("HU", "US", "")
+"""Rescale Types of a CT that may be HU: stated, unspecified or missing."""
 UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 
 
@@ -35,7 +37,17 @@ def support_faults(instances: Sequence[Instance]) -> list[Reason]:
         names = tuple(instance.name for instance in instances if is_wrong(instance))
         if names:
             faults.append(Reason(code, f"{len(names)} of {len(instances)} instances: {message}", names))
-    return faults + _rescale_faults(instances)
+    return faults + _rescale_faults(instances) + _unit_faults(instances)
+
+
+def _unit_faults(instances: Sequence[Instance]) -> list[Reason]:
+    """CT images whose values are said to be something else than HU (Rescale Type, PS3.3 C.11.1.1.2)."""
+    other = [i for i in instances if i.modality == "CT" and i.rescale.unit not in _HU_TYPES]
+    if not other:
+        return []
+    units = " or ".join(sorted({instance.rescale.unit for instance in other}))
+    message = f"{len(other)} of {len(instances)} slices say that their values are {units}, not HU."
+    return [Reason("UNIT_NOT_HU", message, tuple(instance.name for instance in other))]
 
 
 def _rescale_faults(instances: Sequence[Instance]) -> list[Reason]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,11 @@ AIR_HU = -1024
 """What pixels outside the scanner's circle are set to; nothing measured lies below."""
 
 
-def unpack(raw: Pixels, form: PixelFormat) -> tuple[Pixels, int, int]:
+class StrayBitsError(Exception):
+    """Pixel cells hold something outside their stored bits, and no overlay explains it."""
+
+
+def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "drop"]) -> tuple[Pixels, int, int]:
     """Stored values out of pixel cells: the stored bits alone, with their sign.
 
     Parameters
@@ -24,6 +28,9 @@ def unpack(raw: Pixels, form: PixelFormat) -> tuple[Pixels, int, int]:
         Cells of 8 or 16 bits; changed in place where they hold more than the value (overlays, missing sign bits).
     form
         Which bits hold the value.
+    stray_bits
+        What to do where other bits hold something that no overlay explains. Some MR scanners leave such bits where a
+        value overflowed; in a CT they are a sign that the header lies.
 
     Returns
     -------
@@ -31,20 +38,35 @@ def unpack(raw: Pixels, form: PixelFormat) -> tuple[Pixels, int, int]:
         View of ``raw``, signed or unsigned as the values are.
     lowest, highest
         Of the values.
+
+    Raises
+    ------
+    StrayBitsError
+        If such bits are to be refused and are there.
     """
     size = raw.dtype.itemsize
     cells, values = raw.view(f"u{size}"), raw.view(f"i{size}" if form.is_signed else f"u{size}")
+    refuses = stray_bits == "refuse" and not form.has_overlay
     shift = form.high_bit + 1 - form.bits_stored
     if shift > 0:
+        if refuses:
+            _refuse(cells & ((1 << shift) - 1))
         cells >>= shift
     lowest, highest = int(values.min()), int(values.max())
     spare = 8 * size - form.bits_stored
     floor = -(1 << (form.bits_stored - 1)) if form.is_signed else 0
     if spare > 0 and not floor <= lowest <= highest < floor + (1 << form.bits_stored):
+        if refuses:
+            _refuse(cells >> form.bits_stored)
         cells <<= spare
         values >>= spare  # of signed values an arithmetic shift: it brings the sign down
         lowest, highest = int(values.min()), int(values.max())
     return values, lowest, highest
+
+
+def _refuse(bits: Pixels) -> None:
+    if bits.any():
+        raise StrayBitsError("Pixel cells hold something outside their stored bits, and no overlay is stated.")
 
 
 def may_be_whole(rescales: list[tuple[float, float]]) -> bool:

@@ -115,9 +115,51 @@ def test_bits_above_the_stored_ones_are_masked(tmp_path: Path, signed):
     def add_overlay(_, data_set):
         cells = np.frombuffer(data_set.PixelData, "<u2") | 0x5000
         data_set.PixelData = cells.astype("<u2").tobytes()
+        data_set.add_new(0x60000102, "US", 12)
 
     write_series(values, grid, tmp_path, style=Style(bits_stored=12, is_signed=signed, edit=add_overlay))
     assert np.array_equal(read(only(tmp_path)).array, values)
+
+
+def test_a_missing_sign_above_the_stored_bits_is_brought_down(tmp_path: Path):
+    """The writer leaves all bits above the stored ones zero, of negative values too."""
+    grid = Grid.from_vectors((2, 4, 4))
+    values = np.arange(32).reshape(2, 4, 4) - 16.0
+    write_series(values, grid, tmp_path, style=Style(modality="MR", rescale=(1, 0), bits_stored=12))
+    assert np.array_equal(read(only(tmp_path)).array, values)
+
+
+@pytest.mark.parametrize("high", [11, 15])
+@pytest.mark.parametrize("signed", [True, False])
+def test_values_that_do_not_fit_their_stored_bits_are_held(tmp_path: Path, signed, high):
+    """16 bits of value in cells that are said to hold 12, at their lower or their upper end."""
+    grid = Grid.from_vectors((2, 4, 4))
+    values = np.linspace(-1000, 6000, 32).round().reshape(2, 4, 4)
+    attributes = {"BitsStored": 12, "HighBit": high}
+    write_series(values, grid, tmp_path, style=Style(is_signed=signed, attributes=attributes))
+    assert list(refusal(only(tmp_path))) == ["BITS_BEYOND_STORED"]
+
+
+@pytest.mark.parametrize("unit", ["Z_EFF", "HU_MOD", "MGML", "OD"])
+def test_a_ct_that_is_said_not_to_hold_hounsfield_units_is_held(tmp_path: Path, unit):
+    write_series(ramp, oblique(), tmp_path, style=Style(attributes={"RescaleType": unit}))
+    series = only(tmp_path)
+    assert series.verdict is Verdict.HELD
+    assert unit in refusal(series)["UNIT_NOT_HU"].message
+
+
+def test_a_ct_of_unspecified_unit_is_guessed_only_if_it_holds_air_and_tissue(tmp_path: Path):
+    grid = Grid.from_vectors((2, 8, 8))
+    hu = np.where(np.arange(128).reshape(2, 8, 8) % 8 < 4, -900.0, 40.0)
+    style = Style(attributes={"RescaleType": "US"})
+    write_series(hu, grid, tmp_path / "hu", style=style)
+    volume = read(only(tmp_path / "hu"))
+    assert codes_of(volume) == ["UNIT_GUESSED"]
+    assert np.array_equal(volume.array, hu)
+    write_series(hu + 1024, grid, tmp_path / "raw", style=style)
+    volume = read(only(tmp_path / "raw"))
+    assert codes_of(volume) == ["UNIT_UNKNOWN"]
+    assert volume.unit == codes.ONE
 
 
 def test_a_value_that_sits_in_the_high_bits_is_shifted_down(tmp_path: Path):
