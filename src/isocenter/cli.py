@@ -66,7 +66,8 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
             }
         )
         return
-    table = Table("no.", "mod.", "description", "slices", "size", "spacing mm", "verdict", "reasons", box=None)
+    table = Table("no.", "mod.", "description", "slices", "size", "spacing mm", "verdict", box=None)
+    table.add_column("reasons", overflow="fold")
     for series in scan:
         size = "x".join(str(n) for n in series.grid.shape) if series.grid else "-"
         spacing = "x".join(f"{s:.4g}" for s in series.grid.spacing_mm) if series.grid else "-"
@@ -120,13 +121,14 @@ def show(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")] = Path(),
     series: _Series = "best",
     segmenter: Annotated[str, typer.Option("--segment", help="Draw what this segmenter finds, and a 3D view.")] = "",
+    window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
     as_json: _Json = False,
 ) -> None:
     """Draw pictures of a series: contact sheet, histogram and, with a segmenter, a 3D view."""
     from isocenter.pipeline import look
 
     volume = _volume(path, series)
-    paths = [str(path) for path in look.write(look.pictures(volume, segmenter), out)]
+    paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
     _print_json({"pictures": paths}) if as_json else _out.print("\n".join(paths), highlight=False)
 
 

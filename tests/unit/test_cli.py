@@ -95,6 +95,14 @@ def test_show_writes_pictures(isocenter: Call, study: Path, tmp_path: Path) -> N
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
+def test_show_draws_through_the_named_window(isocenter: Call, study: Path, tmp_path: Path) -> None:
+    for window in ("lung", "bone"):
+        isocenter("show", study, "-o", tmp_path / window, "--series", 1, "--window", window)
+    sheets = [(tmp_path / window / "contact_sheet.png").read_bytes() for window in ("lung", "bone")]
+    assert sheets[0] != sheets[1]
+    isocenter("show", study, "-o", tmp_path, "--window", "lng", status=2)
+
+
 def test_segmenters_are_listed_by_name(isocenter: Call) -> None:
     assert "lungs" in isocenter("segmenters")
     found: list[dict[str, Any]] = json.loads(isocenter("segmenters", "--json"))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from isocenter import formats
+from isocenter import codes, formats
 from isocenter.dicom.pixels import read
+from isocenter.errors import UsageError
 from isocenter.ops import anatomy
 from isocenter.pipeline.case import is_image_file, scanned
 from isocenter.pipeline.choose import only
 from isocenter.pipeline.folder import writable
 from isocenter.report import figures
 from isocenter.report.figure import Figure
+from isocenter.report.planes import preset
 from isocenter.volume import Volume
 
 
@@ -38,11 +40,22 @@ def volume(path: Path, series: str = "best") -> Volume:
     return read(only(scanned(path), series))
 
 
-def pictures(volume: Volume, segmenter: str = "") -> tuple[Figure, ...]:
-    """Pictures of a volume, and of what a segmenter finds in it if one is named."""
+def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:
+    """Pictures of a volume, and of what a segmenter finds in it if one is named.
+
+    Raises
+    ------
+    UsageError
+        If there is no such segmenter or window, or the window is for CT and the volume is not in HU.
+    Refused
+        If the segmenter does not take the volume.
+    """
+    if window and volume.unit != codes.HU:
+        raise UsageError(f"The window {window!r} is for CT in HU; this image is in {volume.unit.value!r}.")
+    chosen = preset(window) if window else None
     if not segmenter:
-        return figures.draw_volume(volume)
-    return figures.draw(volume, anatomy.segment(volume, segmenter))
+        return figures.draw_volume(volume, window=chosen)
+    return figures.draw(volume, anatomy.segment(volume, segmenter), window=chosen)
 
 
 def write(pictures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from isocenter.findings import Segmentation
 from isocenter.report.figure import Figure, Kind
 from isocenter.report.histogram import histogram, volume_histogram
+from isocenter.report.planes import Window
 from isocenter.report.sections import contact_sheet, key_slices, volume_sheet
 from isocenter.report.surface import surface
 from isocenter.volume import Volume
@@ -23,14 +24,15 @@ __all__ = [
 ]
 
 
-def draw(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]:
+def draw(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> tuple[Figure, ...]:
     """All pictures of what was found in a volume: surface, key slices, histogram, contact sheet."""
     solid = surface(segmentation)
     solids = () if solid is None else (solid,)
-    sections = key_slices(volume, segmentation)
-    return *solids, *sections, histogram(volume, segmentation), contact_sheet(volume, segmentation)
+    sections = key_slices(volume, segmentation, window=window)
+    sheet = contact_sheet(volume, segmentation, window=window)
+    return *solids, *sections, histogram(volume, segmentation), sheet
 
 
-def draw_volume(volume: Volume) -> tuple[Figure, ...]:
+def draw_volume(volume: Volume, *, window: Window | None = None) -> tuple[Figure, ...]:
     """The pictures of a volume alone: contact sheet and histogram."""
-    return volume_sheet(volume), volume_histogram(volume)
+    return volume_sheet(volume, window=window), volume_histogram(volume)

@@ -159,7 +159,19 @@ class Window:
         return f"{self.name} W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
 
 
-LUNG_WINDOW = Window(intensity.PRESETS["lung"].center, intensity.PRESETS["lung"].width, "Lung", "HU")
+def preset(name: str) -> Window:
+    """The CT window of a name (:data:`isocenter.ops.intensity.PRESETS`).
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    found = intensity.preset(name)
+    return Window(found.center, found.width, name.capitalize(), "HU")
+
+
+LUNG_WINDOW = preset("lung")
 
 
 def window_of(volume: Volume) -> Window:

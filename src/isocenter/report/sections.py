@@ -48,8 +48,8 @@ class Scene:
         return replace(self, image=cut(self.image), layers=tuple(cut(layer) for layer in self.layers))
 
 
-def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane) -> Scene:
-    """A volume and a segmentation on its grid (or none) as seen in a plane.
+def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane, *, window: Window | None = None) -> Scene:
+    """A volume and a segmentation on its grid (or none) as seen in a plane, by default through the window it asks for.
 
     Raises
     ------
@@ -64,10 +64,10 @@ def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane) -> Sc
             raise ValueError("The segmentation lies on another grid than the volume: resample one onto the other.")
         layers = tuple(stack(layer, segmentation.grid, plane) for layer in segmentation.layers)
     segments = segmentation.segments if segmentation is not None else ()
-    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window_of(volume))
+    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window or window_of(volume))
 
 
-def key_slices(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]:
+def key_slices(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> tuple[Figure, ...]:
     """Three axial, two coronal and two sagittal sections through what was found, with its contours.
 
     The sections stand where a fixed share of all segments' voxels lies before them, so they follow the organ: the
@@ -79,11 +79,13 @@ def key_slices(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]
         The image.
     segmentation
         Segments on its grid; empty ones are left out of the legend.
+    window
+        What is black, what is white; by default what :func:`isocenter.report.planes.window_of` says.
     """
     figures = []
     place = occupancy(scene(volume, segmentation, Plane.AXIAL))
     for axis, (plane, shares) in enumerate(_KEY.items()):
-        seen = scene(volume, segmentation, plane)
+        seen = scene(volume, segmentation, plane, window=window)
         if len(seen.image) == 1 and plane is not Plane.AXIAL:
             continue
         if min(seen.image.grid.shape[1:]) == 1:
@@ -93,7 +95,7 @@ def key_slices(volume: Volume, segmentation: Segmentation) -> tuple[Figure, ...]
     return tuple(figures)
 
 
-def contact_sheet(volume: Volume, segmentation: Segmentation) -> Figure:
+def contact_sheet(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> Figure:
     """Axial sections evenly spread over what was found, cropped to it, with its contours.
 
     Parameters
@@ -102,15 +104,17 @@ def contact_sheet(volume: Volume, segmentation: Segmentation) -> Figure:
         The image.
     segmentation
         Segments on its grid. If all are empty, the whole volume is shown.
+    window
+        As for :func:`key_slices`.
     """
-    seen = scene(volume, segmentation, Plane.AXIAL)
+    seen = scene(volume, segmentation, Plane.AXIAL, window=window)
     start, stop = occupancy(seen).box(seen.image.grid.spacing_mm)
     return _sheet(seen.crop(start, stop), len(seen.image), "Contact sheet", offset=start[0])
 
 
-def volume_sheet(volume: Volume) -> Figure:
+def volume_sheet(volume: Volume, *, window: Window | None = None) -> Figure:
     """Axial sections evenly spread over a volume, without contours."""
-    seen = scene(volume, None, Plane.AXIAL)
+    seen = scene(volume, None, Plane.AXIAL, window=window)
     return _sheet(seen, len(seen.image), "Contact sheet", offset=0)
 
 
