@@ -246,8 +246,8 @@ def _time(text: str) -> datetime | None:
 def _scan(path: Path) -> Scan:
     from isocenter.dicom.scan import scan
 
-    with _err.status("Reading headers", spinner="line"):
-        return scan(path)
+    with _err.status("Reading headers", spinner="line") as status:
+        return scan(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
 
 
 def _volume(path: Path, series: str) -> Volume:

@@ -155,7 +155,7 @@ def test_a_second_run_replaces_the_first(done: Done) -> None:
 def test_the_steps_are_told_to_an_observer(done: Done, tmp_path: Path) -> None:
     told: list[str] = []
     iso.run("lungs", done.study, tmp_path, observer=told.append)
-    assert told[:3] == ["Reading headers", "read", "segment"]
+    assert told[:3] == ["Reading headers", "Case 1 of 1: read", "Case 1 of 1: segment"]
 
 
 def test_a_tilted_study_gets_a_seg_on_its_own_frames(tmp_path: Path) -> None:

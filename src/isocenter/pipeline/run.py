@@ -140,7 +140,14 @@ def run(
         observer("Reading headers")
     todo = cases(Path(path), job.pipeline, settings.series)
     root = writable(Path(out))
-    return tuple(_run_case(case, job, root, observer=observer) for case in todo)
+    return tuple(
+        _run_case(case, job, root, observer=_numbered(observer, f"Case {number} of {len(todo)}"))
+        for number, case in enumerate(todo, start=1)
+    )
+
+
+def _numbered(observer: Observer | None, prefix: str) -> Observer | None:
+    return None if observer is None else lambda step: observer(f"{prefix}: {step}")
 
 
 def _run_case(case: Case, job: Job, root: Path, *, observer: Observer | None) -> Result:
