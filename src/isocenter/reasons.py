@@ -95,6 +95,24 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         "HEADER_UNREADABLE": CodeEntry(
             _I, "The DICOM header is damaged.", "The file was left out.", "Export the instance again from its source."
         ),
+        "ARCHIVE_UNREADABLE": CodeEntry(
+            _I,
+            "The zip archive is damaged, encrypted or lies in another one.",
+            "It was left out.",
+            "Unpack it and give the folder.",
+        ),
+        "FILES_LEFT_OUT": CodeEntry(
+            _V,
+            "Beside the files of the series lie some that cannot be read and may be slices of it.",
+            "The series was taken without them.",
+            "Copy the study again and compare the number of slices.",
+        ),
+        "FILE_CHANGED": CodeEntry(
+            _X,
+            "A file was changed or removed while it was worked on.",
+            "The series was refused.",
+            "Run again when nothing else writes to the folder.",
+        ),
         "NO_PREAMBLE": CodeEntry(
             _I, "The file has no DICOM preamble or meta header.", "Its encoding was found by trial.", "Nothing."
         ),
@@ -330,6 +348,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             _V, "The airways leaked into the lung.", "They were cut back to the last sure wall.", "Look at them."
         ),
         "SEGMENT_EMPTY": CodeEntry(_V, "A structure was not found.", "Its segment is empty.", "Look at the image."),
+        "SEGMENT_LIMITED": CodeEntry(
+            _V,
+            "A structure was looked for in a part of the image only.",
+            "What lies beyond was left out.",
+            "Do not read the volume as that of the whole image.",
+        ),
         "FALLBACK": CodeEntry(
             _G, "The first method failed its self-check.", "The stated second one was used.", "Look at the contours."
         ),

@@ -115,3 +115,16 @@ def test_two_slices_are_enough(shared_data):
     for name in LUNGS:
         assert found.mask(name).any(axis=(1, 2)).all()
     assert "COVERAGE_SHORT" in codes_of(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "least"),
+    [("muscle", "skeletal_muscle", 0.8), ("outer_fat", "subcutaneous_fat", 0.83), ("inner_fat", "torso_fat", 0.78)],
+)
+def test_muscle_and_fat_agree_with_a_network_as_far_as_walls_can_tell(shared_data, name, truth, least):
+    """Half of each muscle cross-section is wall one or two voxels thick."""
+    folder = shared_data / "totalsegmentator_example"
+    array, grid = nifti(folder / "example_ct_sm.nii.gz")
+    labels, _ = nifti(folder / "example_seg_tissue_types" / f"{truth}.nii.gz")
+    found = segment(Volume(array.astype(np.float32), grid, codes.HU, modality="CT"), "muscle")
+    assert dice(found.mask(name), labels > 0) > least

@@ -102,6 +102,13 @@ BUILT_IN = (
         f"{_HERE}.tissues:segment_tissue",
         ("fat", "soft_tissue"),
     ),
+    SegmenterInfo(
+        "muscle",
+        "Muscle and fat of the trunk",
+        "Muscle of the walls of chest and abdomen (not psoas, diaphragm), fat around and fat inside the cavity.",
+        f"{_HERE}.muscle:segment_muscle",
+        ("muscle", "outer_fat", "inner_fat"),
+    ),
 )
 """The segmenters of this package."""
 

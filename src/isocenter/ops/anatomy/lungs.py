@@ -171,6 +171,12 @@ def fill(ct: Axial, lungs: CoarseLungs, body: Mask) -> Array:
     return out
 
 
+def find_lungs(ct: Axial, body: Mask) -> Array:
+    """Coarse labels of the lungs alone, for those who find their way by them; empty if there are none."""
+    aerated = find_aerated(ct, body, grow_airways(ct, find_trachea(ct, body)).coarse(ct))
+    return fill(ct, part(ct, aerated, body), body) if aerated.any() else aerated.astype(np.uint8)
+
+
 def draw_lungs(ct: Axial, coarse: Array, airways: Airways) -> npt.NDArray[np.uint8]:
     """Label map of lungs and airways on the full axial grid."""
     out = np.zeros(ct.array.shape, np.uint8)

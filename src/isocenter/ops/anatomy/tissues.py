@@ -42,7 +42,7 @@ def segment_body(volume: Volume) -> Segmentation:
     ct = axial_view(volume)
     body = find_body(ct)
     labels = _body_on_full_grid(ct, body)
-    return _result(volume, labels, (BODY,), _about_body(ct, body))
+    return result(volume, labels, (BODY,), about_body(ct, body))
 
 
 def segment_airways(volume: Volume) -> Segmentation:
@@ -53,7 +53,7 @@ def segment_airways(volume: Volume) -> Segmentation:
     labels = np.zeros(ct.array.shape, np.uint8)
     k, r, c = airways.voxels.T
     labels[k, r, c] = AIRWAYS.label
-    return _result(volume, labels, (AIRWAYS,), (*_about_body(ct, body), *_about_airways(airways)))
+    return result(volume, labels, (AIRWAYS,), (*about_body(ct, body), *_about_airways(airways)))
 
 
 def segment_bone(volume: Volume) -> Segmentation:
@@ -63,9 +63,9 @@ def segment_bone(volume: Volume) -> Segmentation:
     """
     ct = axial_view(volume)
     body = find_body(ct)
-    bone = _with_marrow(ct, _hard(ct, body)) & body
+    bone = find_bone(ct, body)
     labels = _hard_border(ct, bone)
-    return _result(volume, labels, (BONE,), (*_about_body(ct, body), *_about_empty(labels, (BONE,))))
+    return result(volume, labels, (BONE,), (*about_body(ct, body), *about_empty(labels, (BONE,))))
 
 
 def segment_tissue(volume: Volume) -> Segmentation:
@@ -76,8 +76,13 @@ def segment_tissue(volume: Volume) -> Segmentation:
     labels = np.zeros(ct.array.shape, np.uint8)
     for segment, (low, high) in ((FAT, FAT_HU), (SOFT, SOFT_HU)):
         labels[inside & (ct.array >= low) & (ct.array <= high)] = segment.label
-    reasons = (*_about_body(ct, body), *_about_empty(labels, (FAT, SOFT)))
-    return _result(volume, labels, (FAT, SOFT), reasons)
+    reasons = (*about_body(ct, body), *about_empty(labels, (FAT, SOFT)))
+    return result(volume, labels, (FAT, SOFT), reasons)
+
+
+def find_bone(ct: Axial, body: Mask) -> Mask:
+    """Coarse mask of bone with its marrow."""
+    return _with_marrow(ct, _hard(ct, body)) & body
 
 
 def _hard(ct: Axial, body: Mask) -> Mask:
@@ -123,7 +128,8 @@ def _draw_dense(ct: Axial, coarse: Mask, shaped: Mask, threshold_hu: int) -> npt
 # --- self-checks and result ------------------------------------------------------------------------------------------
 
 
-def _about_body(ct: Axial, body: Mask) -> Iterator[Reason]:
+def about_body(ct: Axial, body: Mask) -> Iterator[Reason]:
+    """Whether there is a body, and whether the image cuts it."""
     if not body.any():
         yield Reason("BODY_NOT_FOUND", "The image holds no body, so nothing was looked for.")
         return
@@ -146,14 +152,16 @@ def _about_airways(airways: Airways) -> Iterator[Reason]:
         yield Reason("AIRWAYS_LEAK", "No threshold kept the airways apart from the lung; they were cut at 90 ml.")
 
 
-def _about_empty(labels: Array, segments: tuple[Segment, ...]) -> Iterator[Reason]:
+def about_empty(labels: Array, segments: tuple[Segment, ...]) -> Iterator[Reason]:
+    """Segments that no voxel belongs to."""
     counts = np.bincount(labels.reshape(-1), minlength=len(segments) + 1)
     for segment in segments:
         if counts[segment.label] == 0:
             yield Reason("SEGMENT_EMPTY", f"The image holds no voxel of: {segment.title}.")
 
 
-def _result(volume: Volume, labels: Array, segments: tuple[Segment, ...], reasons: Iterable[Reason]) -> Segmentation:
+def result(volume: Volume, labels: Array, segments: tuple[Segment, ...], reasons: Iterable[Reason]) -> Segmentation:
+    """A label map of the axial view as a segmentation of the volume."""
     algorithm = Algorithm(f"Isocenter {segments[0].name}", "1")
     on_volume = to_volume_axes(labels, volume.grid)
     found = merge(volume.reasons, reasons)

@@ -50,3 +50,26 @@ def test_what_is_not_there_is_empty_and_said_to_be(phantom):
     found = segment(water, "bone")
     assert not found.array.any()
     assert "SEGMENT_EMPTY" in {reason.code for reason in found.reasons}
+
+
+def test_muscle_lies_in_the_wall_and_not_among_the_organs(phantom):
+    found = segment(phantom.volume, "muscle")
+    grid = phantom.volume.grid
+    for place, name in (
+        ((40, 118, 0), "outer_fat"),
+        ((-145, 5, 0), "muscle"),
+        ((40, 108, 0), "muscle"),
+        ((26, -78, -50), "inner_fat"),
+    ):
+        k, r, c = np.rint(grid.to_index(place)).astype(int)
+        assert found.mask(name)[k, r, c], (place, name)
+    for place in ((26, -32, -48), (-62, 2, -130)):
+        k, r, c = np.rint(grid.to_index(place)).astype(int)
+        assert found.array[k, r, c] == 0, place
+
+
+def test_without_lungs_no_muscle_is_looked_for_and_that_is_said(phantom):
+    solid = phantom.volume.with_array(np.where(phantom.truth.array > 0, 40, -1000).astype(np.int16))
+    found = segment(solid, "muscle")
+    assert not found.array.any()
+    assert {"SEGMENT_LIMITED", "SEGMENT_EMPTY"} <= {reason.code for reason in found.reasons}
