@@ -5,7 +5,9 @@ A zip archive is read in place: nothing is unpacked to disk, and of a member no 
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 import zipfile
 import zlib
@@ -33,9 +35,13 @@ class FileRef:
 
 
 class ByteSource(Protocol):
-    """Bytes at any place of a file."""
+    """Bytes at any place of a file.
+
+    ``stamp`` changes when the file does: its time of modification, or the checksum of a zip member.
+    """
 
     size: int
+    stamp: int
 
     def at(self, position: int, count: int) -> bytes:
         """Bytes from ``position`` on: ``count`` of them, fewer only at the end of the file."""
@@ -47,11 +53,15 @@ class ByteSource(Protocol):
 class DiskBytes:
     """Bytes of a file on disk."""
 
-    __slots__ = ("fd", "size")
+    __slots__ = ("fd", "size", "stamp")
 
     def __init__(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        self.size = os.fstat(self.fd).st_size
+        self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        status = os.fstat(self.fd)
+        self.size, self.stamp = status.st_size, status.st_mtime_ns
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for its writer for ever
+            self.close()
+            raise OSError(errno.EINVAL, "no regular file", path)
 
     def at(self, position: int, count: int) -> bytes:
         """Bytes from ``position`` on."""
@@ -75,11 +85,11 @@ class DiskBytes:
 class MemoryBytes:
     """Bytes at hand."""
 
-    __slots__ = ("content", "size")
+    __slots__ = ("content", "size", "stamp")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.size = len(content)
+        self.size, self.stamp = len(content), 0
 
     def at(self, position: int, count: int) -> bytes:
         """Bytes from ``position`` on."""
@@ -92,13 +102,13 @@ class MemoryBytes:
 class MemberBytes:
     """Bytes of a zip member: decompressed from its start as far as was asked for."""
 
-    __slots__ = ("_prefix", "_stream", "size")
+    __slots__ = ("_prefix", "_stream", "size", "stamp")
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         info = archive.getinfo(name)
         if info.file_size > MEMBER_LIMIT_BYTES:
             raise ValueError(f"A zip member of {info.file_size} bytes is larger than any single image.")
-        self.size = info.file_size
+        self.size, self.stamp = info.file_size, info.CRC
         self._stream = archive.open(info)
         self._prefix = bytearray()
 
@@ -147,7 +157,10 @@ class Opener:
 
 
 def walk(root: str) -> Iterator[str]:
-    """Paths of all regular files under a folder, or the path itself if it is a file; sorted, each folder once."""
+    """Paths of all files under a folder, or the path itself if it is a file; sorted, each folder once.
+
+    A link that leads nowhere counts as a file, for what it should lead to is missed; pipes and devices do not.
+    """
     if not os.path.isdir(root):  # noqa: PTH112 - text paths: ten times faster than Path over many files
         yield root
         return
@@ -162,8 +175,15 @@ def walk(root: str) -> Iterator[str]:
         inner: list[str] = []
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir():
+                if _leads_nowhere(entry):
+                    yield entry.path
+                elif entry.is_dir():
                     inner.append(entry.path)
                 elif entry.is_file():
                     yield entry.path
         folders.extend(reversed(inner))
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a link to what is not there, or to itself."""
+    return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from isocenter.dicom import parsing
 from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
-from isocenter.dicom.files import FileRef, Opener
+from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, Opener
 from isocenter.dicom.parsing import Triple
+from isocenter.errors import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -130,8 +131,8 @@ class Instance:
         Whether it was ever compressed with loss.
     has_meta
         Whether the file had a preamble and a meta header.
-    file_size
-        Size of the file in bytes.
+    file_size, file_stamp
+        Size of the file in bytes, and what changes when the file does.
     """
 
     file: FileRef
@@ -160,6 +161,7 @@ class Instance:
     is_lossy: bool
     has_meta: bool
     file_size: int
+    file_stamp: int
 
     @property
     def path(self) -> str:
@@ -186,23 +188,35 @@ class Instance:
 
         Raises
         ------
-        OSError
-            If the file is gone.
+        InputError
+            If the file is gone or changed.
         """
         from pydicom import dcmread
 
-        with Opener() as opener:
-            source = opener.open(self.file)
-            try:
-                has_place = self.pixels is not None and self.transfer_syntax != DEFLATED
-                content = source.at(0, self.pixels.offset + 12 if has_place and self.pixels else source.size)
-            finally:
-                source.close()
+        try:
+            content = self._header_bytes()
+        except MEMBER_FAULTS as error:
+            raise InputError(f"{self.path} was changed or removed while it was worked on: run again.") from error
         found = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
         for keyword, uid in (("SOPClassUID", self.sop_class_uid), ("SOPInstanceUID", self.sop_instance_uid)):
             if uid and not found.get(keyword):
                 setattr(found, keyword, uid)
         return found
+
+    def is_unchanged(self, source: ByteSource) -> bool:
+        """Whether the file is the one whose header was read."""
+        return (source.size, source.stamp) == (self.file_size, self.file_stamp)
+
+    def _header_bytes(self) -> bytes:
+        with Opener() as opener:
+            source = opener.open(self.file)
+            try:
+                if not self.is_unchanged(source):
+                    raise ValueError("The file was changed.")
+                has_place = self.pixels is not None and self.transfer_syntax != DEFLATED
+                return source.at(0, self.pixels.offset + 12 if has_place and self.pixels else source.size)
+            finally:
+                source.close()
 
 
 def is_image(header: Header) -> bool:
@@ -214,8 +228,8 @@ def is_image(header: Header) -> bool:
     return _TAG["Rows"] in values and _TAG["Columns"] in values
 
 
-def instance_from(file: FileRef, header: Header) -> Instance:
-    """The instance that a header describes."""
+def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
+    """The instance that a header describes, in a file of a stamp."""
     get = header.values.get
     charset = get(_TAG["SpecificCharacterSet"], b"")
     class_uid = parsing.text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
@@ -248,6 +262,7 @@ def instance_from(file: FileRef, header: Header) -> Instance:
         is_lossy=parsing.text(get(_TAG["LossyImageCompression"], b"")) == "01",
         has_meta=header.has_meta,
         file_size=header.size,
+        file_stamp=stamp,
     )
 
 

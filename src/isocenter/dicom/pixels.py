@@ -84,6 +84,10 @@ def read_with_digests(series: Series, *, progress: Progress | None = None) -> tu
     return volume, dict(sorted(digests.items()))
 
 
+class _ChangedError(Exception):
+    """A file is not the one whose header was read."""
+
+
 class _NotWholeError(Exception):
     """A rescaled value does not fit int16."""
 
@@ -230,6 +234,8 @@ def _read_slice(task: _Slice, out: Pixels, opener: Opener) -> _Outcome:
     try:
         source = opener.open(instance.file)
         try:
+            if not instance.is_unchanged(source):
+                raise _ChangedError
             cells, digest = _cells(task, source, out)
         finally:
             source.close()
@@ -237,12 +243,18 @@ def _read_slice(task: _Slice, out: Pixels, opener: Opener) -> _Outcome:
         return _failed(instance, "PIXELS_TRUNCATED", error)
     except codecs.UndecodableError as error:
         return _failed(instance, "PIXELS_UNDECODABLE", error)
+    except (_ChangedError, FileNotFoundError):
+        return _failed(instance, "FILE_CHANGED", "The file was changed or removed after its header was read.")
     except MEMBER_FAULTS as error:
         return _failed(instance, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
+    return _in_real_units(task, cells, out, digest)
+
+
+def _in_real_units(task: _Slice, cells: Pixels, out: Pixels, digest: str) -> _Outcome:
     try:
         return _Outcome(_rescaled(task, cells, out), digest)
     except values.StrayBitsError as error:
-        return _failed(instance, "BITS_BEYOND_STORED", error)
+        return _failed(task.instance, "BITS_BEYOND_STORED", error)
 
 
 def _failed(instance: Instance, code: str, why: object) -> _Outcome:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import overload
 
-from isocenter.dicom.elements import DamagedHeaderError, NotDicomError
-from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, FileRef, Opener, walk
+from isocenter.dicom.elements import WANTED, DamagedHeaderError, NotDicomError
+from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
 from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, instance_from, is_image
 from isocenter.dicom.series import Series
-from isocenter.errors import UsageError
+from isocenter.errors import TryLater, UsageError
 from isocenter.reasons import Reason
 
 Progress = Callable[[int, int | None], None]
@@ -72,6 +72,8 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
     ------
     UsageError
         If the path does not exist or cannot be opened.
+    TryLater
+        If a folder vanishes meanwhile, or the disk fails.
     """
     root = os.fspath(path)
     if not os.path.exists(root):  # noqa: PTH110
@@ -91,8 +93,10 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
             raise UsageError(
                 f"{error.filename!r} may not be read: give another path, or the right to read it."
             ) from error
+        except OSError as error:
+            raise TryLater(f"{error.filename!r} cannot be read ({error.strerror}): try again.") from error
         series = series_from(instances, lambda a, b: _same_bytes(opener, a, b))
-    return Scan(series, tuple(ignored))
+    return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored))
 
 
 def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
@@ -104,32 +108,45 @@ def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
         try:
             members = opener.members(path)
         except MEMBER_FAULTS:
-            yield _ignored(FileRef(path), "NOT_DICOM", "The zip archive is damaged.")
+            yield _ignored(FileRef(path), "ARCHIVE_UNREADABLE", "The zip archive is damaged.")
             continue
-        yield from (_examined(member, opener) or _not_dicom(member) for member in members)
+        yield from (_examined(member, opener) or _nested(member) for member in members)
 
 
 def _examined(file: FileRef, opener: Opener) -> Instance | Ignored | None:
     """What a file is; None for a zip archive."""
     try:
         source = opener.open(file)
+    except PermissionError:
+        raise
     except MEMBER_FAULTS as error:
-        if isinstance(error, PermissionError):
-            raise
+        if isinstance(error, RuntimeError) and file.member:
+            return _ignored(
+                file,
+                "ARCHIVE_UNREADABLE",
+                "The member of the zip archive is encrypted or packed in a way unknown here.",
+            )
         return _ignored(file, "HEADER_UNREADABLE", "The file cannot be opened.")
     try:
-        if source.size == 0:
-            return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
+        return _recognized(file, source)
+    finally:
+        source.close()
+
+
+def _recognized(file: FileRef, source: ByteSource) -> Instance | Ignored | None:
+    if source.size == 0:
+        return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
+    try:
         header = read_header(source)
     except NotDicomError:
         return None if source.at(0, 4) == ZIP_MAGIC else _not_dicom(file)
     except (DamagedHeaderError, *MEMBER_FAULTS):
         return _ignored(file, "HEADER_UNREADABLE", "The header cannot be followed.")
-    finally:
-        source.close()
     if not is_image(header):
         return _ignored(file, "NOT_IMAGE", "A DICOM object without pixels.")
-    return instance_from(file, header)
+    if header.pixels is None and WANTED["Rows"] not in header.values:
+        return _ignored(file, "HEADER_UNREADABLE", "The file ends within its header.")
+    return instance_from(file, header, stamp=source.stamp)
 
 
 def _ignored(file: FileRef, code: str, message: str) -> Ignored:
@@ -140,10 +157,46 @@ def _not_dicom(file: FileRef) -> Ignored:
     return _ignored(file, "NOT_DICOM", "The file is not DICOM.")
 
 
+def _nested(file: FileRef) -> Ignored:
+    return _ignored(file, "ARCHIVE_UNREADABLE", "A zip archive within a zip archive is not opened.")
+
+
+def _with_left_out(series: Series, ignored: Iterable[Ignored]) -> Series:
+    """The series, with a reason if files beside its own may be slices that were left out."""
+    folders = {_folder(instance.path) for instance in series.instances}
+    lost = tuple(one.path for one in ignored if _may_hold_slices(one) and _is_beside(one, folders))
+    if not lost:
+        return series
+    message = f"{len(lost)} files beside those of the series cannot be read: slices of it may be missing."
+    return replace(series, reasons=(*series.reasons, Reason("FILES_LEFT_OUT", message, lost)))
+
+
+def _may_hold_slices(one: Ignored) -> bool:
+    name = one.path.rpartition("/")[2]
+    if one.reason.code in ("NOT_DICOM", "EMPTY_FILE"):
+        return name.lower().endswith(".dcm") or (one.reason.code == "EMPTY_FILE" and "." not in name)
+    return one.reason.code in ("HEADER_UNREADABLE", "ARCHIVE_UNREADABLE")
+
+
+def _is_beside(one: Ignored, folders: set[str]) -> bool:
+    """Whether a file lies in one of the folders; of an archive, whether it lies in or above one."""
+    own = _folder(one.path)
+    if one.reason.code == "ARCHIVE_UNREADABLE":
+        return any(f"{folder}/".startswith(f"{own}/") for folder in folders)
+    return own in folders
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
 def _same_bytes(opener: Opener, one: Instance, other: Instance) -> bool:
     if one.file_size != other.file_size:
         return False
-    a, b = opener.open(one.file), opener.open(other.file)
+    try:
+        a, b = opener.open(one.file), opener.open(other.file)
+    except MEMBER_FAULTS:
+        return False
     try:
         places = range(0, one.file_size, _COMPARED_BYTES)
         return all(a.at(place, _COMPARED_BYTES) == b.at(place, _COMPARED_BYTES) for place in places)

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from isocenter.dicom.pixels import read, read_with_digests
 from isocenter.dicom.scan import scan
-from isocenter.errors import UsageError
+from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, bare, uid_of, write_series
@@ -75,7 +75,7 @@ def test_what_is_no_image_is_listed_with_its_reason(tmp_path: Path):
         "notes.txt": "NOT_DICOM",
         "empty.dcm": "EMPTY_FILE",
         "junk.dcm": "NOT_DICOM",
-        "broken.zip": "NOT_DICOM",
+        "broken.zip": "ARCHIVE_UNREADABLE",
         "report.dcm": "NOT_IMAGE",
     }
 
@@ -192,3 +192,75 @@ def test_a_folder_that_links_to_itself_is_walked_once(tmp_path: Path):
     write(tmp_path)
     (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
     assert [len(series) for series in scan(tmp_path)] == [4]
+
+
+def codes_of(thing):
+    return [reason.code for reason in thing.reasons]
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 300, 700])
+def test_a_damaged_slice_at_the_end_of_a_stack_is_not_missed_in_silence(tmp_path: Path, kept_bytes):
+    """Without it the stack looks whole."""
+    path = write(tmp_path)[3]
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    (series,) = scan(tmp_path)
+    assert len(series) == 3
+    assert codes_of(series) == ["FILES_LEFT_OUT"]
+    assert series.reasons[0].instances == (str(path),)
+
+
+def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path: Path):
+    path = write(tmp_path)[3]
+    path.unlink()
+    path.symlink_to(tmp_path / "annex" / "object")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (series,) = found = scan(tmp_path)
+    assert codes_of(series) == ["FILES_LEFT_OUT"]
+    assert listed(found) == {path.name: "HEADER_UNREADABLE", "loop": "HEADER_UNREADABLE"}
+
+
+def test_files_that_are_no_slices_raise_no_doubt(tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".nomedia").touch()
+    assert codes_of(scan(tmp_path)[0]) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    assert listed(scan(tmp_path / "pipe")) == {"pipe": "HEADER_UNREADABLE"}
+    assert scan(tmp_path).ignored == ()
+
+
+def test_an_archive_that_cannot_be_read_is_named_as_such(tmp_path: Path):
+    paths = write(tmp_path / "files")
+    (tmp_path / "inner.zip").write_bytes(b"PK\x03\x04" + bytes(50))
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as target:
+        for path in paths[:2]:
+            target.write(path, path.name)
+        target.write(tmp_path / "inner.zip", "inner.zip")
+    (series,) = found = scan(tmp_path / "outer.zip")
+    assert listed(found) == {"inner.zip": "ARCHIVE_UNREADABLE"}
+    assert codes_of(series) == ["FILES_LEFT_OUT"]
+
+
+def test_a_file_that_changes_after_the_scan_is_refused(tmp_path: Path):
+    paths = write(tmp_path / "a")
+    (series,) = scan(tmp_path / "a")
+    write(tmp_path / "b", seed="someone else")
+    paths[1].write_bytes((tmp_path / "b" / paths[1].name).read_bytes())
+    with pytest.raises(Refused) as caught:
+        read(series)
+    assert [reason.code for reason in caught.value.reasons] == ["FILE_CHANGED"]
+    with pytest.raises(InputError, match="run again"):
+        series.instances[1].dataset()
+
+
+def test_a_file_that_vanishes_after_the_scan_is_refused(tmp_path: Path):
+    paths = write(tmp_path)
+    (series,) = scan(tmp_path)
+    paths[1].unlink()
+    with pytest.raises(Refused, match="FILE_CHANGED"):
+        read_with_digests(series)
+    with pytest.raises(InputError, match="run again"):
+        series.instances[1].dataset()
