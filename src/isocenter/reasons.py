@@ -150,6 +150,18 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The series was held: a gap is never closed in silence.",
             "Fetch the missing slices.",
         ),
+        "SLICES_APART": CodeEntry(
+            _V,
+            "The slices lie much farther apart than they are thick.",
+            "They were taken as one volume; what lies between them was not imaged, or slices are missing.",
+            "Compare the number of slices with the scanner's.",
+        ),
+        "STACK_DIVIDED": CodeEntry(
+            _V,
+            "Slices that continue the stack differ from it in a way that keeps them out of its volume.",
+            "They were split off.",
+            "Look whether the volume is whole.",
+        ),
         "SPACING_VARIES": CodeEntry(
             _H,
             "The distance between slices varies.",

@@ -77,7 +77,7 @@ def _series_of_one_uid(instances: list[Instance], same_bytes: SameBytes) -> Iter
         reasons.append(Reason("SPLIT", f"The DICOM series holds {len(groups)} groups of images, of {sizes} slices."))
     for index, group in enumerate(groups, 1):
         part = "" if len(groups) == 1 else group.label or f"part {index}"
-        yield _series(replace(group, label=part), reasons)
+        yield _series(replace(group, label=part), [*reasons, *_divided(group, groups)])
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,22 @@ def _series(group: _Group, shared: Sequence[Reason]) -> Series:
     if bare:
         faults.append(Reason("NO_PREAMBLE", f"{len(bare)} files have no preamble and meta header.", bare))
     return Series(instances, grid, (*shared, *faults), group.label)
+
+
+def _divided(group: _Group, groups: Sequence[_Group]) -> list[Reason]:
+    """Whether the largest group and another one look like parts of one stack."""
+    largest = max(groups, key=lambda one: len(one.instances))
+    if stack.place_faults(largest.instances):
+        return []
+    candidates = groups if group is largest else [group]
+    pieces = [one for one in candidates if one is not largest and not stack.place_faults(one.instances)]
+    pieces = [one for one in pieces if stack.continues(largest.instances, one.instances)]
+    parts = pieces if group is largest else [largest] * len(pieces)
+    if not parts:
+        return []
+    count = sum(len(part.instances) for part in parts)
+    message = f"{count} slices continue this stack but differ in size, kind, orientation, frame of reference or kernel."
+    return [Reason("STACK_DIVIDED", message, tuple(i.name for part in parts for i in part.instances))]
 
 
 # --- copies and contradictions --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,10 @@ LATTICE_TOLERANCE_MM = 0.055
 """How far a slice may be from its even place: what rounding positions to a tenth of a millimetre does."""
 LATTICE_TOLERANCE_SPACINGS = 0.1
 """The same, in slice spacings; the smaller of the two counts."""
+STEEPEST_TILT_DEGREES = 45
+"""No gantry tilts so far: beyond, positions and orientation contradict each other."""
+FARTHEST_APART = 1.5
+"""How far apart slices may lie, in slice thicknesses, before something between them is missed."""
 FARTHEST_MM = 1e6
 """A position beyond this is no place in a patient."""
 
@@ -143,8 +148,11 @@ def arrange(instances: Sequence[Instance]) -> tuple[tuple[Instance, ...], Grid |
     off = np.linalg.norm(positions - positions[0] - np.outer(np.arange(len(ordered)), step), axis=1)
     if off.max() > _tolerance((depths[-1] - depths[0]) / (len(ordered) - 1)):
         return ordered, None, [_uneven(ordered, depths)]
+    doubts = [*_too_steep(ordered, step), *_numbered_twice(ordered)]
+    if doubts:
+        return ordered, None, doubts
     grid = _grid(ordered, step)
-    return ordered, grid, [_tilt(grid, ordered)] if grid.is_sheared else []
+    return ordered, grid, [*([_tilt(grid, ordered)] if grid.is_sheared else []), *_apart(ordered, depths)]
 
 
 def _grid(ordered: Sequence[Instance], step: Floats) -> Grid:
@@ -196,6 +204,53 @@ def _uneven(ordered: Sequence[Instance], depths: Floats) -> Reason:
     message = f"The slices are between {gaps.min():.4g} and {gaps.max():.4g} mm apart."
     names = tuple(ordered[k].name for k in range(len(gaps)) if abs(gaps[k] - common) > slack)
     return Reason("SPACING_VARIES", message, names)
+
+
+def _too_steep(ordered: Sequence[Instance], step: Floats) -> list[Reason]:
+    normal = np.cross(*_in_plane(ordered[0]))
+    angle = math.degrees(math.acos(min(1.0, abs(float(step @ normal)) / float(np.linalg.norm(step)))))
+    if angle <= STEEPEST_TILT_DEGREES:
+        return []
+    message = f"The stack runs at {angle:.0f} degrees to its slices: positions and orientation contradict each other."
+    return [Reason("SERIES_INCONSISTENT", message)]
+
+
+def _numbered_twice(ordered: Sequence[Instance]) -> list[Reason]:
+    """Two volumes that lie between each other: neighbours share their Instance Number."""
+    numbers = [instance.instance_number for instance in ordered]
+    twice = sum(a is not None and a == b for a, b in pairwise(numbers))
+    if twice < len(ordered) // 2 or twice == len(ordered) - 1:
+        return []
+    message = f"{twice} pairs of neighbouring slices bear one Instance Number: two volumes may lie between each other."
+    return [Reason("SERIES_INCONSISTENT", message)]
+
+
+def _apart(ordered: Sequence[Instance], depths: Floats) -> list[Reason]:
+    distance = float(depths[-1] - depths[0]) / (len(depths) - 1)
+    thickness = ordered[0].slice_thickness_mm
+    if thickness is None or distance <= FARTHEST_APART * thickness:
+        return []
+    message = f"Slices of {thickness:g} mm lie {distance:.4g} mm apart: what lies between them is not in the image."
+    return [Reason("SLICES_APART", message)]
+
+
+def continues(instances: Sequence[Instance], others: Sequence[Instance]) -> bool:
+    """Whether other slices continue a stack, or fill gaps of it: whether all of them together are evenly spaced.
+
+    Parameters
+    ----------
+    instances
+        A stack of two slices or more.
+    others
+        Further slices; both have a place.
+    """
+    vectors = [np.cross(*_in_plane(one[0])) for one in (instances, others)]
+    if len(instances) < 2 or abs(float(vectors[0] @ vectors[1])) < 1 - ORIENTATION_TOLERANCE:
+        return False
+    own = np.sort(_positions(instances) @ vectors[0])
+    every = np.sort(_positions([*instances, *others]) @ vectors[0])
+    step = float(every[-1] - every[0]) / (len(every) - 1)
+    return not has_shared_positions(every) and is_even(every) and bool(np.diff(own).min() < 1.5 * step)
 
 
 def _tilt(grid: Grid, ordered: Sequence[Instance]) -> Reason:

@@ -273,3 +273,72 @@ def test_two_series_in_a_folder_stay_two(tmp_path: Path):
     write(tmp_path, "a", seed="one", attributes={"SeriesNumber": 7})
     write(tmp_path, "b", seed="two", attributes={"SeriesNumber": 3, "StudyInstanceUID": uid_of("one", "study")})
     assert [series.number for series in scan(tmp_path)] == [3, 7]
+
+
+def test_a_tilt_that_no_gantry_has_is_held(tmp_path: Path):
+    affine = GRID.affine.copy()
+    affine[:3, 0] += (0, 4, 0)  # 4 mm along the rows for each 2 mm along the normal: 63 degrees
+    write(tmp_path, grid=Grid(GRID.shape, affine))
+    series = the(tmp_path)
+    assert series.grid is None
+    assert reasons(series) == ["SERIES_INCONSISTENT"]
+    assert "63" in series.reasons[0].message
+
+
+def test_volumes_that_lie_between_each_other_are_held_for_their_instance_numbers(tmp_path: Path):
+    """Each slice of one volume lies half way between two of the other; nothing else tells them apart."""
+    half = GRID.affine.copy()
+    half[:3, 3] += half[:3, 0] / 2
+    write(tmp_path, "a")
+    write(tmp_path, "b", grid=Grid(GRID.shape, half))
+    assert reasons(the(tmp_path)) == ["SERIES_INCONSISTENT"]
+    assert the(tmp_path).verdict is Verdict.HELD
+
+
+def test_equal_instance_numbers_alone_say_nothing(tmp_path: Path):
+    write(tmp_path, instance_numbers=[1] * 5)
+    assert reasons(the(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("thickness", "codes"), [("1", ["SLICES_APART"]), ("1.5", []), ("5", []), (None, [])])
+def test_slices_farther_apart_than_they_are_thick_are_doubted(tmp_path: Path, thickness, codes):
+    """Every second slice of a stack makes an even stack too."""
+    write(tmp_path, attributes={"SliceThickness": thickness})
+    series = the(tmp_path)
+    assert series.verdict is Verdict.OK
+    assert reasons(series) == codes
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ConvolutionKernel", "B60s"),
+        ("FrameOfReferenceUID", "1.2.3"),
+        ("PhotometricInterpretation", "MONOCHROME1"),
+        ("PixelSpacing", [0.6, 0.75]),
+    ],
+)
+@pytest.mark.parametrize("where", [{4}, {0, 1}])
+def test_a_stack_of_which_slices_are_split_off_is_doubted(tmp_path: Path, keyword, value, where):
+    def change(index, data_set):
+        if index in where:
+            setattr(data_set, keyword, value)
+
+    write(tmp_path, edit=change)
+    larger, smaller = sorted(scan(tmp_path), key=len, reverse=True)
+    assert len(larger) == 5 - len(where)
+    assert "STACK_DIVIDED" in reasons(larger)
+    assert "STACK_DIVIDED" in reasons(smaller)
+
+
+def test_volumes_with_positions_of_their_own_are_no_divided_stack(tmp_path: Path):
+    """Two kernels at the same positions, a third volume half a slice beside them, a fourth far away."""
+    half, far = GRID.affine.copy(), GRID.affine.copy()
+    half[:3, 3] += half[:3, 0] / 2
+    far[:3, 3] += half[:3, 0] * 20
+    for number, affine in enumerate((GRID.affine, GRID.affine, half, far)):
+        attributes = {"ConvolutionKernel": f"B{number}0"}
+        write(tmp_path, f"v{number}", grid=Grid(GRID.shape, affine), attributes=attributes)
+    found = scan(tmp_path)
+    assert len(found) == 4
+    assert all(reasons(series) == ["SPLIT"] for series in found)
