@@ -75,7 +75,7 @@ def test_thick_slices_of_a_normal_chest_need_no_remark(shared_data):
     found = segment(ct_of(shared_data / "chest_ct_normal001_every3"), "lungs")
     assert found.volume_ml("lung_right") == pytest.approx(1857, rel=0.02)
     assert found.volume_ml("lung_left") == pytest.approx(1607, rel=0.02)
-    assert not codes_of(found) - {"LOSSY", "OUTSIDE_SCAN_CIRCLE", "DENSE_LUNG_INCLUDED"}
+    assert not codes_of(found) - {"LOSSY", "SLICES_APART", "OUTSIDE_SCAN_CIRCLE", "DENSE_LUNG_INCLUDED"}
 
 
 def test_lung_bases_agree_with_a_network_and_are_said_to_be_incomplete(shared_data):

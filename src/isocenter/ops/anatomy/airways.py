@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isocenter.ops.anatomy.body import find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.ops.anatomy.morphology import pieces_in_plane
 from isocenter.volume import Array
 
 LUMEN_HU = -700
@@ -80,16 +81,12 @@ class _Spot:
 
 
 def _round_spots(ct: Axial, body: Mask) -> list[_Spot]:
-    from scipy import ndimage
-
-    plane = np.zeros((3, 3, 3), bool)
-    plane[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
-    labels, _ = ndimage.label((ct.coarse < LUMEN_HU) & body, plane)
+    labels, boxes = pieces_in_plane((ct.coarse < LUMEN_HU) & body)
     counts = np.bincount(labels.reshape(-1))
     _, row_mm, column_mm = ct.coarse_mm
     middle = find_midline(ct, body)
     spots = []
-    for label, box in enumerate(ndimage.find_objects(labels), 1):
+    for label, box in enumerate(boxes, 1):
         area = counts[label] * row_mm * column_mm
         if not _AREA_MM2[0] <= area <= _AREA_MM2[1]:
             continue

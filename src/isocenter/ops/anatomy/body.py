@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.anatomy.morphology import components, dilate, erode, fill_in_plane, outside_in_plane
+from isocenter.ops.anatomy.morphology import components, dilate, erode, fill_in_plane, outside_in_plane, pieces_in_plane
 
 SKIN_HU = -350
 """Half-way between air and skin with its fat."""
@@ -25,11 +25,11 @@ def find_body(ct: Axial) -> Mask:
     """Coarse mask of the body with all that it encloses, slice by slice; empty if there is no body."""
     tissue = ct.coarse > SKIN_HU
     body = _solid_part(fill_in_plane(tissue), ct)
-    gaps = _cut_lung(body, ct)
-    if gaps.any():
-        body = _solid_part(~outside_in_plane(tissue, ~gaps), ct)
+    gaps, holes = _cut_lung(body, ct), _lung_at_circle(tissue, ct)
+    if gaps.any() or holes.any():
+        body = _solid_part(~outside_in_plane(tissue | holes, ~gaps), ct)
         body = ~outside_in_plane(body, ~gaps)
-    return body
+    return body & ~ct.unseen
 
 
 def find_midline(ct: Axial, body: Mask) -> int:
@@ -64,6 +64,18 @@ def _cut_lung(body: Mask, ct: Axial) -> Mask:
             if np.percentile(values[run], 25) > _OUTER_AIR_HU:
                 gaps[k, rows[places[run]], columns[places[run]]] = True
     return gaps
+
+
+def _lung_at_circle(tissue: Mask, ct: Axial) -> Mask:
+    """Where the edge of the scanner's circle cuts through lung: what is of its density along that edge."""
+    holes = np.zeros_like(tissue)
+    if ct.rim.any():
+        labels, boxes = pieces_in_plane(ct.rim & ~tissue)
+        for label, box in enumerate(boxes, 1):
+            piece = labels[box] == label
+            if np.percentile(ct.coarse[box][piece], 25) > _OUTER_AIR_HU:
+                holes[box] |= piece
+    return holes
 
 
 def _ring(rows: int, columns: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.errors import Refused
 from isocenter.geometry import Grid
+from isocenter.ops.anatomy.circle import padding
+from isocenter.ops.anatomy.morphology import dilate
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -28,6 +30,9 @@ AXIAL = "IPL"
 """Slices head to feet, rows front to back, columns right to left."""
 COARSE_MM = 2.0
 """Voxel size aimed at."""
+_RIM = 2.2
+"""Thickness in coarse voxels: no way through in the plane."""
+_FAR_MM = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,33 @@ class Axial:
     def coarse_voxel_ml(self) -> float:
         """Volume of a coarse voxel."""
         return self.grid.voxel_volume_ml * float(np.prod(self.factors))
+
+    @cached_property
+    def padding(self) -> Mask:
+        """(row, column) mask of what lies beyond the scanner's circle, in every slice alike."""
+        return padding(self.array)
+
+    @cached_property
+    def unseen(self) -> Mask:
+        """The coarse voxels of a slice that lie beyond the scanner's circle for the most part."""
+        _, fr, fc = self.factors
+        rows, columns = (np.arange(0, n, f) for n, f in zip(self.padding.shape, (fr, fc), strict=True))
+        counts = np.add.reduceat(np.add.reduceat(self.padding, rows, axis=0, dtype=np.int32), columns, axis=1)
+        most: Mask = np.asarray(counts > fr * fc / 2)
+        return most
+
+    @cached_property
+    def rim(self) -> Mask:
+        """Coarse (row, column) mask of what lies inside the scanner's circle along its edge."""
+        _, row_mm, column_mm = self.coarse_mm
+        wide = dilate(self.unseen[None], _RIM * max(row_mm, column_mm), (_FAR_MM, row_mm, column_mm))[0]
+        rim: Mask = wide & ~self.unseen
+        return rim
+
+    def at_rim_mm2(self, mask: Mask) -> float:
+        """Area along which a coarse mask meets the edge of the scanner's circle, about."""
+        depth, height, width = self.coarse_mm
+        return np.count_nonzero(mask & self.rim) / _RIM * depth * max(height, width)
 
     def ml(self, mask: Mask) -> float:
         """Volume of a coarse mask."""

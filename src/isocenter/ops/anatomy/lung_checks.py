@@ -48,7 +48,7 @@ def _missing(ct: Axial, lungs: Array) -> Iterator[Reason]:
 
 
 def _cuts(ct: Axial, lung: Mask) -> list[str]:
-    """The faces of the image that the lungs reach."""
+    """The faces of the image, or its circle, that the lungs reach."""
     depth, height, width = ct.coarse_mm
     faces = (
         ("upper end", lung[0], height * width),
@@ -58,7 +58,8 @@ def _cuts(ct: Axial, lung: Mask) -> list[str]:
         ("right border", lung[:, :, 0], depth * height),
         ("left border", lung[:, :, -1], depth * height),
     )
-    return [name for name, face, mm2 in faces if np.count_nonzero(face) * mm2 > _CUT_MM2]
+    cuts = [name for name, face, mm2 in faces if np.count_nonzero(face) * mm2 > _CUT_MM2]
+    return [*cuts, "circle"] if ct.at_rim_mm2(lung) > _CUT_MM2 else cuts
 
 
 def _cut(ct: Axial, lung: Mask, cuts: list[str]) -> Iterator[Reason]:
@@ -87,7 +88,7 @@ def _volume(ct: Axial, lungs: Array, cuts: list[str]) -> Iterator[Reason]:
 
 
 def _leak(ct: Axial, lung: Mask, body: Mask) -> Iterator[Reason]:
-    near_skin = lung & dilate(~body, _SKIN_MM, ct.coarse_mm)
+    near_skin = lung & dilate(~body & ~ct.unseen, _SKIN_MM, ct.coarse_mm)
     at_skin = float(near_skin.sum()) / float(lung.sum())
     if at_skin > _AT_SKIN:
         yield Reason("LUNG_LEAK", f"{at_skin:.1%} of the mask lies within {_SKIN_MM:.0f} mm of the skin.")

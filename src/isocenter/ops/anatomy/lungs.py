@@ -189,6 +189,8 @@ def draw_lungs(ct: Axial, coarse: Array, airways: Airways) -> npt.NDArray[np.uin
     barred = (ct.coarse < AIR_HU) & (coarse == 0)
     state, near = plan_band(coarse, barred)
     draw(ct.array, out, (state, near, coarse, shaped), (AIR_HU, *ct.factors))
+    if ct.padding.any():
+        out[:, ct.padding] = 0
     return out
 
 

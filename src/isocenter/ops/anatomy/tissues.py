@@ -141,6 +141,8 @@ def about_body(ct: Axial, body: Mask) -> Iterator[Reason]:
         ("left", body[:, :, -1], depth * height),
     )
     cut = [name for name, face, mm2 in sides if np.count_nonzero(face) * mm2 > _BORDER_MM2]
+    if ct.at_rim_mm2(body) > _BORDER_MM2:
+        cut.append("circle")
     if cut:
         yield Reason("BODY_CUT", f"The body reaches the {' and the '.join(cut)} of the image.")
 
