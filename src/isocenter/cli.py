@@ -294,6 +294,8 @@ def _show_result(result: Result) -> None:
     if result.measurements:
         _out.print(_measured(result.measurements, result.segments))
     _explain(result.reasons)
+    for series, reason in result.case.left:
+        _out.print(f"  [dim]{reason.code}[/] {series.name}", highlight=False, soft_wrap=True)
     page = result.outputs.get("html")
     if page is not None:
         _out.print(f"  [bold]Report[/] {page}", highlight=False, soft_wrap=True)

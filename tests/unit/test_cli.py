@@ -95,6 +95,16 @@ def test_show_writes_pictures(isocenter: Call, study: Path, tmp_path: Path) -> N
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
+def test_show_draws_the_bones_of_a_ct_in_3d(isocenter: Call, tmp_path: Path) -> None:
+    grid = iso.Grid.from_vectors((30, 40, 40), spacing_mm=(4, 4, 4))
+    k, r, c = np.ogrid[:30, :40, :40]
+    body = ((r - 20) ** 2 + (c - 20) ** 2 < 18**2) & (k >= 0)
+    bone = ((r - 20) ** 2 + (c - 20) ** 2 < 6**2) & (k > 4) & (k < 26)
+    write_series(np.where(bone, 700, np.where(body, 40, -1000)).astype(np.int16), grid, tmp_path / "study")
+    told = json.loads(isocenter("show", tmp_path / "study", "-o", tmp_path / "out", "--json"))
+    assert {Path(path).stem for path in told["pictures"]} == {"contact_sheet", "histogram", "surface"}
+
+
 def test_show_draws_through_the_named_window(isocenter: Call, study: Path, tmp_path: Path) -> None:
     for window in ("lung", "bone"):
         isocenter("show", study, "-o", tmp_path / window, "--series", 1, "--window", window)

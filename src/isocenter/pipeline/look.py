@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from isocenter import codes, formats
@@ -41,7 +41,7 @@ def volume(path: Path, series: str = "best") -> Volume:
 
 
 def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:
-    """Pictures of a volume, and of what a segmenter finds in it if one is named.
+    """Pictures of a volume, and of what a segmenter finds in it if one is named; else of a CT its bones in 3D.
 
     Raises
     ------
@@ -54,8 +54,15 @@ def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[
         raise UsageError(f"The window {window!r} is for CT in HU; this image is in {volume.unit.value!r}.")
     chosen = preset(window) if window else None
     if not segmenter:
-        return figures.draw_volume(volume, window=chosen)
+        return *figures.draw_volume(volume, window=chosen), *_bones(volume)
     return figures.draw(volume, anatomy.segment(volume, segmenter), window=chosen)
+
+
+def _bones(volume: Volume) -> Iterator[Figure]:
+    if volume.unit == codes.HU:
+        solid = figures.surface(anatomy.segment(volume, "bone"))
+        if solid is not None:
+            yield solid
 
 
 def write(pictures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:
