@@ -54,6 +54,7 @@ _MUST_BE_THERE = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _MUST_HAVE_A_VALUE = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
 )  # fmt: skip
@@ -135,6 +136,10 @@ def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
         missing = [name for name in _MUST_HAVE_A_VALUE if instance.get(name) in (None, "")]
         if missing:
             lacks = f"A source image has no {', '.join(missing)}, so no DICOM object can refer to it."
+            raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
+    for name in _PLACE:
+        if 0 < sum(name in instance for instance in instances) < len(instances):
+            lacks = f"A source image has no usable {name}, so no DICOM object can refer to it."
             raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
     if len({(str(i.StudyInstanceUID), str(i.SeriesInstanceUID), i.Rows, i.Columns) for i in instances}) > 1:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not of one series and one size.")])
@@ -282,7 +287,7 @@ def _share_orientation(instances: Sequence[Dataset], mended: dict[str, None]) ->
 
 def _slice_spacing_mm(instances: Sequence[Dataset]) -> float | None:
     """Distance between neighbouring slices along their normal, if it is one distance."""
-    if len(instances) < 2 or any("ImagePositionPatient" not in instance for instance in instances):
+    if len(instances) < 2 or any(keyword not in instances[0] for keyword in _PLACE[:2]):
         return None
     orientation = np.array(instances[0].ImageOrientationPatient, float)
     normal = np.cross(orientation[:3], orientation[3:])

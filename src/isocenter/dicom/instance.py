@@ -189,18 +189,21 @@ class Instance:
         Raises
         ------
         InputError
-            If the file is gone or changed.
+            If the file is gone or changed, or pydicom cannot read its header.
         """
-        from pydicom import dcmread
+        from pydicom import DataElement, dcmread
 
         try:
             content = self._header_bytes()
         except MEMBER_FAULTS as error:
             raise InputError(f"{self.path} was changed or removed while it was worked on: run again.") from error
-        found = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
+        try:
+            found = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
+        except Exception as error:
+            raise InputError(f"The header of {self.path} is damaged: export the instance again.") from error
         for keyword, uid in (("SOPClassUID", self.sop_class_uid), ("SOPInstanceUID", self.sop_instance_uid)):
-            if uid and not found.get(keyword):
-                setattr(found, keyword, uid)
+            if uid and "\0" not in uid:
+                found[_TAG[keyword]] = DataElement(_TAG[keyword], "UI", uid)
         return found
 
     def is_unchanged(self, source: ByteSource) -> bool:

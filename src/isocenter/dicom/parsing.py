@@ -47,7 +47,8 @@ def numbers(raw: bytes) -> tuple[float, ...]:
         values = tuple(float(part) for part in text.split(b"\\"))
     except ValueError:
         return (math.nan,)
-    return values if all(map(math.isfinite, values)) else (math.nan,)
+    is_sound = all(map(math.isfinite, values)) and b"_" not in text  # Python reads 1_0 as 10, DICOM does not
+    return values if is_sound else (math.nan,)
 
 
 def number(raw: bytes) -> float | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isocenter.dicom import parsing
+from isocenter.dicom.headers import repair
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.errors import Refused
+from isocenter.errors import InputError, Refused
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import SYNTAXES, Style, bare, slice_data_set, write_series
 
@@ -87,3 +89,39 @@ def test_an_absurd_size_claims_no_memory(tmp_path: Path, keyword, syntax):
     write_series(VALUES[np.newaxis], GRID, tmp_path, style=style)
     with pytest.raises(Refused):
         read(scan(tmp_path)[0])
+
+
+def sources_with_damaged_vr(folder: Path, tag: bytes):
+    """Headers of three slices, the first of which has a value representation that does not exist."""
+    grid = Grid.from_vectors((3, 24, 20), spacing_mm=(3, 1, 1))
+    path = write_series(np.stack([VALUES] * 3), grid, folder)[0]
+    data = path.read_bytes()
+    at = data.index(tag, 300)
+    path.write_bytes(data[: at + 4] + b"U\x91" + data[at + 6 :])
+    (series,) = scan(folder)
+    return [instance.dataset() for instance in series.instances]
+
+
+@pytest.mark.parametrize("tag", [b"\x08\x00\x16\x00UI", b"\x08\x00\x18\x00UI"])
+def test_a_uid_of_a_damaged_value_representation_is_mended(tmp_path: Path, tag):
+    assert len(repair(sources_with_damaged_vr(tmp_path, tag))) == 3
+
+
+def test_a_place_of_a_damaged_value_representation_makes_no_objects(tmp_path: Path):
+    sources = sources_with_damaged_vr(tmp_path, b"\x20\x00\x37\x00DS")
+    with pytest.raises(Refused, match="SOURCES_WITHOUT_UID"):
+        repair(sources)
+
+
+def test_a_header_that_pydicom_cannot_read_is_an_error_of_the_input(tmp_path: Path):
+    path = tmp_path / "image.dcm"
+    slice_data_set(VALUES, GRID, 0, style=Style(syntax="deflated")).save_as(path, enforce_file_format=True)
+    path.write_bytes(path.read_bytes()[:-20])
+    (series,) = scan(path)
+    with pytest.raises(InputError, match="damaged"):
+        series.instances[0].dataset()
+
+
+@pytest.mark.parametrize("raw", [b"1_0", b"nan", b"inf", b"1,5", b"ten"])
+def test_what_is_no_decimal_string_is_no_number(raw):
+    assert np.isnan(parsing.number(raw))
