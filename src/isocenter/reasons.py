@@ -332,6 +332,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         "LUNG_LEAK": CodeEntry(
             _V, "The mask may have leaked out of the lung.", "It was reported.", "Look at the contours."
         ),
+        "GAS_BESIDE_LUNG": CodeEntry(
+            _V,
+            "Plain gas without vessels lies along the chest wall: a pneumothorax or a bulla.",
+            "It was not counted as lung.",
+            "Look at the contours there.",
+        ),
         "LUNG_DISCONTINUOUS": CodeEntry(
             _V, "The mask changes abruptly from slice to slice.", "It was reported.", "Look at the named slices."
         ),

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
-from isocenter.ops.anatomy.body import BONE_HU, find_body, find_midline
+from isocenter.ops.anatomy.body import find_body, find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
 from isocenter.ops.anatomy.dense import costal_notches
+from isocenter.ops.anatomy.gas import ALONG_RIBS, find_pockets, gas_hu, holds_vessels, near_ribs
 from isocenter.ops.anatomy.lung_checks import check_lungs
 from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_cavities
 from isocenter.ops.anatomy.refine import draw, plan_band
@@ -33,8 +34,6 @@ _SHARE = 0.03
 _GAS_HU = -965
 _SMALL_GAS_HU = -930
 _APEX_ML = 60.0
-_RIB_MM = 15.0
-_ALONG_RIBS = 0.15
 _FAR_BACK = 0.6
 _CLOSE_MM = 8.0
 _SHRINK_MM = (0.0, 2.5, 5.0, 7.5, 10.0, 13.0)
@@ -57,18 +56,18 @@ class Parting(Enum):
 
 @dataclass(frozen=True, eq=False)
 class CoarseLungs:
-    """Labels on the coarse grid (0, 1 right, 2 left), where they are aerated, and how they were parted."""
+    """Labels on the coarse grid (0, 1 right, 2 left) and how they were parted."""
 
     labels: Array
-    aerated: Mask
     parting: Parting = Parting.BY_SHAPE
 
 
 def find_aerated(ct: Axial, body: Mask, tree: Mask) -> Mask:
     """Coarse mask of the aerated lung: the air spaces of the body that are neither airway nor bowel.
 
-    A large space is lung unless it holds plain gas. A small one may be the base of a lung at the end of the image, or
-    bowel: it must reach that end and lie along the ribs, the first also far back, where the lungs reach lowest.
+    A large space is lung unless it holds plain gas and no vessels. A small one may be the base of a lung at the end of
+    the image, or bowel: it must reach that end and lie along the ribs, the first also far back, where the lungs reach
+    lowest.
     """
     air = (ct.coarse < AIR_HU) & body & ~dilate(tree, _WALL_MM, ct.coarse_mm)
     labels, counts = components(air)
@@ -78,10 +77,11 @@ def find_aerated(ct: Axial, body: Mask, tree: Mask) -> Mask:
     wall: Mask | None = None
     for label in order:
         piece = labels == label
-        if _is_gas(ct, piece, _GAS_HU if volumes[label] >= _BIG_ML else _SMALL_GAS_HU):
+        big = volumes[label] >= _BIG_ML
+        if _is_gas(ct, piece, _GAS_HU if big else _SMALL_GAS_HU) and not (big and holds_vessels(ct, piece)):
             continue
-        if volumes[label] < _BIG_ML:
-            wall = dilate(ct.coarse > BONE_HU, _RIB_MM, ct.coarse_mm) & body if wall is None else wall
+        if not big:
+            wall = near_ribs(ct, body) if wall is None else wall
             if volumes[label] < _SHARE * ct.ml(found) or not _is_base(ct, piece, wall):
                 continue
             if not found.any() and not _lies_far_back(piece, body):
@@ -99,7 +99,7 @@ def _is_gas(ct: Axial, piece: Mask, gas_hu: int) -> bool:
 def _is_base(ct: Axial, piece: Mask, wall: Mask) -> bool:
     """Whether a space reaches an end of the image and lies along the ribs, as the part of a lung does."""
     cut = piece[0].any() or (piece[-1].any() and ct.ml(piece) >= _APEX_ML)
-    return bool(cut and np.count_nonzero(piece & wall) >= _ALONG_RIBS * np.count_nonzero(piece))
+    return bool(cut and np.count_nonzero(piece & wall) >= ALONG_RIBS * np.count_nonzero(piece))
 
 
 def _lies_far_back(piece: Mask, body: Mask) -> bool:
@@ -114,16 +114,16 @@ def part(ct: Axial, found: Mask, body: Mask) -> CoarseLungs:
     for radius in _SHRINK_MM:
         seeds = _seeds(ct, erode(found, radius, ct.coarse_mm) if radius else found)
         if seeds is not None:
-            return CoarseLungs(_spread(seeds, found, ct), found)
+            return CoarseLungs(_spread(seeds, found, ct))
     middle = find_midline(ct, body)
     right = ct.ml(found[:, :, :middle])
     share = right / ct.ml(found)
     labels = np.where(found, RIGHT if share >= 0.5 else LEFT, 0).astype(np.uint8)
     if not _ONE_SIDE < share < 1 - _ONE_SIDE:
-        return CoarseLungs(labels, found, Parting.ONE_LUNG)
+        return CoarseLungs(labels, Parting.ONE_LUNG)
     labels[:, :, :middle][found[:, :, :middle]] = RIGHT
     labels[:, :, middle:][found[:, :, middle:]] = LEFT
-    return CoarseLungs(labels, found, Parting.BY_PLANE)
+    return CoarseLungs(labels, Parting.BY_PLANE)
 
 
 def _seeds(ct: Axial, core: Mask) -> Array | None:
@@ -155,18 +155,18 @@ def _spread(seeds: Array, found: Mask, ct: Axial) -> Array:
     return labels
 
 
-def fill(ct: Axial, lungs: CoarseLungs, body: Mask) -> Array:
-    """Lungs with their vessels and dense parts."""
+def fill(ct: Axial, lungs: CoarseLungs, room: Mask) -> Array:
+    """Lungs with their vessels and dense parts, in the room there is: the body without other air."""
     out = np.zeros(lungs.labels.shape, np.uint8)
-    midline = find_midline(ct, body)
+    midline = find_midline(ct, room)
     for side in (RIGHT, LEFT):
         lung = lungs.labels == side
         if lung.any():
             whole = close(lung, _CLOSE_MM, ct.coarse_mm)
-            notches = costal_notches(ct, whole, body, midline)
+            notches = costal_notches(ct, whole, room, midline)
             if notches.any():
                 whole = close(whole | notches, _CLOSE_MM, ct.coarse_mm)
-            whole = fill_cavities(whole) & body & (lungs.labels != 3 - side)
+            whole = fill_cavities(whole) & room & (lungs.labels != 3 - side)
             out[whole & (out == 0)] = side
     return out
 
@@ -220,11 +220,12 @@ def segment_lungs(volume: Volume) -> Segmentation:
     body = find_body(ct)
     airways = grow_airways(ct, find_trachea(ct, body))
     aerated = find_aerated(ct, body, airways.coarse(ct))
+    pockets = find_pockets(ct, aerated, body, gas_hu(ct, airways))
     if aerated.any():
-        lungs = part(ct, aerated, body)
-        coarse = fill(ct, lungs, body)
+        lungs = part(ct, aerated & ~pockets, body)
+        coarse = fill(ct, lungs, body & ~pockets)
         labels = draw_lungs(ct, coarse, airways)
-        reasons = [*_parting(lungs), *check_lungs(ct, coarse, body, airways)]
+        reasons = [*_parting(lungs), *_left_out(ct, pockets), *check_lungs(ct, coarse, body, airways)]
     else:
         labels = np.zeros(ct.array.shape, np.uint8)
         reasons = [_nothing(body)]
@@ -237,6 +238,12 @@ def _nothing(body: Mask) -> Reason:
     if body.any():
         return Reason("LUNGS_NOT_FOUND", "The body in the image holds no aerated lung.")
     return Reason("BODY_NOT_FOUND", "The image holds no body, so no lungs were looked for.")
+
+
+def _left_out(ct: Axial, pockets: Mask) -> Iterator[Reason]:
+    if pockets.any():
+        text = f"About {ct.ml(pockets):.0f} ml of plain gas along the ribs, without vessels, were not counted as lung."
+        yield Reason("GAS_BESIDE_LUNG", text)
 
 
 def _parting(lungs: CoarseLungs) -> Iterator[Reason]:

@@ -143,14 +143,37 @@ def test_a_lung_cut_by_the_side_of_the_image_is_kept_and_said_to_be_cut(dense):
     assert part.volume_ml("lung_right") == pytest.approx(found.mask("lung_right")[:, :, 60:].sum() * 0.01, rel=0.05)
 
 
-def test_one_lung_filled_with_fluid_is_said_to_be_missing(dense, volumes_ml):
+@pytest.mark.parametrize(
+    ("gone", "kept", "aside_mm"), [("left", "right", 0), ("right", "left", 0), ("left", "right", 30)]
+)
+def test_one_lung_filled_with_fluid_is_missing_and_the_other_keeps_its_side(dense, volumes_ml, gone, kept, aside_mm):
     phantom, _ = dense
     array = phantom.volume.array.copy()
-    array[phantom.truth.mask("lung_left")] = 20
+    array[phantom.truth.mask(f"lung_{gone}")] = 20
+    array = np.roll(array, aside_mm // 2, axis=2)
     found = segment(phantom.volume.with_array(array), "lungs")
-    assert "LUNG_MISSING" in codes_of(found)
-    assert found.volume_ml("lung_left") == 0
-    assert found.volume_ml("lung_right") == pytest.approx(volumes_ml["lung_right"], rel=0.01)
+    assert f"No {gone} lung was found." in [r.message for r in found.reasons if r.code == "LUNG_MISSING"]
+    assert found.volume_ml(f"lung_{gone}") == 0
+    assert found.volume_ml(f"lung_{kept}") == pytest.approx(volumes_ml[f"lung_{kept}"], rel=0.01)
+
+
+@pytest.mark.parametrize(("half_mm", "plane"), [((3, 12), False), ((4, 30), False), ((16, 80), True)])
+def test_lungs_that_touch_are_parted_and_a_plane_is_named_if_one_was_needed(dense, volumes_ml, half_mm, plane):
+    phantom, _ = dense
+    array = phantom.volume.array.copy()
+    places = np.argwhere(phantom.truth.mask("soft_tissue", "fat"))
+    away = np.abs(phantom.volume.grid.to_world(places) - (0, -62, 20))
+    bridge = places[(away < (40, *half_mm)).all(axis=1)]
+    array[tuple(bridge.T)] = -850
+    found = segment(phantom.volume.with_array(array), "lungs")
+    both = len(bridge) * phantom.volume.grid.voxel_volume_ml
+    assert found.volume_ml("lung_right") + found.volume_ml("lung_left") == pytest.approx(
+        sum(volumes_ml[name] for name in LUNGS) + both, rel=0.01 + 0.08 * plane
+    )
+    if not plane:
+        for name in LUNGS:
+            assert found.volume_ml(name) == pytest.approx(volumes_ml[name] + both / 2, rel=0.01)
+    assert ("LUNGS_SPLIT_BY_PLANE" in codes_of(found)) == plane
 
 
 def test_slices_without_lung_between_others_are_named(dense):
@@ -171,3 +194,48 @@ def test_values_that_are_no_int16_are_segmented_alike(dense):
     phantom, found = dense
     floats = phantom.volume.with_array(phantom.volume.array.astype(np.float32))
     assert np.array_equal(segment(floats, "lungs").array, found.array)
+
+
+def with_gas(phantom, center_mm, radii_mm):
+    """The right lung shrunk to an ellipsoid, and plain gas around it."""
+    grid, array = phantom.volume.grid, phantom.volume.array.copy()
+    lung = np.argwhere(phantom.truth.mask("lung_right"))
+    away = (grid.to_world(lung) - center_mm) / radii_mm
+    gas = lung[(away**2).sum(axis=1) > 1]
+    noise = np.random.default_rng(1).normal(0, 20, len(gas))
+    array[tuple(gas.T)] = np.clip(noise - 1000, -1024, 0)
+    return phantom.volume.with_array(array), gas
+
+
+@pytest.mark.parametrize("lung_hu", [-860, -930])
+@pytest.mark.parametrize(("center_mm", "radii_mm"), [((-60, 10, 10), (40, 60, 95)), ((-72, 15, 10), (59, 70, 120))])
+def test_gas_between_lung_and_chest_wall_is_no_lung_and_is_named(lung_hu, center_mm, radii_mm, volumes_ml):
+    phantom = chest_phantom(PLAIN, options=ChestOptions(lung_hu=lung_hu))
+    volume, gas = with_gas(phantom, center_mm, radii_mm)
+    found = segment(volume, "lungs")
+    assert "GAS_BESIDE_LUNG" in codes_of(found)
+    assert np.count_nonzero(found.mask("lung_right")[tuple(gas.T)]) < 0.2 * len(gas)
+    assert found.volume_ml("lung_left") == pytest.approx(volumes_ml["lung_left"], rel=0.01)
+
+
+@pytest.mark.parametrize("lung_hu", [-960, -985])
+@pytest.mark.parametrize("offset_hu", [0, -10])
+def test_lungs_as_thin_as_gas_are_lungs_by_their_vessels(lung_hu, offset_hu, volumes_ml):
+    phantom = chest_phantom(PLAIN, options=ChestOptions(lung_hu=lung_hu))
+    array = np.maximum(phantom.volume.array + np.int16(offset_hu), np.int16(-1024))
+    found = segment(phantom.volume.with_array(array), "lungs")
+    for name in LUNGS:
+        assert found.volume_ml(name) == pytest.approx(volumes_ml[name], rel=0.015)
+    assert not codes_of(found) & {"LUNGS_NOT_FOUND", "GAS_BESIDE_LUNG"}
+    assert not (found.mask(*LUNGS) & phantom.truth.mask("bowel_gas")).any()
+
+
+def test_bowel_as_large_as_a_lung_is_no_lung(dense):
+    phantom, found = dense
+    array = phantom.volume.array.copy()
+    spots = phantom.volume.grid.to_world(np.argwhere(phantom.truth.mask("soft_tissue")))
+    inside = (((spots - (50, 0, -138)) / (62, 70, 20)) ** 2).sum(axis=1) < 1
+    array[phantom.truth.mask("soft_tissue")] = np.where(inside, -985, array[phantom.truth.mask("soft_tissue")])
+    lungs = segment(phantom.volume.with_array(array), "lungs")
+    assert np.count_nonzero(inside) * 0.01 > 200
+    assert lungs.volume_ml("lung_left") == pytest.approx(found.volume_ml("lung_left"), rel=0.02)
