@@ -306,6 +306,21 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "It was sampled without smoothing first, so fine structures may alias.",
             "Keep to the image's own spacing for measurements.",
         ),
+        "CASE_FAILED": CodeEntry(
+            _X,
+            "The software itself failed on this case.",
+            "The case was refused; the others went on.",
+            "Report it with the record of the run.",
+        ),
+        "RESULT_REPLACED": CodeEntry(
+            _I, "There was an earlier result of this case.", "It was replaced by this one.", "Nothing."
+        ),
+        "RESULT_KEPT_ASIDE": CodeEntry(
+            _I,
+            "There was an earlier, usable result of this case, and this run has none.",
+            "The earlier one was kept under another name.",
+            "Find out what has changed in the input.",
+        ),
         # --- segmentation ------------------------------------------------------------------------------------------
         "BODY_NOT_FOUND": CodeEntry(
             _X, "No body was found in the image.", "Nothing was segmented.", "Check the units of the image."
@@ -388,6 +403,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "The source lacks attributes that derived objects need.",
             "They were filled in a copy; the source is untouched.",
             "Mend the export of the source.",
+        ),
+        "PATIENT_ID_AMBIGUOUS": CodeEntry(
+            _V,
+            "The Patient ID has several values, or one that cannot stand in a DICOM object.",
+            "The first value was taken; what does not fit was left empty.",
+            "Make sure whose the results are before they are filed.",
         ),
         "SOURCES_WITHOUT_UID": CodeEntry(
             _I,

@@ -7,21 +7,19 @@ and what a series is worth, lives in :mod:`isocenter.dicom.series` and :mod:`iso
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from pydicom import DataElement, Dataset, dcmwrite
 from pydicom.charset import convert_encodings, encode_string
-from pydicom.datadict import tag_for_keyword
-from pydicom.sequence import Sequence as PydicomSequence
-from pydicom.valuerep import DA, TM, DSfloat, format_number_as_ds
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.valuerep import DSfloat, format_number_as_ds
 
 from isocenter.dicom import uids
+from isocenter.dicom.mending import PLACE, TEXT, passes, sound
 from isocenter.errors import Refused, UsageError
 from isocenter.reasons import Reason
 
@@ -54,12 +52,10 @@ _MUST_BE_THERE = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
-_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _MUST_HAVE_A_VALUE = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns",
 )  # fmt: skip
 _SAME_ORIENTATION = 1e-4
-_TEXT = ("SH", "LO", "ST", "LT", "UC", "UT", "PN")
 
 
 class Headers(tuple[Dataset, ...]):
@@ -85,9 +81,10 @@ class Headers(tuple[Dataset, ...]):
 def repair(sources: Sequence[Dataset]) -> Headers:
     """Copy what derived objects need of the sources' headers, and mend it.
 
-    Missing attributes of type 2 are added empty; values that break their value representation are emptied; a missing
-    frame of reference gets a UID that follows from the series'; a missing slice thickness becomes the distance between
-    slices. SpacingBetweenSlices is always the distance measured between the slice positions.
+    Missing attributes of type 2 are added empty; of several values where there can be one the first is kept; texts that
+    are too long are cut; identifiers that do not fit, and what else breaks its value representation, are emptied; a
+    missing frame of reference gets a UID that follows from the series'; a missing slice thickness becomes the distance
+    between slices. SpacingBetweenSlices is always the distance measured between the slice positions.
 
     Parameters
     ----------
@@ -111,13 +108,14 @@ def repair(sources: Sequence[Dataset]) -> Headers:
         warnings.simplefilter("ignore")  # what pydicom warns of is mended here, and said in a reason
         first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
         instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
+    unsure = _unsure_patient(first, mended)
     _refuse(sources, instances)
     _complete_place(instances, mended)
     _choose_character_set(first, mended)
     _drop_unwritable(first, mended)
     _complete_study(first, mended)
     reasons = [Reason("SOURCE_HEADER_REPAIRED", _sentence(mended), (str(first.SOPInstanceUID),))] if mended else []
-    return Headers(instances, reasons)
+    return Headers(instances, [*reasons, *unsure])
 
 
 def study_of(header: Dataset) -> Dataset:
@@ -128,16 +126,26 @@ def study_of(header: Dataset) -> Dataset:
 
 
 def _sentence(mended: Iterable[str]) -> str:
-    return f"In the copies for derived objects these were missing or malformed: {', '.join(sorted(mended))}."
+    names = ", ".join(sorted(mended))
+    return f"In the copies for derived objects these were missing, malformed, too long or of several values: {names}."
+
+
+def _unsure_patient(first: Dataset, mended: Iterable[str]) -> list[Reason]:
+    """Whether the identity of the patient had to be chosen."""
+    if "PatientID" not in mended:
+        return []
+    done = "the first one was taken" if first.get("PatientID") else "it was left empty"
+    message = f"The Patient ID of the source is malformed, too long or has several values: {done}."
+    return [Reason("PATIENT_ID_AMBIGUOUS", message, (str(first.get("SOPInstanceUID", "")),))]
 
 
 def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
     for instance in instances:
         missing = [name for name in _MUST_HAVE_A_VALUE if instance.get(name) in (None, "")]
         if missing:
-            lacks = f"A source image has no {', '.join(missing)}, so no DICOM object can refer to it."
+            lacks = f"A source image has no valid {', '.join(missing)}, so no DICOM object can refer to it."
             raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
-    for name in _PLACE:
+    for name in PLACE:
         if 0 < sum(name in instance for instance in instances) < len(instances):
             lacks = f"A source image has no usable {name}, so no DICOM object can refer to it."
             raise Refused([Reason("SOURCES_WITHOUT_UID", lacks)])
@@ -160,65 +168,19 @@ def _copy(source: Dataset, keywords: Iterable[str], mended: dict[str, None]) -> 
             continue
         try:
             element = source[tag]
-            target[tag] = DataElement(tag, element.VR, _sound(keyword, element.value))
-            if element.VR in _TEXT and "\N{REPLACEMENT CHARACTER}" in str(element.value):
+            value = sound(element)
+            target[tag] = DataElement(tag, dictionary_VR(tag), value)
+            if keyword not in PLACE and value != element.value:
+                mended[keyword] = None
+            if element.VR in TEXT and "\N{REPLACEMENT CHARACTER}" in str(element.value):
                 mended["SpecificCharacterSet"] = None
         except Exception:  # noqa: BLE001 - a malformed value may fail anywhere in pydicom; it is left out and reported
             mended[keyword] = None
-    for keyword in [k for k in _CHECKS if k in target]:
-        if not _passes(_CHECKS[keyword], target.get(keyword)):
+    for keyword in [element.keyword for element in target]:
+        if not passes(keyword, target.get(keyword)):
             delattr(target, keyword)
             mended[keyword] = None
     return target
-
-
-def _sound(keyword: str, value: Any) -> Any:
-    """A copy of the value: its place in space in decimal strings that fit, its items without private attributes."""
-    if keyword in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
-        return [DSfloat(float(number), auto_format=True) if len(str(number)) > 16 else number for number in value]
-    value = deepcopy(value)
-    if isinstance(value, PydicomSequence):
-        for item in value:
-            item.remove_private_tags()
-    return value
-
-
-def _is_date(value: Any) -> bool:
-    return not value or bool(DA(str(value)))
-
-
-def _is_time(value: Any) -> bool:
-    return not value or bool(TM(str(value)))
-
-
-def _is_positive(value: Any) -> bool:
-    return value is not None and float(value) > 0
-
-
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "PatientBirthDate": _is_date,
-    "StudyDate": _is_date,
-    "StudyTime": _is_time,
-    "AcquisitionDate": _is_date,
-    "AcquisitionTime": _is_time,
-    "PatientSex": lambda value: value in (None, "", "M", "F", "O"),
-    "PatientAge": lambda value: re.fullmatch(r"\d{3}[DWMY]", str(value)) is not None,
-    "PatientSize": _is_positive,
-    "PatientWeight": _is_positive,
-    "SliceThickness": _is_positive,
-    "SeriesNumber": lambda value: value is not None and int(value) >= 0,
-    "ProcedureCodeSequence": lambda items: all("CodeMeaning" in item and "CodeValue" in item for item in items),
-    "DeviceSerialNumber": bool,
-    "SoftwareVersions": bool,
-    "BodyPartExamined": bool,
-}
-
-
-def _passes(check: Callable[[Any], bool], value: Any) -> bool:
-    try:
-        return bool(check(value))
-    except (ValueError, TypeError, AttributeError):
-        return False
 
 
 # --- mending ---------------------------------------------------------------------------------------------------------
@@ -287,7 +249,7 @@ def _share_orientation(instances: Sequence[Dataset], mended: dict[str, None]) ->
 
 def _slice_spacing_mm(instances: Sequence[Dataset]) -> float | None:
     """Distance between neighbouring slices along their normal, if it is one distance."""
-    if len(instances) < 2 or any(keyword not in instances[0] for keyword in _PLACE[:2]):
+    if len(instances) < 2 or any(keyword not in instances[0] for keyword in PLACE[:2]):
         return None
     orientation = np.array(instances[0].ImageOrientationPatient, float)
     normal = np.cross(orientation[:3], orientation[3:])
@@ -319,7 +281,7 @@ def encodable(dataset: Dataset) -> bool:
             warnings.simplefilter("error")
             encodings = convert_encodings(dataset.get("SpecificCharacterSet") or None)
             for element in dataset.iterall():
-                if element.VR in _TEXT and not str(element.value).isascii():
+                if element.VR in TEXT and not str(element.value).isascii():
                     encode_string(str(element.value), encodings)
     except (UnicodeError, LookupError, ValueError, Warning):
         return False

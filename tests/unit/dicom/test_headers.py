@@ -179,3 +179,72 @@ def test_words_of_ours_that_the_character_set_lacks_make_the_object_utf_8(
     assert pdf.make(b"%PDF-1.4", sources, making, title="Lungs").SpecificCharacterSet == "ISO_IR 100"
     made = pdf.make(b"%PDF-1.4", sources, making, title="肺")
     assert (made.SpecificCharacterSet, made.PatientName) == ("ISO_IR 192", "Äneas^Rüdiger")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "kept"),
+    [
+        ("PatientName", ["Phantom^Anna", "Ghost^Berta"], "Phantom^Anna"),
+        ("PatientName", "A" * 70 + "^Anna", "A" * 64),
+        ("PatientName", "A^B^C^D^E^F", "A^B^C^D^E F"),
+        ("StudyDescription", "Thorax " * 12, ("Thorax " * 12)[:64]),
+        ("StudyDescription", ["CHEST", "ABDOMEN"], "CHEST"),
+        ("InstitutionName", "Ward\r\nWest", "Ward West"),
+        ("BodyPartExamined", "chest", "CHEST"),
+        ("BodyPartExamined", "CHEST/ABDOMEN", ""),
+        ("StudyDate", "2024.01.02", "20240102"),
+        ("StudyDate", ["20240102", "20240103"], ""),
+        ("StudyID", "1234567890123456X", ""),
+        ("AccessionNumber", "1234567890123456X", ""),
+        ("AccessionNumber", ["A1", "A2"], ""),
+        ("StationName", "A_STATION_OF_A_LONG_NAME", ""),
+        ("DeviceSerialNumber", ["1", "2"], ""),
+        ("FrameOfReferenceUID", "no frame", None),
+        ("TimezoneOffsetFromUTC", "CET", ""),
+        ("PatientWeight", "inf", ""),
+    ],
+)
+def test_what_breaks_the_standard_is_cut_or_left_out_but_no_identifier_is_cut(
+    sources: list[Dataset], making: Making, keyword: str, value: object, kept: str | None
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for source in sources:
+            setattr(source, keyword, value)
+    headers = repair(sources)
+    if kept is not None:
+        assert str(headers[0].get(keyword) or "") == kept
+    assert [reason.code for reason in headers.reasons] == ["SOURCE_HEADER_REPAIRED"]
+    assert keyword in mended(headers)
+    encode(pdf.make(b"%PDF-1.4", headers, making, title="Lungs"))
+
+
+@pytest.mark.parametrize(("value", "kept"), [(["P0", "P1"], "P0"), ("P" * 65, ""), ("P0\nP1", "")])
+def test_a_patient_id_that_is_not_one_id_asks_for_a_look(sources: list[Dataset], value: object, kept: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources[0].PatientID = value
+    headers = repair(sources)
+    assert headers[0].PatientID == kept
+    assert [reason.code for reason in headers.reasons] == ["SOURCE_HEADER_REPAIRED", "PATIENT_ID_AMBIGUOUS"]
+    assert "P0" not in mended(headers)
+
+
+@pytest.mark.parametrize("uid", ["1.2.no", "1." + "2" * 70, "1.2\\1.3"])
+def test_an_image_whose_uid_is_none_is_not_referred_to(sources: list[Dataset], uid: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources[1].SOPInstanceUID = uid
+    with pytest.raises(Refused, match="SOURCES_WITHOUT_UID"):
+        repair(sources)
+
+
+def test_a_code_that_is_too_long_is_left_out_and_never_cut(sources: list[Dataset]) -> None:
+    code = Dataset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "7" * 17, "99LOCAL", "Thorax"
+    sources[0].ProcedureCodeSequence = [code]
+    headers = repair(sources)
+    assert "ProcedureCodeSequence" not in headers[0]
+    assert "ProcedureCodeSequence" in mended(headers)
