@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -19,6 +21,7 @@ import isocenter as iso
 from isocenter.testing.dicom import Style, write_series
 from isocenter.testing.phantom import ChestPhantom, chest_grid, chest_phantom
 
+run_module = importlib.import_module("isocenter.pipeline.run")
 TIME = datetime(2026, 1, 31, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 HEADER = {
     "PatientName": "Secret^Patient",
@@ -150,6 +153,41 @@ def test_a_second_run_replaces_the_first(done: Done) -> None:
     assert again.folder == done.result.folder
     assert again.outputs["record"].stat().st_ino != before
     test_the_folder_holds_the_outputs_and_nothing_else(done)
+
+
+def test_a_usable_result_is_kept_when_a_later_run_has_none(done: Done, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(done.study, study)
+    (first,) = iso.run("lungs", study, tmp_path / "out", settings=iso.Settings(time=TIME))
+    data = first.outputs["seg"].read_bytes()
+    sorted(study.iterdir())[20].unlink()
+    (second,) = iso.run("lungs", study, tmp_path / "out")
+    kept = [path for path in first.folder.parent.iterdir() if path != first.folder]
+    assert second.verdict is iso.Verdict.HELD
+    assert "RESULT_KEPT_ASIDE" in [reason.code for reason in second.reasons]
+    assert [(path / "seg.dcm").read_bytes() for path in kept] == [data]
+    assert not (first.folder / "seg.dcm").exists()
+
+
+def test_a_case_on_which_the_software_fails_does_not_cost_the_others(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        style = Style(seed=f"case {number}", attributes=HEADER)
+        write_series(done.phantom.volume.array, done.phantom.volume.grid, tmp_path / "study" / str(number), style=style)
+    steps, calls = run_module.find, []
+
+    def broken_once(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ZeroDivisionError("Secret^Patient")
+        return steps(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module, "find", broken_once)
+    failed, fine = iso.run("lungs", tmp_path / "study", tmp_path / "out")
+    assert [reason.code for reason in failed.reasons] == ["CASE_FAILED"]
+    assert "Secret" not in failed.outputs["record"].read_text()
+    assert fine.verdict is iso.Verdict.OK
 
 
 def test_the_steps_are_told_to_an_observer(done: Done, tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def scanned(path: Path) -> Scan:
     if not found:
         count = len(found.ignored)
         what = f"none of its {count} files is a DICOM image" if count else "it has no files"
-        raise UsageError(f"There is no DICOM image in {path}: {what}.")
+        others = any(is_image_file(Path(item.path)) for item in found.ignored)
+        hint = " NIfTI and NRRD files are taken one at a time: name one." if others else ""
+        raise UsageError(f"There is no DICOM image in {path}: {what}.{hint}")
     return found
 
 
@@ -151,7 +153,7 @@ def _names(taken: Sequence[tuple[Series, object]], pipeline: Pipeline) -> list[s
     """Folder names, each once: of several volumes with one series number all but the first get a mark of their own."""
     names: list[str] = []
     for series, _ in taken:
-        name = f"{pipeline.name}_series{series.number if series.number is not None else ''}"
+        name = pipeline.name if series.number is None else f"{pipeline.name}_series{series.number}"
         if name in names:
             mark = hashlib.sha256(f"{series.series_uid} {series.name}".encode()).hexdigest()[:8]
             name = f"{name}_{mark}"

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import isocenter
 from isocenter import __version__
 
 Observer = Callable[[str], None]
@@ -32,8 +33,12 @@ _PACKAGES = (
     "imagecodecs",
     "connected-components-3d",
     "edt",
+    "scikit-image",
+    "nibabel",
+    "pynrrd",
     "pillow",
     "reportlab",
+    "jinja2",
 )
 
 
@@ -95,13 +100,27 @@ def _peak_bytes() -> int:
 @cache
 def versions() -> Mapping[str, str]:
     """Versions of everything that can change a result."""
-    found = {"isocenter": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    found = {
+        "isocenter": __version__,
+        "isocenter sources": _sources_sha256(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _sources_sha256() -> str:
+    """SHA-256 over the package's own Python files: tells apart states of one version."""
+    root = Path(isocenter.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def sha256(path: Path) -> str:
@@ -111,5 +130,5 @@ def sha256(path: Path) -> str:
 
 
 def combined(digests: Mapping[str, str]) -> str:
-    """One SHA-256 over those of several files, whatever their order and names."""
+    """One SHA-256 for several files, whatever their order and names: over their sorted hex digests, a line each."""
     return hashlib.sha256("\n".join(sorted(digests.values())).encode("ascii")).hexdigest()

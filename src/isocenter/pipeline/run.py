@@ -7,6 +7,7 @@ the steps do lives in ``steps`` and below; the order of steps is decided here.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isocenter.errors import InputError, Refused
+from isocenter.errors import InputError, Refused, TryLater, UsageError
 from isocenter.findings import Measurement, Segment
 from isocenter.pipeline import spec
 from isocenter.pipeline.case import Case, cases
+from isocenter.pipeline.earlier import make_way
 from isocenter.pipeline.folder import staged, writable
 from isocenter.pipeline.outputs import write_outputs
 from isocenter.pipeline.provenance import Journal, Observer
@@ -152,22 +154,14 @@ def _numbered(observer: Observer | None, prefix: str) -> Observer | None:
 
 def _run_case(case: Case, job: Job, root: Path, *, observer: Observer | None) -> Result:
     journal = Journal(observer)
-    findings = _findings(case, job.pipeline, journal)
     target = root / case.study / case.name
-    with staged(target) as folder:
-        outputs = write_outputs(findings, job, folder, journal=journal)
-        kept = write_record(findings, job, folder, outputs=outputs, journal=journal)
-    paths = {output.kind: target / output.path.name for output in (*outputs, kept)}
-    return Result(
-        case,
-        job.pipeline,
-        findings.verdict,
-        findings.reasons,
-        findings.segmentation.segments if findings.segmentation else (),
-        findings.measurements,
-        target,
-        MappingProxyType(paths),
-    )
+    try:
+        return _leave(_findings(case, job.pipeline, journal), job, target, journal=journal)
+    except (UsageError, TryLater):
+        raise
+    except Exception as error:  # noqa: BLE001 - one case shall not cost the others
+        failed = Findings(case, reasons=merge(case.reasons, [_failure(error)]))
+        return _leave(failed, job, target, journal=journal)
 
 
 def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
@@ -177,3 +171,28 @@ def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
         return Findings(case, reasons=merge(case.reasons, refused.reasons))
     except InputError as error:
         return Findings(case, reasons=merge(case.reasons, [Reason("INPUT_DAMAGED", str(error))]))
+
+
+def _leave(findings: Findings, job: Job, target: Path, *, journal: Journal) -> Result:
+    """Write what the case leaves behind; an earlier, better result is kept aside."""
+    about_earlier = make_way(target, findings.verdict)
+    with staged(target) as folder:
+        outputs = () if findings.has("CASE_FAILED") else write_outputs(findings, job, folder, journal=journal)
+        kept = write_record(findings.said(about_earlier), job, folder, outputs=outputs, journal=journal)
+    return Result(
+        findings.case,
+        job.pipeline,
+        findings.verdict,
+        merge(findings.reasons, about_earlier),
+        findings.segmentation.segments if findings.segmentation else (),
+        findings.measurements,
+        target,
+        MappingProxyType({output.kind: target / output.path.name for output in (*outputs, kept)}),
+    )
+
+
+def _failure(error: Exception) -> Reason:
+    """What failed and where, without the error's own words, which may quote the patient."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).stem}:{place.lineno}"
+    return Reason("CASE_FAILED", f"{type(error).__name__} in {place.name} ({where}).")

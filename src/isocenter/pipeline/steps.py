@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from isocenter.dicom.headers import Headers, repair
 from isocenter.dicom.series import Series
@@ -43,6 +44,14 @@ class Findings:
     segmentation: Segmentation | None = None
     measurements: tuple[Measurement, ...] = ()
     reasons: tuple[Reason, ...] = ()
+
+    def said(self, reasons: Iterable[Reason]) -> Findings:
+        """These findings with further reasons, each once."""
+        return replace(self, reasons=merge(self.reasons, reasons))
+
+    def has(self, code: str) -> bool:
+        """Whether there is a reason of that code."""
+        return any(reason.code == code for reason in self.reasons)
 
     @property
     def verdict(self) -> Verdict:
