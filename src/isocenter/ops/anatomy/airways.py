@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numba as nb
 import numpy as np
@@ -134,7 +133,7 @@ def grow_airways(ct: Axial, trachea: list[tuple[int, int, int]]) -> Airways:
     """
     if not trachea:
         return NO_AIRWAYS
-    seeds = np.array([_on_full_grid(ct, spot) for spot in trachea], np.int64)
+    seeds = np.unique(np.array([_on_full_grid(ct, spot) for spot in trachea], np.int32), axis=0)
     limit = int(_LARGEST_ML / ct.grid.voxel_volume_ml)
     for threshold in _GROW_HU:
         mask = np.zeros(ct.array.shape, np.bool_)
@@ -151,25 +150,40 @@ def _on_full_grid(ct: Axial, spot: tuple[int, int, int]) -> tuple[int, int, int]
     return k, r, c
 
 
-@nb.njit(cache=True, nogil=True)
-def grow_air(array: Array, mask: Array, seeds: Array, threshold: int, limit: int) -> Any:
+def grow_air(
+    array: Array, mask: Mask, seeds: npt.NDArray[np.int32], threshold: int, limit: int
+) -> npt.NDArray[np.int32]:
     """Face-connected growth from the seeds where the in-plane 3 x 3 mean is below a threshold; stops at the limit.
 
     Returns
     -------
     (n, 3) indices of the voxels, which are set in the mask too.
     """
+    k, r, c = seeds.T
+    started = seeds[array[k, r, c] < threshold]
+    mask[tuple(started.T)] = True
+    queue = np.empty((limit + len(seeds) + 8, 3), np.int32)
+    queue[: len(started)] = started
+    return queue[: _grow(array, mask, queue, (len(started), threshold, limit))]
+
+
+def widen_air(
+    array: Array, mask: Mask, voxels: npt.NDArray[np.int32], threshold: int, steps: int
+) -> npt.NDArray[np.int32]:
+    """The voxels and what lies within some steps in the plane below a milder threshold: the rim of the lumen."""
+    queue = np.empty((len(voxels) * 6 + 8, 3), np.int32)
+    queue[: len(voxels)] = voxels
+    return queue[: _widen(array, mask, queue, (len(voxels), threshold, steps))]
+
+
+@nb.njit(cache=True, nogil=True)
+def _grow(array: Array, mask: Array, queue: Array, numbers: tuple[int, int, int]) -> int:
+    """Grow what stands in the queue (its count, the threshold, the limit); how many stand there then."""
     slices, rows, columns = array.shape
-    queue = np.empty((limit + 8, 3), np.int32)
-    head, tail = 0, 0
-    for s in range(len(seeds)):
-        k, r, c = seeds[s]
-        if not mask[k, r, c] and array[k, r, c] < threshold:
-            mask[k, r, c] = True
-            queue[tail] = seeds[s]
-            tail += 1
+    tail, threshold, limit = numbers
+    head = 0
     while head < tail < limit:
-        k0, r0, c0 = queue[head]
+        k0, r0, c0 = queue[head, 0], queue[head, 1], queue[head, 2]
         head += 1
         for step in range(6):
             k = k0 + (step == 0) - (step == 1)
@@ -177,31 +191,34 @@ def grow_air(array: Array, mask: Array, seeds: Array, threshold: int, limit: int
             c = c0 + (step == 4) - (step == 5)
             if not (0 <= k < slices and 0 < r < rows - 1 and 0 < c < columns - 1) or mask[k, r, c]:
                 continue
-            if array[k, r - 1 : r + 2, c - 1 : c + 2].sum() < 9 * threshold:
+            total = 0
+            for i in range(r - 1, r + 2):
+                for j in range(c - 1, c + 2):
+                    total += array[k, i, j]
+            if total < 9 * threshold:
                 mask[k, r, c] = True
                 queue[tail, 0], queue[tail, 1], queue[tail, 2] = k, r, c
                 tail += 1
-    return queue[:tail].copy()
+    return tail
 
 
 @nb.njit(cache=True, nogil=True)
-def widen_air(array: Array, mask: Array, voxels: Array, threshold: int, steps: int) -> Any:
-    """The voxels and what lies within some steps in the plane below a milder threshold: the rim of the lumen."""
+def _widen(array: Array, mask: Array, queue: Array, numbers: tuple[int, int, int]) -> int:
+    """Widen what stands in the queue (its count, the threshold, the steps); how many stand there then."""
     rows, columns = array.shape[1:]
-    queue = np.empty((len(voxels) * 6 + 8, 3), np.int32)
-    queue[: len(voxels)] = voxels
-    head, tail = 0, len(voxels)
+    tail, threshold, steps = numbers
+    head = 0
     for _ in range(steps):
         end = tail
         while head < end:
-            k, r0, c0 = queue[head]
+            k, r0, c0 = queue[head, 0], queue[head, 1], queue[head, 2]
             head += 1
             for step in range(4):
                 r = r0 + (step == 0) - (step == 1)
                 c = c0 + (step == 2) - (step == 3)
-                if 0 <= r < rows and 0 <= c < columns and not mask[k, r, c] and array[k, r, c] < threshold:
+                inside = tail < len(queue) and 0 <= r < rows and 0 <= c < columns
+                if inside and not mask[k, r, c] and array[k, r, c] < threshold:
                     mask[k, r, c] = True
-                    if tail < len(queue):
-                        queue[tail, 0], queue[tail, 1], queue[tail, 2] = k, r, c
-                        tail += 1
-    return queue[:tail].copy()
+                    queue[tail, 0], queue[tail, 1], queue[tail, 2] = k, r, c
+                    tail += 1
+    return tail

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numba as nb
 import numpy as np
@@ -20,6 +19,7 @@ from isocenter.errors import Refused
 from isocenter.geometry import Grid
 from isocenter.ops.anatomy.circle import padding
 from isocenter.ops.anatomy.morphology import dilate
+from isocenter.ops.anatomy.slabs import over_slices
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -134,18 +134,24 @@ def to_volume_axes(labels: Array, grid: Grid) -> Array:
     return np.ascontiguousarray(np.flip(labels, flips).transpose(np.argsort(order)))
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def block_mean(array: Array, factors: tuple[int, int, int]) -> Any:
+def block_mean(array: Shorts, factors: tuple[int, int, int]) -> Shorts:
     """Mean of each block of voxels; blocks at the far ends hold what is left."""
+    out = np.empty([-(-n // f) for n, f in zip(array.shape, factors, strict=True)], np.int16)
+    over_slices(lambda start, stop: _block_mean(array, out, factors, (start, stop)), len(out))
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _block_mean(array: Array, out: Array, factors: tuple[int, int, int], span: tuple[int, int]) -> None:
     fk, fr, fc = factors
     nk, nr, nc = array.shape
-    out = np.empty(((nk + fk - 1) // fk, (nr + fr - 1) // fr, (nc + fc - 1) // fc), np.int16)
-    for k in nb.prange(out.shape[0]):
-        sums = np.empty(out.shape[2], np.int64)
+    sums = np.empty(out.shape[2], np.int64)
+    for k in range(span[0], span[1]):
         k1 = min(nk, (k + 1) * fk)
         for r in range(out.shape[1]):
             r1 = min(nr, (r + 1) * fr)
-            sums[:] = 0
+            for c in range(out.shape[2]):
+                sums[c] = 0
             for i in range(k * fk, k1):
                 for j in range(r * fr, r1):
                     for c in range(nc):
@@ -153,4 +159,3 @@ def block_mean(array: Array, factors: tuple[int, int, int]) -> Any:
             for c in range(out.shape[2]):
                 count = (k1 - k * fk) * (r1 - r * fr) * (min(nc, (c + 1) * fc) - c * fc)
                 out[k, r, c] = round(sums[c] / count)
-    return out

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.ops.anatomy.slabs import over_slices
 from isocenter.volume import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -99,13 +99,18 @@ def box_of(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice,
     return found[0], found[1], found[2]
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def outside_in_plane(wall: Array, seeds: Array) -> Any:
+def outside_in_plane(wall: Mask, seeds: Mask) -> Mask:
     """What is reached from the seeds on each slice's border without crossing the wall (4-connected, slice by slice)."""
-    slices, rows, columns = wall.shape
     reached = np.zeros(wall.shape, np.bool_)
-    for k in nb.prange(slices):
-        stack = np.empty((rows * columns, 2), np.int32)
+    over_slices(lambda start, stop: _flood(wall, seeds, reached, (start, stop)), len(wall))
+    return reached
+
+
+@nb.njit(cache=True, nogil=True)
+def _flood(wall: Array, seeds: Array, reached: Array, span: tuple[int, int]) -> None:
+    _, rows, columns = wall.shape
+    stack = np.empty((rows * columns, 2), np.int32)
+    for k in range(span[0], span[1]):
         top = 0
         for r in range(rows):
             for c in range(columns):
@@ -116,7 +121,7 @@ def outside_in_plane(wall: Array, seeds: Array) -> Any:
                     top += 1
         while top > 0:
             top -= 1
-            r0, c0 = stack[top]
+            r0, c0 = stack[top, 0], stack[top, 1]
             for step in range(4):
                 r = r0 + (step == 0) - (step == 1)
                 c = c0 + (step == 2) - (step == 3)
@@ -124,7 +129,6 @@ def outside_in_plane(wall: Array, seeds: Array) -> Any:
                     reached[k, r, c] = True
                     stack[top, 0], stack[top, 1] = r, c
                     top += 1
-    return reached
 
 
 def fill_in_plane(mask: Mask) -> Mask:

@@ -7,11 +7,10 @@ not of density (dense lung, vessels at the hilum), when the smoothed coarse shap
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba as nb
 import numpy as np
 
+from isocenter.ops.anatomy.slabs import over_slices
 from isocenter.volume import Array
 
 OUT, BAND, DEEP = 0, 1, 2
@@ -30,8 +29,7 @@ def _other_label(labels: Array, k: int, r: int, c: int) -> int:
     return found
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def plan_band(labels: Array, barred: Array) -> Any:
+def plan_band(labels: Array, barred: Array) -> tuple[Array, Array]:
     """What each coarse voxel is (out, band or deep), and the label that its fine voxels may take.
 
     Parameters
@@ -41,9 +39,15 @@ def plan_band(labels: Array, barred: Array) -> Any:
     barred
         Coarse voxels that the band must not enter from outside.
     """
-    state = np.zeros(labels.shape, np.uint8)
-    near = labels.copy()
-    for k in nb.prange(labels.shape[0]):
+    state, near = np.zeros(labels.shape, np.uint8), labels.copy()
+    over_slices(lambda start, stop: _plan(labels, barred, (state, near), (start, stop)), len(labels))
+    return state, near
+
+
+@nb.njit(cache=True, nogil=True)
+def _plan(labels: Array, barred: Array, out: tuple[Array, Array], span: tuple[int, int]) -> None:
+    state, near = out
+    for k in range(span[0], span[1]):
         for r in range(labels.shape[1]):
             for c in range(labels.shape[2]):
                 other = _other_label(labels, k, r, c)
@@ -52,7 +56,6 @@ def plan_band(labels: Array, barred: Array) -> Any:
                 elif other > 0 and not barred[k, r, c]:
                     state[k, r, c] = BAND
                     near[k, r, c] = other
-    return state, near
 
 
 @nb.njit(cache=True, nogil=True)
@@ -71,7 +74,6 @@ def _share(labels: Array, k: float, r: float, c: float) -> float:
     return total
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
 def draw(
     array: Array, out: Array, coarse: tuple[Array, Array, Array, Array], numbers: tuple[int, int, int, int]
 ) -> None:
@@ -88,9 +90,20 @@ def draw(
     numbers
         The threshold below which a fine voxel of the band belongs to the structure, and the three block factors.
     """
+    over_slices(lambda start, stop: _draw((array, out), coarse, numbers, (start, stop)), len(array))
+
+
+@nb.njit(cache=True, nogil=True)
+def _draw(
+    fine: tuple[Array, Array],
+    coarse: tuple[Array, Array, Array, Array],
+    numbers: tuple[int, int, int, int],
+    span: tuple[int, int],
+) -> None:
+    array, out = fine
     state, near, labels, shaped = coarse
     threshold, fk, fr, fc = numbers
-    for k in nb.prange(array.shape[0]):
+    for k in range(span[0], span[1]):
         ck = k // fk
         for r in range(array.shape[1]):
             cr = r // fr
