@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from isocenter.dicom.series import Series
     from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
     from isocenter.findings import Measurement, Segment, Segmentation
-    from isocenter.formats import load, save
+    from isocenter.formats import load, load_segmentation, save
     from isocenter.geometry import Grid
     from isocenter.ops.anatomy import segment, segmenters
     from isocenter.ops.intensity import Window, windowed
@@ -42,6 +42,7 @@ _PUBLIC = {
     "Series": "dicom.series",
     "read": "dicom.pixels",
     "load": "formats",
+    "load_segmentation": "formats",
     "save": "formats",
     "segment": "ops.anatomy",
     "segmenters": "ops.anatomy",
@@ -92,6 +93,7 @@ __all__ = [
     "Window",
     "crop_to",
     "load",
+    "load_segmentation",
     "measure",
     "onto",
     "read",
@@ -117,4 +119,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+    return [*__all__, "__version__"]

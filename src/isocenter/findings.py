@@ -132,6 +132,10 @@ class Segmentation:
             raise ValueError("This segmentation has overlapping layers: take mask(name) or layers.")
         return self.layers[0]
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - NumPy's own protocol
+        """The label map, for NumPy functions; read-only unless copied."""
+        return np.array(self.array, dtype=dtype, copy=copy)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the segments, in order."""
@@ -215,6 +219,7 @@ class Measurement:
             "title": self.title,
             "value": self.value,
             "unit": self.unit.value,
+            "concept": f"{self.concept.value} ({self.concept.scheme})",
             "segments": list(self.segments),
             "method": self.method,
         }

@@ -83,6 +83,11 @@ class Grid:
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "space", Space(self.space))
 
+    def __repr__(self) -> str:
+        spacing = " x ".join(f"{length:.4g}" for length in self.spacing_mm)
+        origin = ", ".join(f"{part:.4g}" for part in self.origin_mm)
+        return f"Grid({self.shape}, {spacing} mm, {self.orientation}, origin ({origin}), {self.space})"
+
     # --- making ----------------------------------------------------------------------------------------------------
 
     @classmethod

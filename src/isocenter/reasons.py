@@ -387,6 +387,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "What lies beyond was left out.",
             "Do not read the volume as that of the whole image.",
         ),
+        "SEGMENT_CUT": CodeEntry(
+            _V,
+            "Segments were brought onto a grid that does not hold all of them.",
+            "What lies outside was left out.",
+            "Do not read their volume as that of the whole structure.",
+        ),
         "FALLBACK": CodeEntry(
             _G, "The first method failed its self-check.", "The stated second one was used.", "Look at the contours."
         ),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
@@ -94,6 +95,10 @@ class Volume:
     def spacing_mm(self) -> tuple[float, float, float]:
         """Distance between voxel centres along (slice, row, column)."""
         return self.grid.spacing_mm
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - NumPy's own protocol
+        """The values, for NumPy functions; read-only unless copied."""
+        return np.array(self.array, dtype=dtype, copy=copy)
 
     def with_array(self, array: Array, **changes: Any) -> Volume:
         """This volume with other values (and, by keyword, other fields)."""

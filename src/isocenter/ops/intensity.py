@@ -89,9 +89,10 @@ def _grey(values: Array, window: Window) -> npt.NDArray[np.uint8]:
     return grey.astype(np.uint8)
 
 
-def windowed(volume: Volume, window: Window) -> Volume:
-    """The volume through a window, as float32 from 0 to 1 without a unit."""
-    return volume.with_array(to_unit_range(volume.array, window), unit=codes.ONE)
+def windowed(volume: Volume, window: Window | str) -> Volume:
+    """The volume through a window, or the CT window of a name, as float32 from 0 to 1 without a unit."""
+    chosen = preset(window) if isinstance(window, str) else window
+    return volume.with_array(to_unit_range(volume.array, chosen), unit=codes.ONE)
 
 
 def clipped(volume: Volume, low: float, high: float) -> Volume:

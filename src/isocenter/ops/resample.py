@@ -21,7 +21,7 @@ from isocenter import codes
 from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Triple
-from isocenter.reasons import Reason
+from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Source, Volume
 
 Image = TypeVar("Image", Volume, Segmentation)
@@ -69,19 +69,21 @@ def onto(image: Image, grid: Grid, *, outside: float | None = None) -> Image:
         if outside:
             raise UsageError("Outside a segmentation lies background: do not state another value.")
         layers = tuple(_moved(layer, transform, grid.shape, _Rule(shift, 0, "nearest")) for layer in image.layers)
-        return replace(image, layers=layers, grid=grid, sources=_sources(image, grid, shift))
+        reasons = merge(image.reasons, _about_cut(image, grid))
+        return replace(image, layers=layers, grid=grid, sources=_sources(image, grid, shift), reasons=reasons)
     fill = _outside_of(image, grid, outside)
     array = _moved(image.array, transform, grid.shape, _Rule(shift, fill, "linear"))
     moved = image.on(grid, array, sources=_sources(image, grid, shift))
     return moved if shift else moved.with_reasons(_coarseness(image.grid, grid))
 
 
-def to_spacing(image: Image, spacing_mm: Sequence[float], *, outside: float | None = None) -> Image:
-    """The image with another spacing along (slice, row, column), over the same field of view.
+def to_spacing(image: Image, spacing_mm: float | Sequence[float], *, outside: float | None = None) -> Image:
+    """The image with another spacing along (slice, row, column), or one for all three, over the same field of view.
 
     The way back is ``onto(result, image.grid)``.
     """
-    return onto(image, image.grid.with_spacing(spacing_mm), outside=outside)
+    wanted = (spacing_mm,) * 3 if isinstance(spacing_mm, int | float) else spacing_mm
+    return onto(image, image.grid.with_spacing(wanted), outside=outside)
 
 
 def to_orientation(image: Image, orientation: str = "IPL") -> Image:
@@ -119,6 +121,22 @@ def _covers(source: Grid, target: Grid) -> bool:
     corners = np.array(list(product(*((0, n - 1) for n in target.shape))))
     index = source.to_index(target.to_world(corners))
     return bool((index >= -0.5 - 1e-4).all() and (index <= np.asarray(source.shape) - 0.5 + 1e-4).all())
+
+
+def _about_cut(image: Segmentation, grid: Grid) -> tuple[Reason, ...]:
+    if _covers(grid, image.grid):
+        return ()
+    cut = []
+    for segment in image.segments:
+        found = image.mask(segment.name)
+        hits = [np.flatnonzero(found.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+        if not hits[0].size:
+            continue
+        corners = np.array(list(product(*((hit[0], hit[-1]) for hit in hits))))
+        index = grid.to_index(image.grid.to_world(corners))
+        if (index < -0.5 - 1e-4).any() or (index > np.asarray(grid.shape) - 0.5 + 1e-4).any():
+            cut.append(segment.title)
+    return (Reason("SEGMENT_CUT", f"Part may lie outside the new grid of: {', '.join(cut)}."),) if cut else ()
 
 
 def _coarseness(source: Grid, target: Grid) -> tuple[Reason, ...]:

@@ -55,3 +55,13 @@ def test_a_segmentation_of_another_grid_and_a_wrong_shape_are_refused():
         crop_to(CT, onto(BLOCK, GRID.flip(0)))
     with pytest.raises(UsageError, match="three positive"):
         to_shape(CT, (0, 1, 1))
+
+
+def test_a_segment_that_the_new_grid_cuts_says_so():
+    grid = Grid.from_vectors((6, 8, 8))
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[1:5, 2:6, 2:6] = 1
+    found = Segmentation((labels,), grid, (Segment("a", 1, "A", codes.LUNG),), Algorithm("test", "1"))
+    whole, cut = to_shape(found, (4, 4, 4)), to_shape(found, (4, 4, 2))
+    assert "SEGMENT_CUT" not in [reason.code for reason in whole.reasons]
+    assert [reason.code for reason in cut.reasons] == ["SEGMENT_CUT"]
