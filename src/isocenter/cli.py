@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from isocenter import __version__
@@ -44,6 +47,12 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines ins
 _Series = Annotated[
     str, typer.Option("--series", help="Series number or Series Instance UID. By default the one that fits best.")
 ]
+_KINDS = {
+    "UsageError": "Wrong use",
+    "MissingExtra": "Not installed",
+    "InputError": "Damaged input",
+    "TryLater": "Try later",
+}
 _STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_orange", Verdict.REJECTED: "red"}
 
 
@@ -52,6 +61,20 @@ class SegKind(StrEnum):
 
     BINARY = "binary"
     LABELMAP = "labelmap"
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog="Exit status: 0 done, 1 a case was held, rejected or found nothing, 2 wrong use, 3 try later.  "
+    "Not for diagnosis without review.",
+)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Medical images from the scanner to a verified report."""
+    if version:
+        _out.print(f"isocenter {__version__}", highlight=False)
+        raise typer.Exit
 
 
 @app.command()
@@ -66,27 +89,13 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
             }
         )
         return
-    table = Table("no.", "mod.", "description", "slices", "size", "spacing mm", "verdict", box=None)
-    table.add_column("reasons", overflow="fold")
-    for series in scan:
-        size = "x".join(str(n) for n in series.grid.shape) if series.grid else "-"
-        spacing = "x".join(f"{s:.4g}" for s in series.grid.spacing_mm) if series.grid else "-"
-        verdict = f"[{_STYLE[series.verdict]}]{series.verdict}[/]"
-        codes = " ".join(dict.fromkeys(reason.code for reason in series.reasons))
-        table.add_row(
-            str(series.number or "-"),
-            series.modality,
-            series.description,
-            str(len(series)),
-            size,
-            spacing,
-            verdict,
-            codes,
-        )
-    _out.print(table)
-    _explain(reason for series in scan for reason in series.reasons)
+    for study, members in groupby(scan, key=lambda series: series.study_uid):
+        _out.print(f"[bold]Study[/] {study or 'without UID'}", highlight=False, soft_wrap=True)
+        for series in members:
+            _show_series(series)
     if scan.ignored:
         _out.print(f"[dim]{len(scan.ignored)} files were no image:[/] {_counted(i.reason for i in scan.ignored)}")
+        _explain(item.reason for item in scan.ignored if item.reason.severity is not Severity.INFO)
 
 
 @app.command()
@@ -175,14 +184,19 @@ def info(
     """Print the facts of one volume, or of the installation."""
     from isocenter.pipeline.provenance import versions
 
-    facts = dict(versions()) if path is None else _volume_facts(_volume(path, series))
+    volume = None if path is None else _volume(path, series)
+    facts = dict(versions()) if volume is None else _volume_facts(volume)
     if as_json:
         _print_json(facts)
         return
+    reasons = () if volume is None else volume.reasons
+    facts.pop("reasons", None)
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
-        table.add_row(f"[dim]{key}[/]", value if isinstance(value, str) else json.dumps(value, default=str))
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        table.add_row(f"[dim]{key}[/]", escape(text))
     _out.print(table)
+    _explain(reasons)
 
 
 @app.command()
@@ -201,6 +215,7 @@ def demo(
 
 def main() -> NoReturn:
     """Entry point: errors made on purpose become one clear sentence and an exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped container cleans up as after Ctrl-C
     for name in ("pydicom", "highdicom"):  # their warnings may quote a patient's data
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -208,7 +223,7 @@ def main() -> NoReturn:
     except IsocenterError as error:
         _fail(str(error), error.exit_status, type(error).__name__)
     except KeyboardInterrupt:
-        _fail("Interrupted.", 130, "Interrupted")
+        _fail("Nothing half-written was left.", 130, "Interrupted")
     except Exception as error:
         if os.environ.get("ISOCENTER_DEBUG"):
             raise
@@ -225,7 +240,7 @@ def main() -> NoReturn:
 def _fail(message: str, status: int, kind: str) -> NoReturn:
     if "--json" in sys.argv:
         _print_json({"error": {"kind": kind, "message": message, "exit_status": status}})
-    _err.print(f"[red]{kind}:[/] {message}", highlight=False, soft_wrap=True)
+    _err.print(f"[red]{_KINDS.get(kind, kind)}:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(status)
 
 
@@ -244,10 +259,10 @@ def _time(text: str) -> datetime | None:
 
 
 def _scan(path: Path) -> Scan:
-    from isocenter.dicom.scan import scan
+    from isocenter.pipeline.case import scanned
 
     with _err.status("Reading headers", spinner="line") as status:
-        return scan(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
+        return scanned(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
 
 
 def _volume(path: Path, series: str) -> Volume:
@@ -289,13 +304,25 @@ def _volume_facts(volume: Volume) -> dict[str, Any]:
     }
 
 
+def _show_series(series: Series) -> None:
+    facts = [f"{len(series)} slices" if len(series) > 1 else "1 slice"]
+    if series.grid is not None:
+        facts.append(" x ".join(str(n) for n in series.grid.shape))
+        facts.append(" x ".join(f"{length:.4g}" for length in series.grid.spacing_mm) + " mm")
+    verdict = f"[{_STYLE[series.verdict]}]{series.verdict:<8}[/]"
+    _out.print(
+        f"  {verdict} [bold]{escape(series.name)}[/]  [dim]{', '.join(facts)}[/]", highlight=False, soft_wrap=True
+    )
+    _explain(series.reasons, indent=11)
+
+
 def _show_result(result: Result) -> None:
     _out.print(f"\n[bold]{result.title}[/]  [{_STYLE[result.verdict]}]{result.verdict}[/]")
     if result.measurements:
         _out.print(_measured(result.measurements, result.segments))
     _explain(result.reasons)
     for series, reason in result.case.left:
-        _out.print(f"  [dim]{reason.code}[/] {series.name}", highlight=False, soft_wrap=True)
+        _out.print(f"  [dim]{reason.code}[/] {escape(series.name)}", highlight=False, soft_wrap=True)
     page = result.outputs.get("html")
     if page is not None:
         _out.print(f"  [bold]Report[/] {page}", highlight=False, soft_wrap=True)
@@ -315,16 +342,15 @@ def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) 
     return table
 
 
-def _explain(reasons: Iterable[Reason]) -> None:
+def _explain(reasons: Iterable[Reason], indent: int = 2) -> None:
     for reason in dict.fromkeys(reasons):
         color = "red" if reason.severity in (Severity.HELD, Severity.REJECTED) else "yellow"
         shade = "dim" if reason.severity is Severity.INFO else color
-        _out.print(f"  [{shade}]{reason.code}[/] {reason.message}", highlight=False, soft_wrap=True)
+        weight = "" if reason.severity is Severity.INFO else f" [dim]({reason.severity})[/]"
+        text = f"{' ' * indent}[{shade}]{reason.code}[/]{weight} {escape(reason.message)}"
+        _out.print(text, highlight=False, soft_wrap=True)
 
 
 def _counted(reasons: Iterable[Reason]) -> str:
     codes: Sequence[str] = [reason.code for reason in reasons]
     return ", ".join(f"{codes.count(code)} {code}" for code in dict.fromkeys(codes))
-
-
-app.info.epilog = f"Isocenter {__version__}. Not for diagnosis without review by a physician."

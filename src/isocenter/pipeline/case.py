@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from isocenter.dicom.scan import Scan, scan
+from isocenter.dicom.scan import Progress, Scan, scan
 from isocenter.dicom.series import Series
 from isocenter.errors import UsageError
 from isocenter.pipeline.choose import choose
@@ -90,15 +90,22 @@ def cases(path: Path, pipeline: Pipeline, wanted: str) -> tuple[Case, ...]:
     return made
 
 
-def scanned(path: Path) -> Scan:
+def scanned(path: Path, *, progress: Progress | None = None) -> Scan:
     """Scan a path that must hold DICOM images.
+
+    Parameters
+    ----------
+    path
+        Folder, file or zip file.
+    progress
+        Called with the number of files done, and of all files where it is known.
 
     Raises
     ------
     UsageError
         If it holds none.
     """
-    found = scan(path)
+    found = scan(path, progress=progress)
     if not found:
         count = len(found.ignored)
         what = f"none of its {count} files is a DICOM image" if count else "it has no files"

@@ -13,17 +13,19 @@ from isocenter.pipeline.steps import Findings
 from isocenter.report import figures
 from isocenter.report.document import Report, StudyFacts
 from isocenter.report.figure import Figure
+from isocenter.report.standing import counted
 
 _FACTS = (
     ("Patient", "PatientName"),
     ("Patient ID", "PatientID"),
     ("Born", "PatientBirthDate"),
+    ("Age", "PatientAge"),
     ("Sex", "PatientSex"),
     ("Study", "StudyDescription"),
-    ("Study date", "StudyDate"),
     ("Accession number", "AccessionNumber"),
     ("Institution", "InstitutionName"),
 )
+_AGE_UNITS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months"), "Y": ("year", "years")}
 _SCANNER = ("Manufacturer", "ManufacturerModelName")
 
 
@@ -48,6 +50,8 @@ def report(findings: Findings, job: Job) -> Report:
         figures=_figures(findings),
         provenance=tuple(_provenance(findings, job)),
         made_at=job.time,
+        identity=_identity(findings),
+        instance_numbers=_instance_numbers(findings),
     )
 
 
@@ -55,7 +59,31 @@ def _figures(findings: Findings) -> tuple[Figure, ...]:
     if findings.source is None:
         return ()
     volume, segmentation = findings.source.volume, findings.segmentation
-    return figures.draw_volume(volume) if segmentation is None else figures.draw(volume, segmentation)
+    if segmentation is None:
+        return figures.draw_volume(volume)
+    numbers = _instance_numbers(findings)
+    labels = [numbers.get(source.sop_instance_uid, "") if source else "" for source in volume.sources]
+    return figures.draw(volume, segmentation, labels=labels if any(labels) else ())
+
+
+def _instance_numbers(findings: Findings) -> dict[str, str]:
+    instances = findings.case.series.instances if findings.case.series else ()
+    return {i.sop_instance_uid: str(i.instance_number) for i in instances if i.instance_number is not None}
+
+
+def _identity(findings: Findings) -> str:
+    """Whose images these are and of when, as far as their header tells, in one line."""
+    if findings.case.series is None:
+        return findings.case.file.name if findings.case.file else ""
+    header = findings.case.series.instances[0].dataset()
+    patient, born = _text(header, "PatientID"), _text(header, "PatientBirthDate")
+    parts = (
+        _text(header, "PatientName") or "Patient's name not in the images",
+        f"ID {patient}" if patient else "no patient ID",
+        f"born {born}" if born else "",
+        f"study of {_study_time(header)}" if _study_time(header) else "no study date",
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -72,8 +100,10 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     if findings.source is not None:
         grid = findings.source.volume.grid
         k, r, c = grid.shape
-        yield "Image", f"{k} slices of {r} × {c}"
+        yield "Image", f"{counted(k, 'slice', 'slices')} of {r} × {c}"
         yield "Voxel (slice, row, column)", " × ".join(f"{s:.4g}" for s in grid.spacing_mm) + " mm"
+    if series is not None and series.slice_thickness_mm:
+        yield "Slice thickness", f"{series.slice_thickness_mm:.4g} mm"
 
 
 def _header_facts(header: Dataset) -> Iterator[tuple[str, str]]:
@@ -81,9 +111,18 @@ def _header_facts(header: Dataset) -> Iterator[tuple[str, str]]:
         value = _text(header, keyword)
         if value:
             yield title, value
+    if _study_time(header):
+        yield "Study date and time", _study_time(header)
     scanner = " ".join(_text(header, keyword) for keyword in _SCANNER).strip()
     if scanner:
         yield "Scanner", scanner
+    voltage = _text(header, "KVP")
+    if voltage:
+        yield "Tube voltage", f"{voltage} kV"
+
+
+def _study_time(header: Dataset) -> str:
+    return f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}".strip()
 
 
 def _text(header: Dataset, keyword: str) -> str:
@@ -94,7 +133,17 @@ def _text(header: Dataset, keyword: str) -> str:
         return " ".join(value.replace("^", " ").split())
     if keyword.endswith("Date") and len(value) == 8 and value.isdigit():
         return f"{value[:4]}-{value[4:6]}-{value[6:]}"
+    if keyword.endswith("Time") and value[:4].isdigit() and len(value) >= 4:
+        return f"{value[:2]}:{value[2:4]}"
+    if keyword == "PatientAge":
+        return _age(value)
     return value
+
+
+def _age(value: str) -> str:
+    """An Age String (PS3.5 6.2: ``"018M"``) for people."""
+    number, unit = value[:-1], _AGE_UNITS.get(value[-1:])
+    return counted(int(number), *unit) if number.isdigit() and unit else value
 
 
 def _provenance(findings: Findings, job: Job) -> Iterator[tuple[str, str]]:
@@ -109,7 +158,7 @@ def _provenance(findings: Findings, job: Job) -> Iterator[tuple[str, str]]:
         yield "Left out", f"{series.name}: {reason.code}"
     if findings.source is not None:
         digests = findings.source.digests
-        yield "Input", f"{len(digests)} files, SHA-256 over all of theirs {combined(digests)}"
+        yield "Input", f"{counted(len(digests), 'file', 'files')}, SHA-256 over all of theirs {combined(digests)}"
     yield "Study Instance UID" if findings.case.series else "Source", findings.case.study
     if findings.case.series is not None:
         yield "Series Instance UID", findings.case.series.series_uid
