@@ -14,6 +14,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from isocenter.dicom.headers import repair, study_of
 from isocenter.dicom.making import Making, begin, local_time, series_number, stamp
+from isocenter.dicom.quiet import quietly
 from isocenter.dicom.writing import differs
 
 _SERIES_OFFSET = 3
@@ -47,6 +48,7 @@ class Capture:
             raise ValueError(f"A picture is a (row, column, 3) array of uint8, not {self.pixels.shape}.")
 
 
+@quietly()
 def make(captures: Sequence[Capture], sources: Sequence[Dataset], making: Making) -> tuple[Dataset, ...]:
     """DICOM objects of pictures, one for each, in one series.
 

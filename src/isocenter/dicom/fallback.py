@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from typing import TYPE_CHECKING
 
 from isocenter.dicom.elements import (
@@ -24,6 +23,7 @@ from isocenter.dicom.elements import (
     PixelElement,
 )
 from isocenter.dicom.files import ByteSource
+from isocenter.dicom.quiet import quietly
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -47,8 +47,7 @@ def read_header(source: ByteSource) -> Header:
         raise DamagedHeaderError  # pydicom would inflate all of it, however much that is
     file = io.BytesIO(content)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             header = _header(dcmread(file, force=True, stop_before_pixels=True), file, source.size)
     except Exception as error:
         raise DamagedHeaderError from error

@@ -20,6 +20,7 @@ from pydicom.valuerep import DSfloat, format_number_as_ds
 
 from isocenter.dicom import uids
 from isocenter.dicom.mending import PLACE, TEXT, passes, sound
+from isocenter.dicom.quiet import quietly
 from isocenter.errors import Refused, UsageError
 from isocenter.reasons import Reason
 
@@ -78,6 +79,7 @@ class Headers(tuple[Dataset, ...]):
         return made
 
 
+@quietly()  # what pydicom warns of is mended here, and said in a reason
 def repair(sources: Sequence[Dataset]) -> Headers:
     """Copy what derived objects need of the sources' headers, and mend it.
 
@@ -104,10 +106,8 @@ def repair(sources: Sequence[Dataset]) -> Headers:
     if not sources:
         raise UsageError("Derived objects need the headers of the images they come from; none were given.")
     mended: dict[str, None] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom warns of is mended here, and said in a reason
-        first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
-        instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
+    first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
+    instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
     unsure = _unsure_patient(first, mended)
     _refuse(sources, instances)
     _complete_place(instances, mended)
@@ -192,9 +192,7 @@ def _drop_unwritable(first: Dataset, mended: dict[str, None]) -> None:
         alone = Dataset()
         alone.update({element.tag: element})
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                dcmwrite(BytesIO(), alone, implicit_vr=False, little_endian=True)
+            dcmwrite(BytesIO(), alone, implicit_vr=False, little_endian=True)
         except Exception:  # noqa: BLE001 - whatever is malformed inside fails in a way of its own
             del first[element.tag]
             mended[element.keyword] = None

@@ -15,6 +15,7 @@ from isocenter.dicom import parsing
 from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, Opener
 from isocenter.dicom.parsing import Triple
+from isocenter.dicom.quiet import quietly
 from isocenter.errors import InputError
 
 if TYPE_CHECKING:
@@ -183,8 +184,11 @@ class Instance:
         """Convolution Kernel; empty where missing."""
         return self.mark.kernel
 
+    @quietly()
     def dataset(self) -> Dataset:
         """The whole header without pixel data, parsed now; missing SOP UIDs are filled from the meta header.
+
+        pydicom decodes a value when it is asked for, and may warn then: see :func:`isocenter.dicom.quiet.quietly`.
 
         Raises
         ------

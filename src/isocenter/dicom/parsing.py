@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 from functools import lru_cache
+
+from isocenter.dicom.quiet import quietly
 
 Triple = tuple[float, float, float]
 
@@ -24,8 +25,7 @@ def words(raw: bytes, charset: bytes) -> str:
     from pydicom.charset import convert_encodings, decode_bytes
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             encodings = convert_encodings(text(charset).split("\\"))
             return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
     except (LookupError, UnicodeError):

@@ -9,11 +9,13 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from isocenter.dicom.headers import repair, study_of
 from isocenter.dicom.making import Making, begin, local_time, series_number, stamp
+from isocenter.dicom.quiet import quietly
 from isocenter.dicom.writing import differs
 
 _SERIES_OFFSET = 4
 
 
+@quietly()
 def make(document: bytes, sources: Sequence[Dataset], making: Making, *, title: str) -> Dataset:
     """DICOM object of a PDF.
 

@@ -7,7 +7,6 @@ no copy of the volume for each segment. Reading back goes another way than writi
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
@@ -24,6 +23,7 @@ from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom.headers import Headers, repair
 from isocenter.dicom.making import Making, series_number, stamp
+from isocenter.dicom.quiet import quietly
 from isocenter.dicom.writing import differs
 from isocenter.errors import Refused, UsageError
 from isocenter.findings import Mask, Segment, Segmentation
@@ -88,8 +88,7 @@ def make(
             [Reason("UNSUPPORTED", "Segments overlap; a label map cannot hold them. Use the binary encoding.")]
         )
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # highdicom warns of unusual names of patients, and quotes them
+    with quietly():  # highdicom warns of unusual names of patients, and quotes them
         dataset = hd.seg.Segmentation(
             source_images=_as_points(headers),
             pixel_array=_frames_wanted(present, encoding),

@@ -17,6 +17,7 @@ from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom.headers import Headers, repair, study_of
 from isocenter.dicom.making import Making, begin, series_number, stamp
+from isocenter.dicom.quiet import quietly
 from isocenter.dicom.writing import differs
 from isocenter.findings import Measurement, Segmentation
 from isocenter.reasons import Reason, Severity
@@ -41,6 +42,7 @@ _IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
 # --- making ----------------------------------------------------------------------------------------------------------
 
 
+@quietly()
 def make(
     measurements: Sequence[Measurement],
     sources: Sequence[Dataset],

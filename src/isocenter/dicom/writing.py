@@ -11,6 +11,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 
 from isocenter.dicom.making import encode
+from isocenter.dicom.quiet import quietly
 from isocenter.disk import replacing, write_synced
 from isocenter.errors import Bug, TryLater
 
@@ -34,6 +35,7 @@ class Written:
     size_bytes: int
 
 
+@quietly()
 def write(dataset: Dataset, path: str | os.PathLike[str], *, check: Callable[[Dataset], None]) -> Written:
     """Write an object to a file: under a temporary name, synced, read back, checked, then renamed.
 
