@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -90,7 +91,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
         )
         return
     for study, members in groupby(scan, key=lambda series: series.study_uid):
-        _out.print(f"[bold]Study[/] {study or 'without UID'}", highlight=False, soft_wrap=True)
+        _out.print(f"[bold]Study[/] {escape(study) or 'without UID'}", highlight=False, soft_wrap=True)
         for series in members:
             _show_series(series)
     if scan.ignored:
@@ -115,7 +116,9 @@ def run(
 
     settings = Settings(series="all" if every else series, seg=str(seg), time=_time(time))
     with _err.status("Starting", spinner="line") as status:
-        results = run_pipeline(pipeline, path, out, settings=settings, observer=status.update)
+        results = run_pipeline(
+            pipeline, path, out, settings=settings, observer=lambda text: status.update(escape(text))
+        )
     if as_json:
         _print_json([result.to_dict() for result in results])
     else:
@@ -138,7 +141,7 @@ def show(
 
     volume = _volume(path, series)
     paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
-    _print_json({"pictures": paths}) if as_json else _out.print("\n".join(paths), highlight=False)
+    _print_json({"pictures": paths}) if as_json else _out.print("\n".join(paths), highlight=False, markup=False)
 
 
 @app.command()
@@ -156,7 +159,9 @@ def convert(
     if as_json:
         _print_json({"output": str(out), **_volume_facts(volume)})
     else:
-        _out.print(f"{out}: {'x'.join(str(n) for n in volume.shape)} {volume.array.dtype}", highlight=False)
+        _out.print(
+            f"{out}: {'x'.join(str(n) for n in volume.shape)} {volume.array.dtype}", highlight=False, markup=False
+        )
         _explain(volume.reasons)
 
 
@@ -209,12 +214,17 @@ def demo(
 
     with _err.status("Making a chest CT phantom", spinner="line"):
         study, truth_ml = testing_demo.write_study(out / "study")
-    _err.print(f"A chest CT phantom lies in [bold]{study}[/]; its lungs hold {truth_ml:.1f} ml by construction.")
+    _err.print(
+        f"A chest CT phantom lies in [bold]{escape(str(study))}[/]; its lungs hold {truth_ml:.1f} ml by construction."
+    )
     run("lungs", study, out / "results", as_json=as_json)
 
 
 def main() -> NoReturn:
     """Entry point: errors made on purpose become one clear sentence and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped container cleans up as after Ctrl-C
     for name in ("pydicom", "highdicom"):  # their warnings may quote a patient's data
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -317,7 +327,7 @@ def _show_series(series: Series) -> None:
 
 
 def _show_result(result: Result) -> None:
-    _out.print(f"\n[bold]{result.title}[/]  [{_STYLE[result.verdict]}]{result.verdict}[/]")
+    _out.print(f"\n[bold]{escape(result.title)}[/]  [{_STYLE[result.verdict]}]{result.verdict}[/]")
     if result.measurements:
         _out.print(_measured(result.measurements, result.segments))
     _explain(result.reasons)
@@ -325,8 +335,9 @@ def _show_result(result: Result) -> None:
         _out.print(f"  [dim]{reason.code}[/] {escape(series.name)}", highlight=False, soft_wrap=True)
     page = result.outputs.get("html")
     if page is not None:
-        _out.print(f"  [bold]Report[/] {page}", highlight=False, soft_wrap=True)
-    _out.print(f"  [dim]All {len(result.outputs)} files lie in[/] {result.folder}", highlight=False, soft_wrap=True)
+        _out.print(f"  [bold]Report[/] {escape(str(page))}", highlight=False, soft_wrap=True)
+    place = escape(str(result.folder))
+    _out.print(f"  [dim]All {len(result.outputs)} files lie in[/] {place}", highlight=False, soft_wrap=True)
 
 
 def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:

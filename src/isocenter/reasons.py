@@ -317,7 +317,7 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
         ),
         "RESULT_KEPT_ASIDE": CodeEntry(
             _I,
-            "There was an earlier, usable result of this case, and this run has none.",
+            "There was an earlier, usable result here, of another input or better than this one.",
             "The earlier one was kept under another name.",
             "Find out what has changed in the input.",
         ),

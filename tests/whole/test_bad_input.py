@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,3 +230,79 @@ def test_a_header_of_nonsense_values_gets_reasons(isocenter: Run, tmp_path: Path
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out")
     assert outcome.status == 1
     nothing_half_written(tmp_path / "out")
+
+
+def coarse_chest(folder: Path, **attributes: object) -> tuple[Path, ...]:
+    phantom = chest_phantom(chest_grid((48, 96, 96), (6.0, 3.8, 3.8)))
+    seed = str(attributes.get("PatientID", "one"))
+    style = Style(seed=seed, attributes={**HEADER, **attributes})
+    return write_series(phantom.volume.array, phantom.volume.grid, folder, style=style)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.parametrize("uid", ["../../evil", "/evil", "..", "."])
+def test_a_header_cannot_lead_results_out_of_their_folder(isocenter: Run, tmp_path: Path, uid: str) -> None:
+    write_series(FLAT, GRID, tmp_path / "study", style=Style(attributes={**HEADER, "StudyInstanceUID": uid}))
+    isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "a" / "b" / "out")
+    assert [path.name for path in tmp_path.rglob("report.html")] == ["report.html"]
+    assert len(list((tmp_path / "a" / "b" / "out").glob("*/*/report.html"))) == 1
+
+
+@pytest.mark.parametrize("uid", [None, "1.2.3"])
+def test_two_patients_of_one_study_uid_are_processed_apart(isocenter: Run, tmp_path: Path, uid: str | None) -> None:
+    for number in (1, 2):
+        attributes = {"PatientID": f"SECRET{number}", "StudyInstanceUID": uid}
+        write_series(FLAT, GRID, tmp_path / "in" / str(number), style=Style(seed=str(number), attributes=attributes))
+    isocenter("run", "lungs", tmp_path / "in", "-o", tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("*/*/run.json"))) == 2
+
+
+def test_files_whose_names_share_a_beginning_keep_their_results_apart(isocenter: Run, tmp_path: Path) -> None:
+    for name in ("chest.one.nii.gz", "chest.two.nii.gz"):
+        (tmp_path / name).write_bytes(b"no image at all")
+        isocenter("run", "lungs", tmp_path / name, "-o", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["chest.one", "chest.two"]
+
+
+def test_names_of_files_that_are_no_text_break_nothing(isocenter: Run, tmp_path: Path) -> None:
+    path = coarse_chest(tmp_path / "study")[3]
+    os.rename(path, os.fsencode(path.parent) + b"/IM\xff.dcm")  # noqa: PTH104
+    outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out")
+    assert outcome.status == 0
+    (record,) = (tmp_path / "out").rglob("run.json")
+    assert len(json.loads(record.read_text())["input"]["files"]) == 48
+
+
+@pytest.mark.parametrize("text", ["chest [/red] 2.0", "[bold]chest", "[/]"])
+def test_brackets_in_a_description_are_printed_as_they_are(isocenter: Run, tmp_path: Path, text: str) -> None:
+    style = Style(attributes={**HEADER, "SeriesDescription": text})
+    write_series(FLAT, GRID, tmp_path / "study", style=style)
+    assert text in isocenter("index", tmp_path / "study").text
+    assert text in isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out").text
+
+
+def test_an_archive_within_an_archive_is_named_as_such(isocenter: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
+        outer.writestr("inner.zip", b"PK\x03\x04" + bytes(50))
+    outcome = isocenter("run", "lungs", tmp_path / "outer.zip", "-o", tmp_path / "out")
+    assert outcome.status == 2
+    assert "1 ARCHIVE_UNREADABLE" in outcome.text
+
+
+def test_a_file_that_vanishes_meanwhile_refuses_its_case_alone(
+    isocenter: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from isocenter.pipeline import case
+
+    paths = write_series(FLAT, GRID, tmp_path / "study", style=Style(attributes=HEADER))
+    scan = case.scan
+
+    def scan_then_lose(path: Path, **_: object) -> object:
+        found = scan(path)
+        paths[0].unlink()
+        return found
+
+    monkeypatch.setattr(case, "scan", scan_then_lose)
+    outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out")
+    assert outcome.status == 1
+    assert outcome.codes(tmp_path / "out") == {"COVERAGE_SHORT", "FILE_CHANGED"}

@@ -224,3 +224,14 @@ def _dice(seg: pydicom.Dataset, phantom: ChestPhantom, name: str, order: Sequenc
             found[order.index(tuple(group.PlanePositionSequence[0].ImagePositionPatient))] = frame
     truth = phantom.truth.mask(name)
     return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+
+
+def test_a_result_of_another_input_of_the_same_name_is_kept(done: Done, tmp_path: Path) -> None:
+    volume = done.phantom.volume
+    for number, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        iso.save(
+            volume.with_array(np.maximum(volume.array, -1000 - number).astype(np.int16)), tmp_path / name / "ct.nii.gz"
+        )
+        iso.run("lungs", tmp_path / name / "ct.nii.gz", tmp_path / "out", settings=iso.Settings(time=TIME))
+    assert len(list((tmp_path / "out" / "ct").iterdir())) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,6 +20,7 @@ from isocenter.reasons import Reason
 from isocenter.volume import Volume
 
 _FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,18 @@ def cases(path: Path, pipeline: Pipeline, wanted: str) -> tuple[Case, ...]:
         If it holds no image, or the wanted series is not there.
     """
     if is_image_file(path):
-        stem = path.name.split(".")[0]
+        stem = folder_name(_stem(path))
         text = f"{path.name} is not DICOM: no SEG, Structured Report or other DICOM object was made."
         return (Case(stem, pipeline.name, file=path, reasons=(Reason("NO_DICOM_OBJECTS", text),)),)
     found = scanned(path)
     patients = {series.instances[0].patient_key for series in found}
     several = f"The folder holds studies of {len(patients)} patients; each was processed by itself."
     common = (Reason("SEVERAL_PATIENTS", several),) if len(patients) > 1 else ()
-    made = tuple(case for study in _studies(found) for case in _of_study(study, pipeline, wanted, common))
+    made = tuple(
+        case
+        for name, study in _studies(found)
+        for case in _of_study(name, study, pipeline, wanted=wanted, common=common)
+    )
     if wanted not in ("best", "all") and not any(case.series for case in made):
         raise UsageError(f"No series has the number or UID {wanted}; `isocenter index` lists them.")
     return made
@@ -107,8 +114,9 @@ def scanned(path: Path, *, progress: Progress | None = None) -> Scan:
     """
     found = scan(path, progress=progress)
     if not found:
-        count = len(found.ignored)
-        what = f"none of its {count} files is a DICOM image" if count else "it has no files"
+        codes = Counter(ignored.reason.code for ignored in found.ignored)
+        counts = ", ".join(f"{count} {code}" for code, count in codes.items())
+        what = f"none of its {codes.total()} files is a DICOM image ({counts})" if codes else "it has no files"
         others = any(is_image_file(Path(item.path)) for item in found.ignored)
         hint = " NIfTI and NRRD files are taken one at a time: name one." if others else ""
         raise UsageError(f"There is no DICOM image in {path}: {what}.{hint}")
@@ -137,23 +145,53 @@ def read(case: Case) -> Input:
     return Input(formats.load(case.file), {str(case.file): sha256(case.file)})
 
 
-def _studies(found: Scan) -> Iterator[tuple[Series, ...]]:
-    ordered = sorted(found, key=lambda series: series.study_uid)
-    for _, study in groupby(ordered, key=lambda series: series.study_uid):
-        yield tuple(study)
+def folder_name(text: str) -> str:
+    """A text as the name of one folder: as it is if that is safe, else with its other characters replaced, and a mark.
+
+    What stands in a header or a file's name leads to no other folder, whatever it is.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip(".")[:_LONGEST_NAME]
+    return safe if safe == text else f"{safe}_{_mark(text)}"
 
 
-def _of_study(study: Sequence[Series], pipeline: Pipeline, wanted: str, common: tuple[Reason, ...]) -> Iterator[Case]:
-    uid = study[0].study_uid or "study"
+def _stem(path: Path) -> str:
+    """Name of a file without the suffix that says its format; other dots belong to the name."""
+    suffix = max((end for end in _FILE_SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def _studies(found: Scan) -> Iterator[tuple[str, tuple[Series, ...]]]:
+    """The studies, each with the name of its folder; of one study UID in several patients, each patient for itself."""
+
+    def key(series: Series) -> tuple[str, str]:
+        return series.study_uid, series.instances[0].patient_key
+
+    studies = [tuple(study) for _, study in groupby(sorted(found, key=key), key=key)]
+    times = Counter(study[0].study_uid for study in studies)
+    for study in studies:
+        uid = study[0].study_uid
+        name = folder_name(uid) if uid else "study"
+        if not uid or times[uid] > 1:
+            name = f"{name}_{_mark(min(f'{series.series_uid} {series.name}' for series in study))}"
+        yield name, study
+
+
+def _of_study(
+    name: str, study: Sequence[Series], pipeline: Pipeline, *, wanted: str, common: tuple[Reason, ...]
+) -> Iterator[Case]:
     choice = choose(study, pipeline.rule, wanted)
     if not choice.taken:
         if wanted in ("best", "all"):
             text = f"No series of the study fits the rule: {pipeline.rule.text}."
             reasons = (*common, Reason("NO_SERIES_FITS", text), *(reason for _, reason in choice.left))
-            yield Case(uid, pipeline.name, reasons=reasons, left=choice.left)
+            yield Case(name, pipeline.name, reasons=reasons, left=choice.left)
         return
-    for name, (series, reasons) in zip(_names(choice.taken, pipeline), choice.taken, strict=True):
-        yield Case(uid, name, series, reasons=(*common, *reasons), left=choice.left)
+    for case, (series, reasons) in zip(_names(choice.taken, pipeline), choice.taken, strict=True):
+        yield Case(name, case, series, reasons=(*common, *reasons), left=choice.left)
 
 
 def _names(taken: Sequence[tuple[Series, object]], pipeline: Pipeline) -> list[str]:
@@ -162,7 +200,6 @@ def _names(taken: Sequence[tuple[Series, object]], pipeline: Pipeline) -> list[s
     for series, _ in taken:
         name = pipeline.name if series.number is None else f"{pipeline.name}_series{series.number}"
         if name in names:
-            mark = hashlib.sha256(f"{series.series_uid} {series.name}".encode()).hexdigest()[:8]
-            name = f"{name}_{mark}"
+            name = f"{name}_{_mark(f'{series.series_uid} {series.name}')}"
         names.append(name)
     return names

@@ -76,7 +76,7 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
         return Choice(tuple((one, ()) for one in held), tuple(unfit))
     taken = usable if wanted == "all" else usable[:1]
     left = [(one, _not_chosen(one, usable[0])) for one in usable[len(taken) :]]
-    left += [(one, one.reasons[0]) for one in held]
+    left += [(one, max(one.reasons, key=lambda reason: reason.severity.rank)) for one in held]
     return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left + unfit))
 
 

@@ -18,7 +18,7 @@ from isocenter.dicom.writing import Written, write
 from isocenter.findings import Segmentation
 from isocenter.ops.resample import onto
 from isocenter.pipeline import page
-from isocenter.pipeline.provenance import Journal, combined, sha256, versions
+from isocenter.pipeline.provenance import Journal, sha256, versions
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
 from isocenter.report import html
@@ -48,7 +48,7 @@ def write_outputs(findings: Findings, job: Job, folder: Path, *, journal: Journa
     with journal.step("page"):
         document = report_pdf.render(report)
         outputs = [
-            _keep("html", folder / "report.html", html.render(report).encode("utf-8")),
+            _keep("html", folder / "report.html", html.render(report).encode("utf-8", "backslashreplace")),
             _keep("pdf", folder / "report.pdf", document),
         ]
     if findings.segmentation is None:
@@ -109,7 +109,7 @@ def _making(findings: Findings, job: Job) -> Making:
         raise ValueError("Nothing was found, so nothing is made.")
     algorithm = findings.segmentation.algorithm
     settings = json.dumps([job.pipeline.name, job.settings.seg, algorithm.settings], default=str)
-    seed = (combined(findings.source.digests), settings, f"{algorithm.name} {algorithm.version}")
+    seed = (findings.input_sha256, settings, f"{algorithm.name} {algorithm.version}")
     return Making(job.time, seed=(*seed, json.dumps(dict(versions()), sort_keys=True)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from isocenter import __version__
 from isocenter.pipeline.outputs import Output
-from isocenter.pipeline.provenance import Journal, combined, sha256, versions
+from isocenter.pipeline.provenance import Journal, sha256, versions
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
 
@@ -35,7 +35,8 @@ def write_record(findings: Findings, job: Job, folder: Path, *, outputs: Sequenc
         "outputs": [output.to_dict() for output in outputs],
     }
     path = folder / "run.json"
-    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files need not be text
     return Output("record", path, sha256(path))
 
 
@@ -43,10 +44,10 @@ def _input(findings: Findings) -> dict[str, Any]:
     digests = findings.source.digests if findings.source else {}
     series = findings.case.series
     return {
-        "study_uid": findings.case.study,
+        "study_uid": series.study_uid if series else findings.case.study,
         "series_uid": series.series_uid if series else "",
         "series_verdict": str(series.verdict) if series else "",
-        "sha256": combined(digests) if digests else "",
+        "sha256": findings.input_sha256,
         "files": [{"file": path, "sha256": digest} for path, digest in digests.items()],
     }
 

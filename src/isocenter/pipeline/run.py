@@ -68,7 +68,7 @@ class Result:
     @property
     def study_uid(self) -> str:
         """Study Instance UID of the input, or the name of the file."""
-        return self.case.study
+        return self.case.series.study_uid if self.case.series else self.case.study
 
     @property
     def title(self) -> str:
@@ -175,7 +175,7 @@ def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
 
 def _leave(findings: Findings, job: Job, target: Path, *, journal: Journal) -> Result:
     """Write what the case leaves behind; an earlier, better result is kept aside."""
-    about_earlier = make_way(target, findings.verdict)
+    about_earlier = make_way(target, findings.verdict, findings.input_sha256)
     with staged(target) as folder:
         outputs = () if findings.has("CASE_FAILED") else write_outputs(findings, job, folder, journal=journal)
         kept = write_record(findings.said(about_earlier), job, folder, outputs=outputs, journal=journal)

@@ -13,7 +13,7 @@ from isocenter.ops import anatomy
 from isocenter.ops.measure import measure
 from isocenter.pipeline.case import Case, Input, read
 from isocenter.pipeline.choose import kernel_kind
-from isocenter.pipeline.provenance import Journal
+from isocenter.pipeline.provenance import Journal, combined
 from isocenter.pipeline.spec import Pipeline
 from isocenter.reasons import Reason, Verdict, merge, verdict_of
 
@@ -48,6 +48,11 @@ class Findings:
     def said(self, reasons: Iterable[Reason]) -> Findings:
         """These findings with further reasons, each once."""
         return replace(self, reasons=merge(self.reasons, reasons))
+
+    @property
+    def input_sha256(self) -> str:
+        """One SHA-256 for all files of the input; empty if they were not read."""
+        return combined(self.source.digests) if self.source else ""
 
     def has(self, code: str) -> bool:
         """Whether there is a reason of that code."""
