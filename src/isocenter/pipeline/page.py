@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from pydicom import Dataset
 
 from isocenter import __version__
+from isocenter.errors import InputError
 from isocenter.pipeline.provenance import combined
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
@@ -89,7 +91,8 @@ def _identity(findings: Findings) -> str:
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     series = findings.case.series
     if series is not None:
-        yield from _header_facts(series.instances[0].dataset())
+        with suppress(InputError):  # of a file that is gone or damaged nothing is said but the reasons
+            yield from _header_facts(series.instances[0].dataset())
         yield "Series", series.name
         if series.kernel:
             yield "Kernel", series.kernel

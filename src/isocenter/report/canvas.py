@@ -26,6 +26,7 @@ INK: Color = (238, 240, 242)
 SOFT_INK: Color = (166, 174, 182)
 BLACK: Color = (0, 0, 0)
 
+_HALO = 0.45  # opacity of the dark rim around contours
 _BAR_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -92,6 +93,18 @@ def _around(level: Floats) -> tuple[slice, slice] | None:
     if not rows.size or min(level.shape) < 2:
         return None
     return slice(max(0, rows[0] - 2), rows[-1] + 3), slice(max(0, columns[0] - 2), columns[-1] + 3)
+
+
+def halo(line: Floats) -> Floats:
+    """A rim around a line (rows, columns), two pixels wide, that sets it off from what is bright."""
+    wide = line.copy()
+    for _ in range(2):
+        grown = wide.copy()
+        for target, origin in ((np.s_[1:], np.s_[:-1]), (np.s_[:-1], np.s_[1:])):
+            np.maximum(grown[target], wide[origin], out=grown[target])
+            np.maximum(grown[:, target], wide[:, origin], out=grown[:, target])
+        wide = grown
+    return wide * np.float32(_HALO)
 
 
 def blend(picture: Picture, alpha: Floats, color: Color) -> None:

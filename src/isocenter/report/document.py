@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -17,6 +17,7 @@ from isocenter.findings import Measurement, Segment
 from isocenter.reasons import Reason, Severity, Verdict
 from isocenter.report.figure import Figure
 from isocenter.report.planes import Plane
+from isocenter.report.standing import Standing, concerned, standing
 
 INTENDED_USE = (
     "Not for diagnosis without review. This report was made by software that is no medical device; a qualified "
@@ -30,12 +31,6 @@ CONVENTION = (
 
 _UNIT_SIGNS = {codes.HU: "HU", codes.ONE: ""}
 _ALARMING = (Severity.REJECTED, Severity.HELD, Severity.REVIEW)
-_VERDICT_WORDS = {
-    Verdict.OK: "Read as it is: no repair and no guess was needed.",
-    Verdict.REPAIRED: "Repairs or guesses were made; they are listed under “Notes on the data”.",
-    Verdict.HELD: "Held: more than one reading is possible, so a person has to decide.",
-    Verdict.REJECTED: "Refused: no right result can be made of this input.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,10 @@ class Report:
         Software, settings, inputs and outputs: (title, value) pairs.
     made_at
         When, with its time zone.
+    identity
+        Whose images these are, and of when, in one line that every printed page carries; empty if nobody may know.
+    instance_numbers
+        SOP Instance UID -> Instance Number of the images, to name those that a reason concerns.
 
     Raises
     ------
@@ -85,6 +84,8 @@ class Report:
     figures: tuple[Figure, ...]
     provenance: tuple[tuple[str, str], ...]
     made_at: datetime
+    identity: str = ""
+    instance_numbers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:
@@ -103,9 +104,13 @@ class Report:
         return tuple(sorted(found, key=lambda reason: -reason.severity.rank))
 
     @property
-    def verdict_words(self) -> str:
-        """The verdict in a sentence."""
-        return _VERDICT_WORDS[self.verdict]
+    def standing(self) -> Standing:
+        """The one state that the report opens with."""
+        return standing(self.verdict, self.reasons)
+
+    def concerned(self, reason: Reason) -> str:
+        """The images that a reason concerns, in words; empty if it names none."""
+        return concerned(reason, self.instance_numbers)
 
     @property
     def time_words(self) -> str:
@@ -114,12 +119,13 @@ class Report:
 
     @property
     def chapters(self) -> tuple[Chapter, ...]:
-        """The figures in order, with sections that follow each other in one chapter, a row for each plane."""
+        """The figures in order, with sections that follow each other in one chapter, two of a plane side by side."""
         found = []
         for are_sections, group in groupby(self.figures, key=lambda figure: _plane(figure) != ""):
             figures = list(group)
             if are_sections:
-                rows = tuple(tuple(row) for _, row in groupby(figures, key=_plane))
+                planes = [tuple(row) for _, row in groupby(figures, key=_plane)]
+                rows = tuple(plane[start : start + 2] for plane in planes for start in range(0, len(plane), 2))
                 found.append(Chapter("Key slices", rows, CONVENTION))
             else:
                 found += [Chapter(figure.title, ((figure,),)) for figure in figures]

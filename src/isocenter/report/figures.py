@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from isocenter.findings import Segmentation
 from isocenter.report.figure import Figure, Kind
 from isocenter.report.histogram import histogram, volume_histogram
@@ -24,13 +26,25 @@ __all__ = [
 ]
 
 
-def draw(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> tuple[Figure, ...]:
-    """All pictures of what was found in a volume: surface, key slices, histogram, contact sheet."""
+def draw(
+    volume: Volume, segmentation: Segmentation, *, window: Window | None = None, labels: Sequence[str] = ()
+) -> tuple[Figure, ...]:
+    """All pictures of what was found in a volume: key slices, histogram, surface, contact sheet.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    segmentation
+        Segments on its grid.
+    window, labels
+        As for :func:`isocenter.report.sections.key_slices`.
+    """
     solid = surface(segmentation)
     solids = () if solid is None else (solid,)
-    sections = key_slices(volume, segmentation, window=window)
-    sheet = contact_sheet(volume, segmentation, window=window)
-    return *solids, *sections, histogram(volume, segmentation), sheet
+    sections = key_slices(volume, segmentation, window=window, labels=labels)
+    sheet = contact_sheet(volume, segmentation, window=window, labels=labels)
+    return *sections, histogram(volume, segmentation), *solids, sheet
 
 
 def draw_volume(volume: Volume, *, window: Window | None = None) -> tuple[Figure, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,13 @@ from isocenter.volume import Volume
 _LUNGS = frozenset({codes.LUNG, codes.LEFT_LUNG, codes.RIGHT_LUNG})
 _SECTIONS = 48
 _MOST_BINS = 120
-_SIZE = (1400, 500)
-_PLOT = (96, 56, 1368, 410)  # left, top, right, bottom
+_SIZE = (1400, 440)
+_PLOT = (100, 60, 1368, 346)  # left, top, right, bottom
 _PAPER: canvas.Color = (255, 255, 255)
 _TEXT: canvas.Color = (38, 44, 52)
 _FAINT: canvas.Color = (218, 222, 227)
 _GREY: canvas.Color = (92, 102, 114)
+_TEXT_PX = 26  # 9 points where the chart is printed 18 cm wide
 _EMPHYSEMA_HU = -950
 
 
@@ -61,13 +62,22 @@ def histogram(volume: Volume, segmentation: Segmentation) -> Figure:
             values[segment.name].append(volume.array[k][segmentation.layers[segment.layer][k] == segment.label])
     gathered = [(s.title, s.color, np.concatenate(values[s.name])) for s in shown]
     marks = [(float(_EMPHYSEMA_HU), "−950 HU")] if lungs and volume.unit == codes.HU else []
-    return _figure([g for g in gathered if g[2].size], volume.unit, every, marks)
+    found = _figure([g for g in gathered if g[2].size], volume.unit, every, marks)
+    edge = dict(segmentation.algorithm.settings).get("air_hu") if lungs and volume.unit == codes.HU else None
+    return found if edge is None else replace(found, caption=f"{found.caption} {_edge_words(edge)}")
 
 
 def volume_histogram(volume: Volume) -> Figure:
     """Histogram of all values of a volume, from at most 48 slices, evenly spread."""
     every, slices = _sample(volume)
     return _figure([("All voxels", _GREY, volume.array[slices].ravel())], volume.unit, every, [])
+
+
+def _edge_words(edge_hu: object) -> str:
+    return (
+        f"The masks of the lungs end at soft tissue where the density reaches about {edge_hu} HU: the step there is "
+        "their border, and what lies above it are vessels, dense lung and voxels shared with the wall."
+    ).replace("-", "−")
 
 
 def _sample(volume: Volume) -> tuple[int, npt.NDArray[np.intp]]:
@@ -166,7 +176,7 @@ def _chart(
 def _text(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, anchor: str, *, color: canvas.Color = _TEXT
 ) -> None:
-    draw.text(place, text, fill=color, font=canvas.font(24), anchor=anchor)
+    draw.text(place, text, fill=color, font=canvas.font(_TEXT_PX), anchor=anchor)
 
 
 def _deep(color: canvas.Color) -> canvas.Color:
@@ -190,9 +200,9 @@ def _line(image: Image.Image, points: Sequence[tuple[float, float]], color: canv
 
 
 def _legend(draw: ImageDraw.ImageDraw, curves: Sequence[Curve]) -> None:
-    width = sum(62 + canvas.font(24).getlength(curve.title) for curve in curves)
+    width = sum(62 + canvas.font(_TEXT_PX).getlength(curve.title) for curve in curves)
     x = _PLOT[2] - width
     for curve in curves:
         draw.rounded_rectangle([(x, 20), (x + 26, 32)], 3, fill=_deep(curve.color))
         _text(draw, (x + 36, 26), curve.title, "lm")
-        x += 62 + canvas.font(24).getlength(curve.title)
+        x += 62 + canvas.font(_TEXT_PX).getlength(curve.title)

@@ -15,11 +15,12 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab import rl_config
-from reportlab.lib.colors import Color, HexColor, white
+from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -29,6 +30,8 @@ from isocenter.reasons import Reason
 from isocenter.report import document
 from isocenter.report.document import Report
 from isocenter.report.figure import Figure
+from isocenter.report.planes import Plane
+from isocenter.report.standing import Level
 
 rl_config.useA85 = 0  # pictures as they are, not blown up to text by a quarter
 
@@ -37,12 +40,19 @@ Look = tuple[Any, ...]
 
 _REGULAR, _MEDIUM = "Isocenter-Regular", "Isocenter-Medium"
 _INK, _SOFT, _LINE, _BAND = HexColor(0x1B2129), HexColor(0x56606C), HexColor(0xDFE3E8), HexColor(0xF5F7F9)
-_OK, _LOOK, _LOOK_BAND = HexColor(0x17693F), HexColor(0x8A4B00), HexColor(0xFFF4E0)
-_STOP, _STOP_BAND = HexColor(0xA1201F), HexColor(0xFDECEC)
+_LEVELS = {
+    Level.STOP: (HexColor(0xA1201F), HexColor(0xFDECEC)),
+    Level.LOOK: (HexColor(0x8A4B00), HexColor(0xFFF4E0)),
+    Level.NOTE: (HexColor(0x1F4F86), HexColor(0xEBF2FA)),
+    Level.OK: (HexColor(0x17693F), HexColor(0xEDF7F1)),
+}
 _MARGIN = 15 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _FRAME_PADDING = 6  # that ReportLab gives every frame
 _GAP = 3 * mm
+_ACROSS = (Plane.CORONAL, Plane.SAGITTAL)
+_ACROSS_HIGH = 77 * mm  # two rows of them and the histogram fill a page
+_MOST_HIGH = A4[1] - 90 * mm
 _UNKNOWN_LETTER = "�"
 _MISSING = (
     f"{_UNKNOWN_LETTER} stands for a letter that the fonts of this PDF do not hold; the HTML page of the same report "
@@ -121,12 +131,7 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
     safe = writer.safe
     yield Paragraph(f"Isocenter report · {safe(report.time_words)}", _FINE)
     yield Paragraph(safe(report.title), _TITLE)
-    if report.alarms:
-        yield from _alarm_panel(report, writer)
-    good = report.verdict.usable
-    words = f"<font name='{_MEDIUM}' color='{(_OK if good else _STOP).hexval()}'>Verdict: {report.verdict}.</font>"
-    verdict = Paragraph(f"{words} {safe(report.verdict_words)}", _TEXT)
-    yield _panel([verdict], _OK if good else _STOP, white if good else _STOP_BAND)
+    yield _head_panel(report, writer)
     yield Spacer(1, 2 * mm)
     yield Paragraph(f"<font name='{_MEDIUM}'>Intended use.</font> {safe(document.INTENDED_USE)}", _FINE)
     if report.facts.pairs:
@@ -138,7 +143,7 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
     yield from _pictures(report, writer)
     if report.notes:
         yield Paragraph("Notes on the data", _HEADING)
-        yield _notes(report.notes, writer)
+        yield _notes(report, writer)
     if report.provenance:
         yield Paragraph("How this was made", _HEADING)
         yield _pairs(report.provenance, writer)
@@ -147,30 +152,32 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
         yield Paragraph(_MISSING, _FINE)
 
 
-def _alarm_panel(report: Report, writer: _Writer) -> Iterator[Flowable]:
-    usable = report.verdict.usable
-    color, band = (_LOOK, _LOOK_BAND) if usable else (_STOP, _STOP_BAND)
-    heading = "Look at this before you rely on the result" if usable else "No result: this has to be settled first"
-    head = Paragraph(heading, _style(11, font=_MEDIUM, color=color, spaceAfter=1 * mm))
+def _head_panel(report: Report, writer: _Writer) -> Table:
+    standing = report.standing
+    color, band = _LEVELS[standing.level]
+    head = Paragraph(standing.headline, _style(11, font=_MEDIUM, color=color, spaceAfter=1 * mm))
     lines = [
         Paragraph(
             f"{writer.safe(reason.message)} {writer.safe(reason.advice)} "
-            f"<font size='7.5' color='{_SOFT.hexval()}'>{reason.code}</font>",
+            f"<font size='7.5' color='{_SOFT.hexval()}'>{reason.code}{_among(report, reason, writer)}</font>",
             _style(9, leftIndent=3 * mm, bulletIndent=0, spaceAfter=1),
             bulletText="•",
         )
         for reason in report.alarms
     ]
-    yield _panel([head, *lines], color, band)
-    yield Spacer(1, 3 * mm)
+    return _panel([head, *lines, Paragraph(writer.safe(standing.words), _TEXT)], color, band)
+
+
+def _among(report: Report, reason: Reason, writer: _Writer) -> str:
+    images = writer.safe(report.concerned(reason))
+    return f" · {images}" if images else ""
 
 
 def _panel(content: list[Flowable], color: Color, band: Color) -> Table:
-    rim = color if band is not white else _LINE
     look = [
         ("BACKGROUND", (0, 0), (-1, -1), band),
         ("LINEBEFORE", (0, 0), (0, -1), 3, color),
-        *[(side, (0, 0), (-1, -1), 0.5, rim) for side in ("LINEABOVE", "LINEBELOW", "LINEAFTER")],
+        *[(side, (0, 0), (-1, -1), 0.5, color) for side in ("LINEABOVE", "LINEBELOW", "LINEAFTER")],
         ("LEFTPADDING", (0, 0), (-1, -1), 9),
         ("TOPPADDING", (0, 0), (-1, -1), 5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
@@ -234,15 +241,16 @@ _LINES: list[Look] = [
 ]
 
 
-def _notes(notes: Sequence[Reason], writer: _Writer) -> Table:
+def _notes(report: Report, writer: _Writer) -> Table:
     rows: list[list[Flowable]] = [[Paragraph(t, _HEAD) for t in ("Kind", "What was met and done", "What you can do")]]
-    for note in notes:
+    for note in report.notes:
         code = f"<br/><font size='6.6' color='{_SOFT.hexval()}'>{note.code}</font>"
-        count = f" ({len(note.instances)} instances)" if note.instances else ""
+        images = writer.safe(report.concerned(note))
+        images = f"<br/><font size='7.2' color='{_SOFT.hexval()}'>{images}</font>" if images else ""
         rows.append(
             [
                 Paragraph(f"{note.severity}{code}", _TEXT),
-                Paragraph(writer.safe(note.message) + count, _TEXT),
+                Paragraph(writer.safe(note.message) + images, _TEXT),
                 Paragraph(writer.safe(note.advice), _TEXT),
             ]
         )
@@ -277,7 +285,7 @@ def _strip(figures: Sequence[Figure], heading: str, writer: _Writer) -> Table:
 
 def _framed(figure: Figure, width: float, heading: str, writer: _Writer) -> list[Flowable]:
     height = width * figure.height / figure.width
-    most = A4[1] - 90 * mm
+    most = _ACROSS_HIGH if figure.name.startswith(_ACROSS) else _MOST_HIGH
     if height > most:
         width, height = width * most / height, most
     picture = Image(io.BytesIO(figure.data), width, height)
@@ -289,6 +297,7 @@ def _framed(figure: Figure, width: float, heading: str, writer: _Writer) -> list
 
 def _numbered(report: Report, writer: _Writer) -> type[Canvas]:
     title = report.title
+    identity = next(iter(simpleSplit(writer.known(report.identity), _MEDIUM, 8, _WIDTH)), "")
 
     class Numbered(Canvas):  # type: ignore[misc]
         """A canvas whose pages say how many there are, known only at the end."""
@@ -304,6 +313,9 @@ def _numbered(report: Report, writer: _Writer) -> type[Canvas]:
         def save(self) -> None:
             for number, state in enumerate(self.finished, 1):
                 self.__dict__.update(state)
+                self.setFont(_MEDIUM, 8)
+                self.setFillColor(_INK)
+                self.drawString(_MARGIN, A4[1] - 10 * mm, identity)
                 self.setFont(_REGULAR, 7.5)
                 self.setFillColor(_SOFT)
                 self.drawString(_MARGIN, 11 * mm, f"{writer.known(title)} · {writer.known(report.time_words)}")

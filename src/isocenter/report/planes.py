@@ -111,8 +111,21 @@ def stack(array: Array, grid: Grid, plane: Plane) -> Stack:
     plane
         The plane.
     """
-    order, flips = (_UNPLACED[plane], ()) if grid.space is not Space.PATIENT else grid.axes_towards(_TOWARDS[plane])
+    order, flips = _axes(grid, plane)
     return Stack(plane, np.flip(array.transpose(order), flips), grid.permute(order).flip(*flips))
+
+
+def slice_of_section(grid: Grid, plane: Plane) -> range | None:
+    """For each section of a plane the slice of the array that it is; None where sections run across the slices."""
+    order, flips = _axes(grid, plane)
+    if order[0] != 0:
+        return None
+    slices = range(grid.shape[0])
+    return slices[::-1] if 0 in flips else slices
+
+
+def _axes(grid: Grid, plane: Plane) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    return (_UNPLACED[plane], ()) if grid.space is not Space.PATIENT else grid.axes_towards(_TOWARDS[plane])
 
 
 def letters(direction: npt.ArrayLike) -> str:
@@ -155,8 +168,13 @@ class Window:
         grey: npt.NDArray[np.uint8] = (np.clip(scaled, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
         return grey
 
+    @property
+    def levels(self) -> str:
+        """Width and level, as ``"W 1500 / L −600 HU"``."""
+        return f"W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
+
     def __str__(self) -> str:
-        return f"{self.name} W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
+        return f"{self.name} {self.levels}".strip()
 
 
 def preset(name: str) -> Window:

@@ -16,11 +16,14 @@ from isocenter.findings import Segment, Segmentation
 from isocenter.geometry import Space
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Picture
-from isocenter.report.planes import Plane, Stack, Window, resized, stack, window_of
+from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_of
+from isocenter.report.standing import counted
 from isocenter.volume import Volume
 
-_KEY = {Plane.AXIAL: (0.15, 0.5, 0.85), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
+_KEY = {Plane.AXIAL: (0.12, 0.37, 0.63, 0.88), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
 _KEY_PX = 720
+_KEY_TEXT_PX = 30  # 9 points where the picture is printed 8 cm wide
+_TILE_TEXT_PX = 27  # 9 points where five tiles are printed 18 cm wide
 _LEAST_PX = 200
 _TILE_PX = 300
 _COLUMNS = 5
@@ -31,12 +34,27 @@ _MARGIN_MM = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A volume and its label maps as stacks of one plane, with what is drawn on them."""
+    """A volume and its label maps as stacks of one plane, with what is drawn on them.
+
+    Parameters
+    ----------
+    image
+        The volume.
+    layers
+        The label maps.
+    segments
+        What they hold.
+    window
+        What is black, what is white.
+    labels
+        The Instance Number of each section that is an image of the series as it was stored; else empty.
+    """
 
     image: Stack
     layers: tuple[Stack, ...]
     segments: tuple[Segment, ...]
     window: Window
+    labels: tuple[str, ...] = ()
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Scene:
         """The scene within [start, stop) of (section, down, right)."""
@@ -45,17 +63,32 @@ class Scene:
         def cut(whole: Stack) -> Stack:
             return replace(whole, array=whole.array[box], grid=whole.grid.crop(start, stop))
 
-        return replace(self, image=cut(self.image), layers=tuple(cut(layer) for layer in self.layers))
+        layers = tuple(cut(layer) for layer in self.layers)
+        return replace(self, image=cut(self.image), layers=layers, labels=self.labels[box[0]])
+
+    def label(self, index: int) -> str:
+        """The Instance Number of a section, where it has one."""
+        return self.labels[index] if self.labels else ""
 
 
-def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane, *, window: Window | None = None) -> Scene:
+def scene(
+    volume: Volume,
+    segmentation: Segmentation | None,
+    plane: Plane,
+    *,
+    window: Window | None = None,
+    labels: Sequence[str] = (),
+) -> Scene:
     """A volume and a segmentation on its grid (or none) as seen in a plane, by default through the window it asks for.
 
     Raises
     ------
     ValueError
-        If the volume has further axes than the spatial ones, or the segmentation lies on another grid.
+        If the volume has further axes than the spatial ones, the segmentation lies on another grid, or there are
+        labels but not one for each slice.
     """
+    if labels and len(labels) != volume.grid.shape[0]:
+        raise ValueError(f"{len(labels)} labels for {volume.grid.shape[0]} slices.")
     if volume.axes:
         raise ValueError(f"A picture is made of a volume with spatial axes alone; take one of {volume.axes} first.")
     layers: tuple[Stack, ...] = ()
@@ -64,11 +97,15 @@ def scene(volume: Volume, segmentation: Segmentation | None, plane: Plane, *, wi
             raise ValueError("The segmentation lies on another grid than the volume: resample one onto the other.")
         layers = tuple(stack(layer, segmentation.grid, plane) for layer in segmentation.layers)
     segments = segmentation.segments if segmentation is not None else ()
-    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window or window_of(volume))
+    slices = slice_of_section(volume.grid, plane) if labels else None
+    named = tuple(labels[k] for k in slices) if slices is not None else ()
+    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window or window_of(volume), named)
 
 
-def key_slices(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> tuple[Figure, ...]:
-    """Three axial, two coronal and two sagittal sections through what was found, with its contours.
+def key_slices(
+    volume: Volume, segmentation: Segmentation, *, window: Window | None = None, labels: Sequence[str] = ()
+) -> tuple[Figure, ...]:
+    """Four axial, two coronal and two sagittal sections through what was found, with its contours.
 
     The sections stand where a fixed share of all segments' voxels lies before them, so they follow the organ: the
     sagittal ones of two lungs go through the middle of each. Planes in which the volume has one section are left out.
@@ -81,11 +118,13 @@ def key_slices(volume: Volume, segmentation: Segmentation, *, window: Window | N
         Segments on its grid; empty ones are left out of the legend.
     window
         What is black, what is white; by default what :func:`isocenter.report.planes.window_of` says.
+    labels
+        The Instance Number of each slice of the volume, shown with the sections that are slices; or none at all.
     """
     figures = []
     place = occupancy(scene(volume, segmentation, Plane.AXIAL))
     for axis, (plane, shares) in enumerate(_KEY.items()):
-        seen = scene(volume, segmentation, plane, window=window)
+        seen = scene(volume, segmentation, plane, window=window, labels=labels)
         if len(seen.image) == 1 and plane is not Plane.AXIAL:
             continue
         if min(seen.image.grid.shape[1:]) == 1:
@@ -95,7 +134,9 @@ def key_slices(volume: Volume, segmentation: Segmentation, *, window: Window | N
     return tuple(figures)
 
 
-def contact_sheet(volume: Volume, segmentation: Segmentation, *, window: Window | None = None) -> Figure:
+def contact_sheet(
+    volume: Volume, segmentation: Segmentation, *, window: Window | None = None, labels: Sequence[str] = ()
+) -> Figure:
     """Axial sections evenly spread over what was found, cropped to it, with its contours.
 
     Parameters
@@ -104,10 +145,10 @@ def contact_sheet(volume: Volume, segmentation: Segmentation, *, window: Window 
         The image.
     segmentation
         Segments on its grid. If all are empty, the whole volume is shown.
-    window
+    window, labels
         As for :func:`key_slices`.
     """
-    seen = scene(volume, segmentation, Plane.AXIAL, window=window)
+    seen = scene(volume, segmentation, Plane.AXIAL, window=window, labels=labels)
     start, stop = occupancy(seen).box(seen.image.grid.spacing_mm)
     return _sheet(seen.crop(start, stop), len(seen.image), "Contact sheet", offset=start[0])
 
@@ -178,10 +219,11 @@ def _key_figure(seen: Scene, index: int, number: int) -> Figure:
     plane = str(seen.image.plane)
     from_where = f", counted from the {seen.image.counted_from}" if seen.image.counted_from else ""
     position = seen.image.position(index)
+    label = f"Instance Number {seen.label(index)}; " if seen.label(index) else ""
     return Figure(
         name=f"{plane}_{number}",
         title=f"{plane.capitalize()}, {seen.image.number(index)}",
-        caption=f"{position or 'Place in the patient unknown'}{from_where}. {_window_words(seen.window)}"
+        caption=f"{label}{position or 'place in the patient unknown'}{from_where}. {_window_words(seen.window)}"
         + _shear_words(seen.image),
         image=_key_picture(seen, index),
     )
@@ -196,18 +238,20 @@ def _shear_words(seen: Stack) -> str:
 
 
 def _key_picture(seen: Scene, index: int) -> Picture:
-    picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=2.0)
+    picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=2.5)
     drawn = canvas.framed(picture, (_LEAST_PX, _LEAST_PX))
     rows, columns = drawn.shape[:2]
     image = Image.fromarray(drawn)
-    draw, size = ImageDraw.Draw(image), 20
+    draw, size = ImageDraw.Draw(image), _KEY_TEXT_PX
     margin = size * 0.6
-    head = (f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", canvas.INK)
-    canvas.corner(draw, (margin, margin), [head, (seen.image.position(index), canvas.INK)], size=size)
-    canvas.corner(draw, (margin, rows - margin), [(str(seen.window), canvas.INK)], size=size, anchor="ld")
+    head = [f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", seen.image.position(index)]
+    head += [f"Instance {seen.label(index)}"] if seen.label(index) else []
+    canvas.corner(draw, (margin, margin), [(line, canvas.INK) for line in head], size=size)
+    foot = [line for line in (seen.window.name, seen.window.levels) if line]
+    canvas.corner(draw, (margin, rows - margin), [(line, canvas.INK) for line in foot], size=size, anchor="ld")
     names = [(segment.title, segment.color) for segment in _present(seen, index)]
     canvas.legend(draw, (columns - margin, margin), names, size=size)
-    canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=26)
+    canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=34)
     if seen.image.grid.space is not Space.PIXEL:
         corner = (columns - margin, rows - margin)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=columns * 0.3, size=size)
@@ -226,10 +270,15 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
     shape = (max(1, round(height_mm * px_per_mm)), max(1, round(width_mm * px_per_mm)))
     grey = seen.window.grey(resized(seen.image.array[index], shape))
     picture = np.repeat(grey[..., None], 3, axis=2)
+    lines = []
     for segment in seen.segments:
         mask = seen.layers[segment.layer].array[index] == segment.label
         if mask.any():
-            canvas.blend(picture, canvas.contour(mask, shape, line_px), segment.color)
+            lines.append((canvas.contour(mask, shape, line_px), segment.color))
+    if lines:
+        canvas.blend(picture, canvas.halo(np.maximum.reduce([line for line, _ in lines])), canvas.BLACK)
+    for line, color in lines:
+        canvas.blend(picture, line, color)
     return picture, px_per_mm
 
 
@@ -258,14 +307,15 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
         _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
     if seen.image.grid.space is not Space.PIXEL:
         corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
-        canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=16)
+        canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=_TILE_TEXT_PX)
     return Figure(
         name="contact_sheet",
         title=title,
         caption=(
-            f"{len(indices)} of {total} axial sections, evenly spread from number {indices[0] + offset + 1} to "
-            f"{indices[-1] + offset + 1}{', counted from the head' if seen.image.is_placed else ''}. "
-            f"{_window_words(seen.window)}"
+            f"{len(indices)} of {counted(total, 'axial section', 'axial sections')}, evenly spread from number "
+            f"{indices[0] + offset + 1} to {indices[-1] + offset + 1}"
+            f"{', counted from the head' if seen.image.is_placed else ''}. "
+            f"{'“Im” is the Instance Number. ' if seen.labels else ''}{_window_words(seen.window)}"
         ),
         image=np.asarray(image),
     )
@@ -277,8 +327,11 @@ def _label_tile(
     left, top = place
     index, shown = numbers
     position = seen.image.position(index)
-    canvas.write(draw, (left + 8, top + 6), str(shown), size=18, weight="Medium")
-    canvas.write(draw, (left + 8, top + tile[0] - 6), position, size=15, anchor="ld")
+    size = _TILE_TEXT_PX
+    canvas.write(draw, (left + 8, top + 6), str(shown), size=size, weight="Medium")
+    canvas.write(draw, (left + 8, top + tile[0] - 6), position, size=size, anchor="ld")
+    if seen.label(index):
+        canvas.write(draw, (left + tile[1] - 8, top + 6), f"Im {seen.label(index)}", size=size, anchor="ra")
     at_left, at_right, _, _ = seen.image.edges
-    canvas.write(draw, (left + 8, top + tile[0] / 2), at_left, size=16, anchor="lm")
-    canvas.write(draw, (left + tile[1] - 8, top + tile[0] / 2), at_right, size=16, anchor="rm")
+    canvas.write(draw, (left + 8, top + tile[0] / 2), at_left, size=size, anchor="lm")
+    canvas.write(draw, (left + tile[1] - 8, top + tile[0] / 2), at_right, size=size, anchor="rm")

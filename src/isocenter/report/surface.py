@@ -23,6 +23,8 @@ _STEP_MM = 2.0
 _MOST_SAMPLES = 224  # along each axis
 _ROOM_PX = (440, 440)
 _BAR_PX = 130
+_TEXT_PX = 30  # 9 points where the four views are printed 18 cm wide
+_LEGEND_PX = 54
 _GAP = 6
 _RIM = 6  # samples around a segment, for its smooth fields to fade out
 _GLASS = 0.45  # opacity of a surface met face on, where a small segment lies behind it
@@ -195,13 +197,13 @@ def _view(block: Block, parts: Sequence[Part], view: tuple[str, int, int], scale
     framed = canvas.framed(_composite(hits, shape), (shape[0] + 64, max(shape[1] + 44, 240)))
     image = Image.fromarray(framed)
     draw = ImageDraw.Draw(image)
-    canvas.write(draw, (12, 10), title, size=17)
+    canvas.write(draw, (12, 10), title, size=_TEXT_PX)
     right = block.grid.direction[:, 3 - axis] * (1 if axis == 1 else -1) * sign
     at_left, at_right = (letters(-right), letters(right)) if block.grid.space is Space.PATIENT else ("", "")
-    canvas.edge_letters(draw, (at_left, at_right, "", ""), framed.shape[:2], size=20)
+    canvas.edge_letters(draw, (at_left, at_right, "", ""), framed.shape[:2], size=_TEXT_PX)
     px_per_mm = scale / block.grid.spacing_mm[0]
     place = (framed.shape[1] - 12, framed.shape[0] - 12)
-    canvas.scale_bar(draw, place, px_per_mm, room_px=_BAR_PX, size=15)
+    canvas.scale_bar(draw, place, px_per_mm, room_px=_BAR_PX, size=_TEXT_PX)
     return np.asarray(image)
 
 
@@ -283,11 +285,11 @@ def _composite(hits: Sequence[Hit], shape: tuple[int, int]) -> npt.NDArray[np.ui
 
 
 def _with_legend(strip: npt.NDArray[np.uint8], segments: Sequence[Segment]) -> npt.NDArray[np.uint8]:
-    image = Image.fromarray(np.pad(strip, ((0, 34), (0, 0), (0, 0))))
+    image = Image.fromarray(np.pad(strip, ((0, _LEGEND_PX), (0, 0), (0, 0))))
     draw = ImageDraw.Draw(image)
-    x, y = 14.0, strip.shape[0] + 14
+    x, y = 14.0, strip.shape[0] + _LEGEND_PX / 2
     for segment in segments:
-        draw.ellipse([(x, y - 6), (x + 12, y + 6)], fill=segment.color)
-        canvas.write(draw, (x + 20, y), segment.title, size=16, anchor="lm")
-        x += 48 + canvas.font(16).getlength(segment.title)
+        draw.ellipse([(x, y - 10), (x + 20, y + 10)], fill=segment.color)
+        canvas.write(draw, (x + 30, y), segment.title, size=_TEXT_PX, anchor="lm")
+        x += 70 + canvas.font(_TEXT_PX).getlength(segment.title)
     return np.asarray(image)

@@ -34,9 +34,9 @@ def test_reorienting_the_arrays_does_not_change_a_picture(volume, segmentation, 
             assert np.abs(one.image.astype(int) - other.image).max() <= (24 if one.name == "surface" else 0)
 
 
-def test_a_report_has_three_axial_two_coronal_and_two_sagittal_key_slices(volume, segmentation):
+def test_a_report_has_four_axial_two_coronal_and_two_sagittal_key_slices(volume, segmentation):
     names = [figure.name for figure in figures.key_slices(volume, segmentation)]
-    assert names == ["axial_1", "axial_2", "axial_3", "coronal_1", "coronal_2", "sagittal_1", "sagittal_2"]
+    assert names == ["axial_1", "axial_2", "axial_3", "axial_4", "coronal_1", "coronal_2", "sagittal_1", "sagittal_2"]
 
 
 def test_the_sagittal_key_slices_go_through_the_right_and_then_the_left_lung(volume, segmentation):
@@ -114,7 +114,7 @@ def test_an_oblique_grid_is_shown_with_its_letters(volume, segmentation):
     grid = replace(volume.grid, affine=affine)
     turned = volume.on(grid, volume.array)
     assert scene(turned, replace(segmentation, grid=grid), Plane.AXIAL).image.edges == ("RA", "LP", "AL", "PR")
-    assert len(figures.draw(turned, replace(segmentation, grid=grid))) == 10
+    assert len(figures.draw(turned, replace(segmentation, grid=grid))) == 11
 
 
 @pytest.mark.parametrize("shape", [(1, 30, 40), (2, 30, 40), (30, 2, 3), (3, 3, 3)])
@@ -174,3 +174,40 @@ def test_encoded_pictures_are_the_same_each_time(volume, segmentation):
     assert first.data == second.data
     assert first.data.startswith(b"\xff\xd8")
     assert first.png.startswith(b"\x89PNG")
+
+
+def test_axial_sections_bear_the_instance_numbers_of_their_slices(volume, segmentation):
+    labels = [str(100 + k) for k in range(24)]
+    plain, named = (figures.draw(volume, segmentation, labels=given) for given in ((), labels))
+    turned, there = reoriented(volume, segmentation, "SPL")  # feet to head: the slices in the opposite order
+    again = figures.draw(turned, there, labels=labels[::-1])
+    for before, figure, other in zip(plain, named, again, strict=True):
+        if figure.name.startswith("axial"):
+            number = int(figure.title.split()[1])
+            assert figure.caption == other.caption == f"Instance Number {99 + number}; {before.caption}"
+        assert (figure.image == before.image).all() != figure.name.startswith(("axial", "contact_sheet"))
+
+
+def test_sections_across_the_slices_bear_no_instance_number(volume, segmentation):
+    turned, there = reoriented(volume, segmentation, "PIL")  # a coronal stack
+    for figure in figures.key_slices(turned, there, labels=[str(k) for k in range(turned.grid.shape[0])]):
+        assert ("Instance Number" in figure.caption) == figure.name.startswith("coronal")
+
+
+def test_labels_that_do_not_fit_the_slices_are_refused(volume, segmentation):
+    with pytest.raises(ValueError, match="3 labels for 24 slices"):
+        figures.draw(volume, segmentation, labels=("1", "2", "3"))
+
+
+def test_a_rim_runs_around_a_contour_and_not_far():
+    line = np.zeros((11, 11), np.float32)
+    line[5, 5] = 1
+    rim = canvas.halo(line) > 0
+    assert rim[5, 3:8].all()
+    assert rim.sum() == 13  # all within two steps
+
+
+def test_the_histogram_says_where_the_lungs_end(volume, segmentation):
+    lungs = replace(segmentation, algorithm=Algorithm("lungs", "1", (("air_hu", -400),)))
+    assert "about −400 HU" in figures.histogram(volume, lungs).caption
+    assert "end at" not in figures.histogram(volume, segmentation).caption

@@ -13,6 +13,7 @@ from isocenter import codes
 from isocenter.reasons import Reason, Verdict
 from isocenter.report import html, pdf
 from isocenter.report.document import number, table
+from isocenter.report.standing import Level, concerned, counted, standing
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -74,7 +75,7 @@ def test_the_page_asks_for_nothing_from_outside(page):
 
 def test_every_picture_has_an_alternative_text_and_a_size(page, report):
     images = Outline(page).all("img")
-    assert len(images) == len(report.figures) == 10
+    assert len(images) == len(report.figures) == 11
     assert all(image["alt"] and int(image["width"]) and int(image["height"]) for image in images)
 
 
@@ -94,7 +95,7 @@ def test_text_from_outside_is_escaped(page, printed):
 
 def test_what_is_to_be_reviewed_stands_before_everything_else(page, printed):
     for text in (Outline(page).text, text_of(printed)):
-        assert text.index("Look at this before") < text.index("Verdict: repaired") < text.index("Measurements")
+        assert text.index("Review needed before") < text.index("Verdict on the data: ") < text.index("Measurements")
         assert "The right lung reaches the lowest slice." in text
         assert text.index("Dense lung") > text.index("Contact sheet")
 
@@ -161,7 +162,7 @@ def test_a_report_without_findings_is_made_whatever_the_verdict(report, verdict)
         provenance=(),
     )
     outline = Outline(html.render(bare))
-    headline = "Look at this before" if verdict.usable else "No result"
+    headline = "Review needed before" if verdict.usable else "No result"
     assert headline in outline.text
     assert "Fetch the missing slices." in text_of(pdf.render(bare))
 
@@ -229,8 +230,59 @@ def test_texts_have_the_contrast_of_wcag_aa_by_day_and_night(page):
     assert len(schemes) == 3  # light, dark, print
     for scheme in schemes:
         for ink, paper in (
-            *((name, "paper") for name in ("ink", "soft", "ok", "look", "stop")),
-            *((name, band) for band in ("look-band", "stop-band") for name in ("ink", band.split("-")[0])),
+            *((name, "paper") for name in ("ink", "soft", "ok", "note", "look", "stop")),
+            *((name, f"{level}-band") for level in Level for name in ("ink", "soft", level)),
         ):
             low, high = sorted((luminance(scheme[ink]), luminance(scheme[paper])))
             assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
+
+
+REVIEW, GUESS, REPAIR = Reason("LUNG_CUT", "a"), Reason("RESCALE_MISSING", "b"), Reason("TILT", "c")
+HEADER, HELD = Reason("SOURCE_HEADER_REPAIRED", "d"), Reason("SLICE_GAP", "e")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reasons", "level", "words"),
+    [
+        (Verdict.OK, (), Level.OK, "no repair and no guess"),
+        (Verdict.REPAIRED, (HEADER,), Level.OK, "administrative entries"),
+        (Verdict.REPAIRED, (HEADER, REPAIR), Level.NOTE, "1 repair concerning the image"),
+        (Verdict.REPAIRED, (GUESS, REPAIR, GUESS), Level.NOTE, "1 repair and 2 guesses concerning the image"),
+        (Verdict.REPAIRED, (HEADER, REVIEW), Level.LOOK, "administrative entries"),
+        (Verdict.OK, (REVIEW,), Level.LOOK, "no repair and no guess"),
+        (Verdict.HELD, (HELD, REVIEW), Level.STOP, "a person has to decide"),
+        (Verdict.REJECTED, (), Level.STOP, "No right result"),
+    ],
+)
+def test_the_head_says_one_state_that_the_gravest_reason_decides(report, verdict, reasons, level, words):
+    found = standing(verdict, reasons)
+    assert found.level is level
+    assert words in found.words
+    page = html.render(replace(report, verdict=verdict, reasons=reasons, figures=()))
+    panels = [attrs["class"] for attrs in Outline(page).all("section")]
+    assert panels == [f"panel {level}"]
+
+
+def test_reasons_name_the_images_they_concern():
+    reason = Reason("LUNG_CUT", "Cut.", tuple("abcdef"))
+    assert concerned(reason, {}) == "6 images: a, b, c, d, …"
+    assert concerned(reason, dict(zip("abcdef", "123456", strict=True))) == "6 images: Instance Numbers 1, 2, 3, 4, …"
+    assert concerned(replace(reason, instances=("a",)), {"a": "9"}) == "1 image: Instance Number 9"
+    assert concerned(replace(reason, instances=("a", "b")), {"a": "9"}) == "2 images: a, b"
+    assert concerned(Reason("LUNG_CUT", "Cut."), {}) == ""
+    assert counted(1, "slice", "slices") == "1 slice"
+
+
+def test_the_images_of_a_reason_stand_beside_it_in_both(report):
+    named = replace(report, instance_numbers={"1.2.3": "41", "1.2.4": "42"}, figures=())
+    for text in (Outline(html.render(named)).text, text_of(pdf.render(named))):
+        assert "2 images: Instance Numbers 41, 42" in text
+
+
+def test_every_printed_page_says_whose_images_these_are(report):
+    long = "DOE <JANE> · ID 4711 · " + "very long " * 40
+    for identity in ("DOE <JANE> · ID 4711", long):
+        sheets = PdfReader(io.BytesIO(pdf.render(replace(report, identity=identity)))).pages
+        assert len(sheets) > 2
+        assert all("DOE <JANE> · ID 4711" in sheet.extract_text() for sheet in sheets)
+    assert "DOE &lt;JANE&gt; · ID 4711" in html.render(replace(report, identity="DOE <JANE> · ID 4711"))

@@ -24,7 +24,7 @@ def marked(*boxes):
 
 def views(figure):
     """The four views, cut apart, without the legend."""
-    rows = figure.image.shape[0] - 34
+    rows = figure.image.shape[0] - 54
     width = (figure.image.shape[1] - 18) // 4
     return [figure.image[:rows, n * (width + 6) : n * (width + 6) + width].astype(int) for n in range(4)]
 
