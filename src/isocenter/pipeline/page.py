@@ -9,7 +9,6 @@ from pydicom import Dataset
 
 from isocenter import __version__
 from isocenter.errors import InputError
-from isocenter.pipeline.provenance import combined
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
 from isocenter.report import figures
@@ -41,10 +40,11 @@ def report(findings: Findings, job: Job) -> Report:
     job
         What was run, and when.
     """
+    header = _header(findings)
     segments = findings.segmentation.segments if findings.segmentation else ()
     return Report(
         title=job.pipeline.title,
-        facts=StudyFacts(tuple(_facts(findings))),
+        facts=StudyFacts(tuple(_facts(findings, header))),
         verdict=findings.verdict,
         reasons=findings.reasons,
         segments=segments,
@@ -52,7 +52,7 @@ def report(findings: Findings, job: Job) -> Report:
         figures=_figures(findings),
         provenance=tuple(_provenance(findings, job)),
         made_at=job.time,
-        identity=_identity(findings),
+        identity=_identity(findings, header),
         instance_numbers=_instance_numbers(findings),
     )
 
@@ -73,11 +73,19 @@ def _instance_numbers(findings: Findings) -> dict[str, str]:
     return {i.sop_instance_uid: str(i.instance_number) for i in instances if i.instance_number is not None}
 
 
-def _identity(findings: Findings) -> str:
-    """Whose images these are and of when, as far as their header tells, in one line."""
+def _header(findings: Findings) -> Dataset | None:
+    """Header of the first image; None if there is none, or its file is gone or damaged."""
     if findings.case.series is None:
+        return None
+    with suppress(InputError):
+        return findings.case.series.instances[0].dataset()
+    return None
+
+
+def _identity(findings: Findings, header: Dataset | None) -> str:
+    """Whose images these are and of when, as far as their header tells, in one line."""
+    if header is None:
         return findings.case.file.name if findings.case.file else ""
-    header = findings.case.series.instances[0].dataset()
     patient, born = _text(header, "PatientID"), _text(header, "PatientBirthDate")
     parts = (
         _text(header, "PatientName") or "Patient's name not in the images",
@@ -88,11 +96,11 @@ def _identity(findings: Findings) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
+def _facts(findings: Findings, header: Dataset | None) -> Iterator[tuple[str, str]]:
     series = findings.case.series
+    if header is not None:
+        yield from _header_facts(header)
     if series is not None:
-        with suppress(InputError):  # of a file that is gone or damaged nothing is said but the reasons
-            yield from _header_facts(series.instances[0].dataset())
         yield "Series", series.name
         if series.kernel:
             yield "Kernel", series.kernel
@@ -161,7 +169,7 @@ def _provenance(findings: Findings, job: Job) -> Iterator[tuple[str, str]]:
         yield "Left out", f"{series.name}: {reason.code}"
     if findings.source is not None:
         digests = findings.source.digests
-        yield "Input", f"{counted(len(digests), 'file', 'files')}, SHA-256 over all of theirs {combined(digests)}"
+        yield "Input", f"{counted(len(digests), 'file', 'files')}, SHA-256 over all of theirs {findings.input_sha256}"
     yield "Study Instance UID" if findings.case.series else "Source", findings.case.study
     if findings.case.series is not None:
         yield "Series Instance UID", findings.case.series.series_uid
