@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from isocenter.kernels import kernel
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -61,11 +62,11 @@ def affine_linear(array: Array, matrix: npt.ArrayLike, shape: tuple[int, int, in
     work = np.float32 if array.dtype.name in _SINGLE else np.float64
     source, transform = _prepared(array, matrix)
     fill = _held_by(array.dtype, outside)
-    kernel = _linear_by_rows if _rows_stay_rows(transform, shape) else _linear_by_points
+    sample = _linear_by_rows if _rows_stay_rows(transform, shape) else _linear_by_points
     out = np.empty(shape, array.dtype)
 
     def fill_slab(first: int, last: int) -> None:
-        kernel(source, transform, fill, out[first:last], first, np.empty(source.shape[2], work))
+        sample(source, transform, fill, out[first:last], first, np.empty(source.shape[2], work))
 
     _in_slabs(fill_slab, shape)
     return out
@@ -82,12 +83,12 @@ def affine_nearest(array: Array, matrix: npt.ArrayLike, shape: tuple[int, int, i
     bits = np.dtype(f"u{array.dtype.itemsize}")  # values are only moved, so one kernel serves all types of a size
     source, transform = _prepared(array, matrix)
     fill = np.asarray(_held_by(array.dtype, outside)).view(bits)[()]
-    kernel = _nearest_by_rows if _rows_stay_rows(transform, shape) else _nearest_by_points
+    sample = _nearest_by_rows if _rows_stay_rows(transform, shape) else _nearest_by_points
     out = np.empty(shape, array.dtype)
     source, target = source.view(bits), out.view(bits)
 
     def fill_slab(first: int, last: int) -> None:
-        kernel(source, transform, fill, target[first:last], first)
+        sample(source, transform, fill, target[first:last], first)
 
     _in_slabs(fill_slab, shape)
     return out
@@ -162,7 +163,7 @@ def _in_slabs(fill_slab: Callable[[int, int], None], shape: tuple[int, int, int]
 # --- kernels ---------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lower(x: float, n: int) -> tuple[int, float]:
     """Lower neighbour of a coordinate and the weight of the upper one; (-1, 0) where it lies outside."""
     if not (-_REACH <= x <= n - 1 + _REACH):
@@ -175,7 +176,7 @@ def _lower(x: float, n: int) -> tuple[int, float]:
     return int(lower), x - lower
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _closest(x: float, n: int) -> int:
     """Nearest voxel to a coordinate; -1 where it lies outside."""
     if not (-_REACH <= x <= n - 1 + _REACH):
@@ -183,7 +184,7 @@ def _closest(x: float, n: int) -> int:
     return int(min(max(math.floor(x + 0.5 + _SNAP), 0.0), n - 1.0))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blend_rows(array: Array, k: int, r: int, weights: Array, line: Array) -> None:
     """Into ``line``: the row between the four rows from [k, r] on; weights of (the next slice, the next row)."""
     w, g = weights[0], weights[1]
@@ -210,7 +211,7 @@ def _blend_rows(array: Array, k: int, r: int, weights: Array, line: Array) -> No
             line[x] = upper + w * (lower - upper)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds_halves(array: Array) -> bool:
     """Whether the array stores fractions, so that nothing is to be rounded."""
     probe = np.empty(1, array.dtype)
@@ -218,7 +219,7 @@ def _holds_halves(array: Array) -> bool:
     return bool(probe[0] != 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _inside(taps: Array) -> tuple[int, int]:
     """First index with a tap inside, and one past the last."""
     begin, end = 0, taps.size
@@ -229,7 +230,7 @@ def _inside(taps: Array) -> tuple[int, int]:
     return begin, end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read_along(line: Array, left: Array, right: Array, share: Array, target: Array) -> None:
     """Into ``target``: values between each left and right neighbour in ``line``, rounded if it holds integers."""
     half = line.dtype.type(0.5)
@@ -243,7 +244,7 @@ def _read_along(line: Array, left: Array, right: Array, share: Array, target: Ar
             target[x] = np.floor(a + share[x] * (b - a) + half)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
     """Linear sampling where rows stay rows: up to four input rows are blended to one, which is then read along."""
     depth, height, width = array.shape
@@ -268,7 +269,7 @@ def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, firs
             target[end:] = outside
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
     """Value between the eight voxels from [k, r, c] on; weights of (the next slice, row, column)."""
     kind = weights.dtype.type
@@ -287,7 +288,7 @@ def _between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
     return near + w * (far - near)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _surely_inside(start: float, step: float, n: int, count: int) -> tuple[int, int]:
     """Range of x, of those below ``count``, for which ``start + step * x`` surely lies in [0, n - 1)."""
     if abs(step) < 1e-9:
@@ -297,7 +298,7 @@ def _surely_inside(start: float, step: float, n: int, count: int) -> tuple[int, 
     return (math.ceil(first), math.floor(last)) if first < last else (0, 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _inner_points(array: Array, start: Floats, step: Floats, target: Array, x0: int, kind: Array) -> None:
     """Linear sampling along a line of points that all have eight neighbours; in the dtype of ``kind``."""
     cast = kind.dtype.type
@@ -319,7 +320,7 @@ def _inner_points(array: Array, start: Floats, step: Floats, target: Array, x0: 
         target[i] = value if half == 0 else np.floor(value + half)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_in_blocks(source: Array, target: Array) -> None:
     """Copy, of arrays whose last two axes run fast in one and slow in the other, in blocks that stay in the cache."""
     depth, height, width = source.shape
@@ -331,7 +332,7 @@ def _copy_in_blocks(source: Array, target: Array) -> None:
                         target[z, y, x] = source[z, y, x]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
     """Linear sampling through any affine, point by point; of ``line`` only the dtype is used, to compute in."""
     depth, height, width = array.shape
@@ -359,7 +360,7 @@ def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, fi
                 out[z, y, x] = value if half == 0 else math.floor(value + half)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, first: int) -> None:
     """Nearest-neighbour sampling where rows stay rows."""
     depth, height, width = array.shape
@@ -382,7 +383,7 @@ def _nearest_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, fir
             target[end:] = outside
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int) -> None:
     """Nearest-neighbour sampling through any affine, point by point."""
     depth, height, width = array.shape

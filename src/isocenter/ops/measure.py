@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.findings import Measurement, Segmentation
+from isocenter.kernels import kernel
 from isocenter.volume import Array, Volume
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +151,7 @@ def _occurring(histogram: npt.NDArray[np.int64], low: int) -> tuple[Array, npt.N
     return found + low, histogram[found]
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def _histogram(array: Array, labels: Array, place: Array, table: tuple[Array, int]) -> None:
     """Count the values of each segment."""
     counts, low = table
@@ -163,7 +163,7 @@ def _histogram(array: Array, labels: Array, place: Array, table: tuple[Array, in
                     counts[segment, array[k, r, c] - low] += 1
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def _reach(labels: Array, place: Array, a: Array, boxes: Array) -> None:
     """Widen the world boxes (lower, upper corner) to the voxel centres of each segment."""
     for k in range(labels.shape[0]):

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+from numba import prange
 
 from isocenter.geometry import Grid
+from isocenter.kernels import compiled, kernel
 
 Array = npt.NDArray[Any]
 Point = tuple[float, float, float]
@@ -133,11 +134,10 @@ def _index_box(grid: Grid, shape: Shape) -> list[int]:
     return [int(value) for value in (*low, *high)]
 
 
-_kernel = nb.njit(cache=True, nogil=True)
-_inlined = nb.njit(cache=True, nogil=True, inline="always")
+_inlined = compiled(inline="always")
 
 
-@_inlined  # type: ignore[untyped-decorator]
+@_inlined
 def _power(x: float, power: int) -> float:
     square = x * x
     if power == 2:
@@ -149,7 +149,7 @@ def _power(x: float, power: int) -> float:
     return square * square * square * square
 
 
-@_inlined  # type: ignore[untyped-decorator]
+@_inlined
 def _share(distance: float, normal: tuple[float, float, float], a: Array) -> float:
     """Share of a voxel behind a plane at a signed distance from its centre."""
     width = 0.0
@@ -158,7 +158,7 @@ def _share(distance: float, normal: tuple[float, float, float], a: Array) -> flo
     return min(max(0.5 - distance / width, 0.0), 1.0)
 
 
-@_kernel  # type: ignore[untyped-decorator]
+@kernel
 def _ellipsoid_share(p: Array, n: Array, power: int, a: Array, margin: float) -> Any:
     """Share of the voxel at p inside the superellipsoid n (centre, radii); first-order distance to the surface."""
     u, v, w = (p[0] - n[0]) / n[3], (p[1] - n[1]) / n[4], (p[2] - n[2]) / n[5]
@@ -176,7 +176,7 @@ def _ellipsoid_share(p: Array, n: Array, power: int, a: Array, margin: float) ->
     return _share(distance, (gx / steep, gy / steep, gz / steep), a)
 
 
-@_kernel  # type: ignore[untyped-decorator]
+@kernel
 def _capsule_share(p: Array, n: Array, a: Array) -> Any:
     """Share of the voxel at p inside the capsule n (start, end, radii)."""
     bx, by, bz = n[3] - n[0], n[4] - n[1], n[5] - n[2]
@@ -188,7 +188,7 @@ def _capsule_share(p: Array, n: Array, a: Array) -> Any:
     return _share(length - (n[6] + t * (n[7] - n[6])), (dx / length, dy / length, dz / length), a)
 
 
-@_kernel  # type: ignore[untyped-decorator]
+@kernel
 def _paint_slice(k: int, values: Array, labels: Array, a: Array, shape: tuple[Array, Array, Array]) -> None:
     """Paint one shape (its whole numbers, reals and index box) onto slice k."""
     whole, reals, box = shape
@@ -210,10 +210,10 @@ def _paint_slice(k: int, values: Array, labels: Array, a: Array, shape: tuple[Ar
                     labels[r, c] = label
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _paint(values: Array, labels: Array, a: Array, shapes: tuple[Array, Array, Array]) -> None:
     whole, reals, boxes = shapes
-    for k in nb.prange(values.shape[0]):
+    for k in prange(values.shape[0]):
         for s in range(len(whole)):
             if boxes[s, 0] <= k < boxes[s, 3]:
                 _paint_slice(k, values[k], labels[k], a, (whole[s], reals[s], boxes[s]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.kernels import kernel
 from isocenter.ops.anatomy.body import find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask
 from isocenter.ops.anatomy.morphology import pieces_in_plane
@@ -176,7 +176,7 @@ def widen_air(
     return queue[: _widen(array, mask, queue, (len(voxels), threshold, steps))]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _grow(array: Array, mask: Array, queue: Array, numbers: tuple[int, int, int]) -> int:
     """Grow what stands in the queue (its count, the threshold, the limit); how many stand there then."""
     slices, rows, columns = array.shape
@@ -202,7 +202,7 @@ def _grow(array: Array, mask: Array, queue: Array, numbers: tuple[int, int, int]
     return tail
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _widen(array: Array, mask: Array, queue: Array, numbers: tuple[int, int, int]) -> int:
     """Widen what stands in the queue (its count, the threshold, the steps); how many stand there then."""
     rows, columns = array.shape[1:]

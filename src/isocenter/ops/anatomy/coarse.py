@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.errors import Refused
 from isocenter.geometry import Grid
+from isocenter.kernels import kernel
 from isocenter.ops.anatomy.circle import padding
 from isocenter.ops.anatomy.morphology import dilate
 from isocenter.ops.anatomy.slabs import over_slices
@@ -141,7 +141,7 @@ def block_mean(array: Shorts, factors: tuple[int, int, int]) -> Shorts:
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _block_mean(array: Array, out: Array, factors: tuple[int, int, int], span: tuple[int, int]) -> None:
     fk, fr, fc = factors
     nk, nr, nc = array.shape

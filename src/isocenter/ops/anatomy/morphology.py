@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.kernels import kernel
 from isocenter.ops.anatomy.slabs import over_slices
 from isocenter.volume import Array
 
@@ -106,7 +106,7 @@ def outside_in_plane(wall: Mask, seeds: Mask) -> Mask:
     return reached
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _flood(wall: Array, seeds: Array, reached: Array, span: tuple[int, int]) -> None:
     _, rows, columns = wall.shape
     stack = np.empty((rows * columns, 2), np.int32)

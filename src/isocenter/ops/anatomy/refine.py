@@ -7,16 +7,16 @@ not of density (dense lung, vessels at the hilum), when the smoothed coarse shap
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from isocenter.kernels import kernel
 from isocenter.ops.anatomy.slabs import over_slices
 from isocenter.volume import Array
 
 OUT, BAND, DEEP = 0, 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _other_label(labels: Array, k: int, r: int, c: int) -> int:
     """A label unlike its own among the 26 neighbours of a voxel, the largest of them, or -1."""
     slices, rows, columns = labels.shape
@@ -44,7 +44,7 @@ def plan_band(labels: Array, barred: Array) -> tuple[Array, Array]:
     return state, near
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _plan(labels: Array, barred: Array, out: tuple[Array, Array], span: tuple[int, int]) -> None:
     state, near = out
     for k in range(span[0], span[1]):
@@ -58,7 +58,7 @@ def _plan(labels: Array, barred: Array, out: tuple[Array, Array], span: tuple[in
                     near[k, r, c] = other
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _share(labels: Array, k: float, r: float, c: float) -> float:
     """Share of labelled coarse voxels around a fractional coarse index (trilinear)."""
     k, r, c = max(k, 0.0), max(r, 0.0), max(c, 0.0)
@@ -93,7 +93,7 @@ def draw(
     over_slices(lambda start, stop: _draw((array, out), coarse, numbers, (start, stop)), len(array))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _draw(
     fine: tuple[Array, Array],
     coarse: tuple[Array, Array, Array, Array],
