@@ -284,6 +284,12 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "Each study was processed by itself.",
             "Check that this is meant.",
         ),
+        "OTHER_SERIES_HELD": CodeEntry(
+            _V,
+            "Another series of the study would fit the pipeline too, but was held or rejected.",
+            "The best of the others was processed.",
+            "Mend that series, or see that the result of this one will do.",
+        ),
         "WRONG_MODALITY": CodeEntry(
             _X, "The pipeline does not take this modality.", "The series was refused.", "Choose another series."
         ),
@@ -369,7 +375,7 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             _I,
             "Part of the lung is dense (infiltrate, collapse, effusion edge).",
             "It was included by the shape of the lung around it.",
-            "Look at the contours there.",
+            "Mind that it raises mean density and mass.",
         ),
         "AIRWAYS_NOT_FOUND": CodeEntry(
             _V,

@@ -66,10 +66,10 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
     The series to process and the others, each with its reason. Where no series fits or is usable, those that would have
     fitted are taken all the same, so that reading them states why they are held.
     """
-    fitting = [one for one in series if one.modality in rule.modalities]
-    unfit = [(one, _wrong_modality(one, rule)) for one in series if one.modality not in rule.modalities]
     if wanted not in ("best", "all"):
         return _named(series, rule, wanted)
+    fitting = [one for one in series if one.modality in rule.modalities and not one.is_localizer]
+    unfit = [(one, _unfit(one, rule)) for one in series if one not in fitting]
     usable = sorted((one for one in fitting if one.verdict.usable), key=lambda one: _rank(one, rule))
     held = [one for one in fitting if not one.verdict.usable]
     if not usable:
@@ -77,7 +77,8 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
     taken = usable if wanted == "all" else usable[:1]
     left = [(one, _not_chosen(one, usable[0])) for one in usable[len(taken) :]]
     left += [(one, max(one.reasons, key=lambda reason: reason.severity.rank)) for one in held]
-    return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left + unfit))
+    besides = tuple(_held_beside(one) for one in held)
+    return Choice(tuple((one, (*_coverage(one, rule), *besides)) for one in taken), tuple(left + unfit))
 
 
 def _named(series: Sequence[Series], rule: Rule, wanted: str) -> Choice:
@@ -126,6 +127,13 @@ def _not_chosen(series: Series, best: Series) -> Reason:
     return Reason("NOT_CHOSEN", f"{series.name}: {best.name} fits the rule better.")
 
 
-def _wrong_modality(series: Series, rule: Rule) -> Reason:
+def _held_beside(series: Series) -> Reason:
+    codes = ", ".join(dict.fromkeys(reason.code for reason in series.reasons))
+    return Reason("OTHER_SERIES_HELD", f"{series.name} could not be used ({codes}); it may be the better one.")
+
+
+def _unfit(series: Series, rule: Rule) -> Reason:
+    if series.is_localizer:
+        return Reason("LOCALIZER", f"{series.name}: a localizer.")
     wanted = " or ".join(rule.modalities)
     return Reason("WRONG_MODALITY", f"{series.name}: the modality is {series.modality or 'unknown'}, not {wanted}.")

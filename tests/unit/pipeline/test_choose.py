@@ -88,6 +88,14 @@ def test_a_held_series_is_taken_only_if_no_usable_one_fits(tmp_path: Path) -> No
     choice = choose(scan(tmp_path), RULE)
     assert numbers(choice.taken) == [2]
     assert [reason.code for _, reason in choice.left] == ["SLICE_GAP"]
+    assert [reason.code for reason in choice.taken[0][1]] == ["OTHER_SERIES_HELD"]
+
+
+def test_a_localizer_is_never_taken(tmp_path: Path) -> None:
+    add(tmp_path, 1, slices=1, attributes={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})
+    choice = choose(scan(tmp_path), RULE)
+    assert choice.taken == ()
+    assert [reason.code for _, reason in choice.left] == ["LOCALIZER"]
 
 
 def test_the_choice_does_not_depend_on_the_order_of_the_series(tmp_path: Path) -> None:
