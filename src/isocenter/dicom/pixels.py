@@ -24,7 +24,7 @@ from isocenter.dicom.series import Series
 from isocenter.dicom.support import UNCOMPRESSED
 from isocenter.dicom.tilt import upright
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
-from isocenter.errors import Refused, TryLater
+from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, Severity, merge
 from isocenter.volume import Source, Volume
@@ -93,6 +93,8 @@ class _NotWholeError(Exception):
 
 
 def _read(series: Series, digests: dict[str, str] | None, progress: Progress | None) -> Volume:
+    if not isinstance(series, Series):
+        raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
     if not series.verdict.usable or series.grid is None:
         raise Refused(reason for reason in series.reasons if reason.severity in (Severity.HELD, Severity.REJECTED))
     grid = series.grid

@@ -11,7 +11,7 @@ import pytest
 from isocenter import codes
 from isocenter.dicom.pixels import read, read_with_digests
 from isocenter.dicom.scan import scan
-from isocenter.errors import Refused
+from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import DEFAULT, LOSSLESS, Style, values_on, write_series
@@ -277,9 +277,25 @@ def test_a_cut_codestream_is_refused_by_name(tmp_path: Path, syntax):
     data = paths[1].read_bytes()
     paths[1].write_bytes(data[: -(len(data) // 4)])
     series = only(tmp_path)
+    assert series.verdict is Verdict.REJECTED  # the scan sees it
     (reason,) = refusal(series).values()
     assert reason.code == "PIXELS_TRUNCATED"
     assert reason.instances == (series.instances[1].sop_instance_uid,)
+
+
+@pytest.mark.parametrize(("lost_bytes", "verdict"), [(0, Verdict.OK), (8, Verdict.OK), (10, Verdict.REJECTED)])
+def test_a_frame_in_many_fragments_is_followed_to_its_end(tmp_path: Path, lost_bytes, verdict):
+    def divide(data_set, _):
+        frame = next(generate_frames(data_set.PixelData, number_of_frames=1))
+        data_set.PixelData = encapsulate([frame], fragments_per_frame=5)
+
+    paths = write_series(ramp, oblique((3, 64, 64)), tmp_path, style=Style(syntax="JPEG-LS", edit=divide))
+    data = paths[1].read_bytes()
+    paths[1].write_bytes(data[: len(data) - lost_bytes])
+    series = only(tmp_path)
+    assert series.verdict is verdict
+    if verdict is Verdict.OK:
+        assert np.array_equal(read(series).array, values_on(ramp, oblique((3, 64, 64))))
 
 
 @pytest.mark.parametrize("syntax", ["RLE", "JPEG lossless SV1", "JPEG-LS", "JPEG 2000 lossless", "HTJ2K lossless"])
@@ -321,3 +337,8 @@ def test_progress_counts_every_slice(tmp_path: Path):
     read(only(tmp_path), progress=lambda done, total: calls.append((done, total)))
     assert calls[-1] == (11, 11)
     assert calls == sorted(calls)
+
+
+def test_a_path_in_place_of_a_series_is_wrong_use():
+    with pytest.raises(UsageError, match=r"scan\('study/'\)\[0\]"):
+        read("study/")
