@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.files import ByteSource
+
 Pixels = npt.NDArray[Any]
 
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_MOST_FRAGMENTS = 4096
 _RLE_HEADER_BYTES = 64
 
 
@@ -61,6 +64,27 @@ def frame_of(value: bytes | memoryview) -> bytes:
     if not any(map(len, fragments)):
         raise TruncatedError("The pixel data hold no frame.")
     return bytes(fragments[0]) if len(fragments) == 1 else b"".join(fragments)
+
+
+def reach(source: ByteSource, start: int) -> int:
+    """The byte behind the last fragment, from the lengths of the fragments alone.
+
+    Parameters
+    ----------
+    source
+        The file.
+    start
+        First byte of the pixel data's value.
+    """
+    position = start
+    for _ in range(_MOST_FRAGMENTS):
+        if position + 8 >= source.size:  # at most the end of the sequence is left: of a zip member no more is unpacked
+            break
+        head = source.at(position, 8)
+        if head[:4] != _ITEM:
+            break
+        position += 8 + int.from_bytes(head[4:], "little")
+    return position
 
 
 # --- codestreams ----------------------------------------------------------------------------------------------------

@@ -91,11 +91,15 @@ class PixelElement:
         First byte of the value in the file; in the inflated data set where that is deflated.
     length
         Length of the value in bytes; -1 if undefined (encapsulated frames).
+    reach
+        Of encapsulated frames the byte behind the last fragment, as the lengths of the fragments tell: beyond the end
+        of a file that was cut. Else 0.
     """
 
     tag: int
     offset: int
     length: int
+    reach: int = 0
 
 
 @dataclass(frozen=True, slots=True)

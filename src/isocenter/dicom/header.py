@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from isocenter.dicom import fallback, walk
-from isocenter.dicom.elements import Header
+from dataclasses import replace
+
+from isocenter.dicom import codecs, fallback, walk
+from isocenter.dicom.elements import DEFLATED, Header
 from isocenter.dicom.files import ByteSource
 
 
@@ -23,6 +25,10 @@ def read_header(source: ByteSource) -> Header:
         If the header cannot be followed.
     """
     try:
-        return walk.read_header(source)
+        header = walk.read_header(source)
     except (walk.UnusualError, KeyError):  # KeyError: a VR that there is not
-        return fallback.read_header(source)
+        header = fallback.read_header(source)
+    pixels = header.pixels
+    if pixels is None or pixels.length >= 0 or header.transfer_syntax == DEFLATED:
+        return header
+    return replace(header, pixels=replace(pixels, reach=codecs.reach(source, pixels.offset)))

@@ -13,7 +13,7 @@ from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, instance_from, is_image
 from isocenter.dicom.series import Series
-from isocenter.errors import TryLater, UsageError
+from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.reasons import Reason
 
 Progress = Callable[[int, int | None], None]
@@ -72,6 +72,8 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
     ------
     UsageError
         If the path does not exist or cannot be opened.
+    InputError
+        If the path is a zip archive that is damaged.
     TryLater
         If a folder vanishes meanwhile, or the disk fails.
     """
@@ -107,7 +109,9 @@ def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
             continue
         try:
             members = opener.members(path)
-        except MEMBER_FAULTS:
+        except MEMBER_FAULTS as error:
+            if path == root:
+                raise InputError(f"The zip archive {root!r} is damaged: copy it again from its source.") from error
             yield _ignored(FileRef(path), "ARCHIVE_UNREADABLE", "The zip archive is damaged.")
             continue
         yield from (_examined(member, opener) or _nested(member) for member in members)

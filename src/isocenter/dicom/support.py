@@ -111,7 +111,7 @@ def _is_cut(instance: Instance) -> bool:
     if pixels is None:
         return False
     needed = frame_bytes(instance) if pixels.length >= 0 else 16
-    if 0 <= pixels.length < needed:
+    if 0 <= pixels.length < needed or pixels.reach > instance.file_size:
         return True
     return instance.transfer_syntax != DEFLATED and instance.file_size - pixels.offset < needed
 

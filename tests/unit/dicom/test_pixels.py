@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 from isocenter import codes
 from isocenter.dicom.pixels import read, read_with_digests
@@ -285,7 +286,7 @@ def test_a_cut_codestream_is_refused_by_name(tmp_path: Path, syntax):
 
 @pytest.mark.parametrize(("lost_bytes", "verdict"), [(0, Verdict.OK), (8, Verdict.OK), (10, Verdict.REJECTED)])
 def test_a_frame_in_many_fragments_is_followed_to_its_end(tmp_path: Path, lost_bytes, verdict):
-    def divide(data_set, _):
+    def divide(_, data_set):
         frame = next(generate_frames(data_set.PixelData, number_of_frames=1))
         data_set.PixelData = encapsulate([frame], fragments_per_frame=5)
 

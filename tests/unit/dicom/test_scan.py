@@ -244,6 +244,18 @@ def test_an_archive_that_cannot_be_read_is_named_as_such(tmp_path: Path):
     assert codes_of(series) == ["FILES_LEFT_OUT"]
 
 
+def test_an_archive_that_was_cut_is_an_error_where_it_is_all_that_was_given(tmp_path: Path):
+    (tmp_path / "cut").mkdir()
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as target:
+        for path in write(tmp_path / "files"):
+            target.write(path, path.name)
+    cut = tmp_path / "cut" / "cut.zip"
+    cut.write_bytes((tmp_path / "whole.zip").read_bytes()[:1000])
+    with pytest.raises(InputError, match="damaged"):
+        scan(cut)
+    assert listed(scan(cut.parent)) == {"cut.zip": "ARCHIVE_UNREADABLE"}
+
+
 def test_a_file_that_changes_after_the_scan_is_refused(tmp_path: Path):
     paths = write(tmp_path / "a")
     (series,) = scan(tmp_path / "a")
