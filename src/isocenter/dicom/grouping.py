@@ -7,7 +7,7 @@ at the same positions (echo, time, b-value, ...), but only into complete volumes
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
@@ -154,14 +154,20 @@ def _contradictions(instances: Sequence[Instance]) -> list[Reason]:
         "modalities": lambda instance: instance.modality,
     }
     reasons = [
-        Reason("SERIES_INCONSISTENT", f"The instances of the series belong to different {what}.")
+        Reason("SERIES_INCONSISTENT", f"The instances of the series belong to different {what}.", odd)
         for what, fact in facts.items()
-        if len({fact(instance) for instance in instances}) > 1
+        if (odd := _odd_ones(instances, fact))
     ]
     if not instances[0].series_uid:
         message = f"{len(instances)} images without Series Instance UID lie in one folder: taken as one series."
         reasons.append(Reason("SERIES_UID_MISSING", message, tuple(i.name for i in instances)))
     return reasons
+
+
+def _odd_ones(instances: Sequence[Instance], fact: Callable[[Instance], Hashable]) -> tuple[str, ...]:
+    """Names of the instances that differ in a fact from most."""
+    (most, _), *_ = Counter(map(fact, instances)).most_common(1)
+    return tuple(instance.name for instance in instances if fact(instance) != most)
 
 
 # --- what can never share a volume ----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG
 from isocenter.dicom.files import MEMBER_FAULTS, DiskBytes, MemberBytes, MemoryBytes, Opener
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
-from isocenter.dicom.support import UNCOMPRESSED
+from isocenter.dicom.support import UNCOMPRESSED, numbers_of
 from isocenter.dicom.tilt import upright
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 from isocenter.errors import Refused, TryLater, UsageError
@@ -260,7 +260,7 @@ def _in_real_units(task: _Slice, cells: Pixels, out: Pixels, digest: str) -> _Ou
 
 
 def _failed(instance: Instance, code: str, why: object) -> _Outcome:
-    return _Outcome(fault=Reason(code, str(why), (instance.name,)))
+    return _Outcome(fault=Reason(code, f"{str(why).rstrip('.')}{numbers_of([instance])}.", (instance.name,)))
 
 
 def _rescaled(task: _Slice, cells: Pixels, out: Pixels) -> int:

@@ -34,10 +34,19 @@ def support_faults(instances: Sequence[Instance]) -> list[Reason]:
     """What is wrong with the pixels and rescale values of images of a kind that is read."""
     faults = []
     for code, message, is_wrong in _PIXEL_FAULTS:
-        names = tuple(instance.name for instance in instances if is_wrong(instance))
-        if names:
-            faults.append(Reason(code, f"{len(names)} of {len(instances)} instances: {message}", names))
+        wrong = [instance for instance in instances if is_wrong(instance)]
+        if wrong:
+            count = f"{len(wrong)} of {len(instances)} instances{numbers_of(wrong)}"
+            faults.append(Reason(code, f"{count}: {message}", tuple(instance.name for instance in wrong)))
     return faults + _rescale_faults(instances) + _unit_faults(instances)
+
+
+def numbers_of(instances: Sequence[Instance]) -> str:
+    """Instance Numbers in parentheses, by which people find the slices again: the first five of them."""
+    numbers = [str(instance.instance_number) for instance in instances if instance.instance_number is not None]
+    if not numbers:
+        return ""
+    return f" (Instance Number {', '.join(numbers[:5])}{', ...' if len(numbers) > 5 else ''})"
 
 
 def _unit_faults(instances: Sequence[Instance]) -> list[Reason]:

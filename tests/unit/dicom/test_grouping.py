@@ -156,7 +156,9 @@ def test_instances_that_contradict_each_other_are_held(tmp_path: Path, keyword, 
 
     write(tmp_path, edit=change)
     assert any(series.verdict is not Verdict.OK for series in scan(tmp_path))
+    (odd, *others) = {r.instances for s in scan(tmp_path) for r in s.reasons if r.code == "SERIES_INCONSISTENT"}
     assert all("SERIES_INCONSISTENT" in reasons(series) for series in scan(tmp_path))
+    assert (len(odd), others) == (1, [])
 
 
 def test_a_gap_is_held_and_its_neighbours_are_named(tmp_path: Path):

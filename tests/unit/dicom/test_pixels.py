@@ -281,6 +281,7 @@ def test_a_cut_codestream_is_refused_by_name(tmp_path: Path, syntax):
     assert series.verdict is Verdict.REJECTED  # the scan sees it
     (reason,) = refusal(series).values()
     assert reason.code == "PIXELS_TRUNCATED"
+    assert "1 of 3 instances (Instance Number 2)" in reason.message
     assert reason.instances == (series.instances[1].sop_instance_uid,)
 
 
@@ -322,6 +323,15 @@ def test_a_codestream_of_junk_is_refused(tmp_path: Path):
         read(series)
     except Refused as refused:
         assert refused.reasons[0].code == "PIXELS_UNDECODABLE"  # noqa: PT017 - some decoders carry on over zeros
+
+
+def test_what_cannot_be_decoded_is_refused_by_name_and_number(tmp_path: Path):
+    paths = write_series(ramp, oblique((3, 64, 64)), tmp_path, style=Style(syntax="JPEG-LS"))
+    paths[2].write_bytes(paths[2].read_bytes().replace(b"\xff\xd8\xff", b"\0\0\xff"))
+    series = only(tmp_path)
+    reason = refusal(series)["PIXELS_UNDECODABLE"]
+    assert reason.instances == (series.instances[2].sop_instance_uid,)
+    assert reason.message == "The codestream is no JPEG (Instance Number 3)."
 
 
 def test_digests_are_those_of_the_files(tmp_path: Path):
