@@ -107,19 +107,30 @@ def measure(volume: Volume, segmentation: Segmentation) -> tuple[Measurement, ..
     ValueError
         If the segmentation lies on another grid, or the volume has further axes.
     """
-    if volume.axes or not volume.grid.coincides(segmentation.grid):
-        raise ValueError("Volume and segmentation lie on different grids; resample one onto the other first.")
-    density = {
-        segment.name: found
-        for layer in range(len(segmentation.layers))
-        for segment, found in _densities(volume, segmentation, layer)
-    }
+    density = densities(volume, segmentation)
     groups: list[tuple[tuple[str, ...], Density | None]]
     groups = [((name,), density[name]) for name in segmentation.names]
     right, left = (density.get(name) for name in _LUNGS)
     if right is not None and left is not None:
         groups.append((_LUNGS, right + left))
     return tuple(m for names, found in groups for m in _measurements(volume, names, found))
+
+
+def densities(volume: Volume, segmentation: Segmentation) -> dict[str, Density | None]:
+    """The values of each segment by its name; None where it is empty.
+
+    Raises
+    ------
+    ValueError
+        If the segmentation lies on another grid, or the volume has further axes.
+    """
+    if volume.axes or not volume.grid.coincides(segmentation.grid):
+        raise ValueError("Volume and segmentation lie on different grids; resample one onto the other first.")
+    return {
+        segment.name: found
+        for layer in sorted({segment.layer for segment in segmentation.segments})
+        for segment, found in _densities(volume, segmentation, layer)
+    }
 
 
 def _densities(volume: Volume, segmentation: Segmentation, layer: int) -> list[tuple[Any, Density | None]]:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from isocenter import codes
-from isocenter.codes import Code
 from isocenter.findings import Segmentation
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Kind
@@ -40,11 +39,46 @@ class Curve:
     percent: npt.NDArray[np.float64] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Values to count.
+
+    Parameters
+    ----------
+    title
+        Whose values they are.
+    color
+        sRGB.
+    values
+        Any order; ascending where they have counts.
+    counts
+        How often each occurs; None if once.
+    """
+
+    title: str
+    color: canvas.Color
+    values: npt.NDArray[Any] = field(repr=False)
+    counts: npt.NDArray[np.int64] | None = field(repr=False)
+
+    def percent(self, bins: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Share of all values in each bin, in percent."""
+        total = self.values.size if self.counts is None else self.counts.sum()
+        return np.asarray(100.0 * np.histogram(self.values, bins, weights=self.counts)[0] / total, np.float64)
+
+    def percentiles(self, percents: tuple[float, float]) -> npt.NDArray[np.float64]:
+        """Values below which so many percent lie; of many values without counts from a part of them."""
+        if self.counts is None:
+            part = self.values[:: max(1, self.values.size // 200_000)]
+            return np.asarray(np.percentile(part, percents), np.float64)
+        running = np.cumsum(self.counts)
+        return np.asarray(self.values[np.searchsorted(running, np.array(percents) / 100 * running[-1])], np.float64)
+
+
 def histogram(volume: Volume, segmentation: Segmentation) -> Figure:
     """Histogram of the values in each segment, as percent of its voxels.
 
-    Segments of lung tissue are shown alone if there are any: other structures have other ranges. At most 48 slices,
-    evenly spread, are counted.
+    Segments of lung tissue are shown alone if there are any: other structures have other ranges. Every voxel of an
+    image of 16-bit whole numbers is counted, else at most 48 slices, evenly spread.
 
     Parameters
     ----------
@@ -54,23 +88,32 @@ def histogram(volume: Volume, segmentation: Segmentation) -> Figure:
         Segments on its grid.
     """
     lungs = [segment for segment in segmentation.segments if segment.property_type in _LUNGS]
-    every, slices = _sample(volume)
-    values: dict[str, list[npt.NDArray[Any]]] = {s.name: [] for s in lungs or segmentation.segments}
-    shown = [segment for segment in segmentation.segments if segment.name in values]
-    for k in slices:
-        for segment in shown:
-            values[segment.name].append(volume.array[k][segmentation.layers[segment.layer][k] == segment.label])
-    gathered = [(s.title, s.color, np.concatenate(values[s.name])) for s in shown]
-    marks = [(float(_EMPHYSEMA_HU), "−950 HU")] if lungs and volume.unit == codes.HU else []
-    found = _figure([g for g in gathered if g[2].size], volume.unit, every, marks)
-    edge = dict(segmentation.algorithm.settings).get("air_hu") if lungs and volume.unit == codes.HU else None
+    every, groups = _groups(volume, replace(segmentation, segments=tuple(lungs)) if lungs else segmentation)
+    in_hu = bool(lungs) and volume.unit == codes.HU
+    marks = [(float(_EMPHYSEMA_HU), "−950 HU")] if in_hu else []
+    found = _figure([group for group in groups if group.values.size], volume, every, marks)
+    edge = dict(segmentation.algorithm.settings).get("air_hu") if in_hu else None
     return found if edge is None else replace(found, caption=f"{found.caption} {_edge_words(edge)}")
 
 
 def volume_histogram(volume: Volume) -> Figure:
     """Histogram of all values of a volume, from at most 48 slices, evenly spread."""
     every, slices = _sample(volume)
-    return _figure([("All voxels", _GREY, volume.array[slices].ravel())], volume.unit, every, [])
+    return _figure([Group("All voxels", _GREY, volume.array[slices].ravel(), None)], volume, every, [])
+
+
+def _groups(volume: Volume, segmentation: Segmentation) -> tuple[int, list[Group]]:
+    """The values of each segment, from each so many slices."""
+    if volume.array.dtype == np.int16:
+        from isocenter.ops.measure import densities
+
+        found = densities(volume, segmentation)
+        counted = ((segment, found[segment.name]) for segment in segmentation.segments)
+        return 1, [Group(s.title, s.color, d.values, d.counts) for s, d in counted if d is not None]
+    every, slices = _sample(volume)
+    picked = volume.array[slices]
+    layers = [layer[slices] for layer in segmentation.layers]
+    return every, [Group(s.title, s.color, picked[layers[s.layer] == s.label], None) for s in segmentation.segments]
 
 
 def _edge_words(edge_hu: object) -> str:
@@ -85,19 +128,13 @@ def _sample(volume: Volume) -> tuple[int, npt.NDArray[np.intp]]:
     return every, np.arange((volume.grid.shape[0] - 1) % every // 2, volume.grid.shape[0], every)
 
 
-def _figure(
-    groups: Sequence[tuple[str, canvas.Color, npt.NDArray[Any]]],
-    unit: Code,
-    every: int,
-    marks: Sequence[tuple[float, str]],
-) -> Figure:
-    whole = all(values.dtype.kind in "ui" for _, _, values in groups)
-    low, high, step = _range([values for _, _, values in groups], 8.0 if whole else 1e-6)
+def _figure(groups: Sequence[Group], volume: Volume, every: int, marks: Sequence[tuple[float, str]]) -> Figure:
+    whole, unit = volume.array.dtype.kind in "ui", volume.unit
+    low, high, step = _range(groups, 8.0 if whole else 1e-6)
     width = _bin_width((high - low) / _MOST_BINS, whole_numbers=whole)
     bins = low + np.arange(round((high - low) / width) + 1) * width
     centers = (bins[:-1] + bins[1:]) / 2
-    shares = [(title, color, 100.0 * np.histogram(values, bins)[0] / values.size) for title, color, values in groups]
-    curves = [Curve(title, color, centers, percent) for title, color, percent in shares]
+    curves = [Curve(group.title, group.color, centers, group.percent(bins)) for group in groups]
     name = "HU" if unit == codes.HU else ("" if unit == codes.ONE else unit.value)
     from_where = "every voxel" if every == 1 else f"the voxels of every {_ordinal(every)} slice"
     return Figure(
@@ -119,11 +156,11 @@ def _ordinal(number: int) -> str:
     return f"{number}{tail}"
 
 
-def _range(groups: Sequence[npt.NDArray[Any]], least: float) -> tuple[float, float, float]:
+def _range(groups: Sequence[Group], least: float) -> tuple[float, float, float]:
     """Lowest and highest value shown, at least so far apart, and the step between ticks, all round."""
     if not groups:
         return 0.0, 1.0, 0.5
-    ends = np.array([np.percentile(values[:: max(1, values.size // 200_000)], (0.2, 99.0)) for values in groups])
+    ends = np.array([group.percentiles((0.2, 99.0)) for group in groups])
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     step = _round_step(max(high - low, least, 1e-3 * abs(low)) / 8)
     return np.floor(low / step) * step, (np.floor(high / step) + 1) * step, step

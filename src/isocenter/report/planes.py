@@ -87,7 +87,7 @@ class Stack:
         _, rows, columns = self.grid.shape
         point = self.grid.to_world((index, (rows - 1) / 2, (columns - 1) / 2))
         axis = _NORMAL[self.plane]
-        return f"{'xyz'[axis]} {point[axis]:.1f} mm".replace("-", "−")
+        return f"{'xyz'[axis]} {round(point[axis], 1) + 0.0:.1f} mm".replace("-", "−")  # + 0.0: no minus zero
 
     def number(self, index: int) -> str:
         """Its number and how many there are, as ``"57 of 148"``."""

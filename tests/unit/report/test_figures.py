@@ -29,9 +29,8 @@ def test_reorienting_the_arrays_does_not_change_a_picture(volume, segmentation, 
     there = figures.draw(*reoriented(volume, segmentation, orientation))
     for one, other in zip(figures.draw(volume, segmentation), there, strict=True):
         assert (one.name, one.title) == (other.name, other.title)
-        if one.name != "histogram":  # which slices are counted follows the array
-            assert one.caption == other.caption
-            assert np.abs(one.image.astype(int) - other.image).max() <= (24 if one.name == "surface" else 0)
+        assert one.caption == other.caption
+        assert np.abs(one.image.astype(int) - other.image).max() <= (24 if one.name == "surface" else 0)
 
 
 def test_a_report_has_four_axial_two_coronal_and_two_sagittal_key_slices(volume, segmentation):
@@ -211,3 +210,29 @@ def test_the_histogram_says_where_the_lungs_end(volume, segmentation):
     lungs = replace(segmentation, algorithm=Algorithm("lungs", "1", (("air_hu", -400),)))
     assert "about −400 HU" in figures.histogram(volume, lungs).caption
     assert "end at" not in figures.histogram(volume, segmentation).caption
+
+
+def test_the_histogram_counts_every_voxel_or_says_which(volume, segmentation):
+    spike = volume.array.copy()
+    spike[8, 8:32, 6:20] = -700  # one slice of the right lung
+    deep = volume.on(replace(volume.grid, shape=(24, 40, 48)), spike)
+    assert "from every voxel." in figures.histogram(deep, segmentation).caption
+    assert not np.array_equal(
+        figures.histogram(deep, segmentation).image, figures.histogram(volume, segmentation).image
+    )
+    shape = (100, 4, 4)
+    grid = Grid.from_vectors(shape)
+    labels = Segmentation((np.ones(shape, np.uint8),), grid, segmentation.segments[:1], Algorithm("m", "1"))
+    of_reals = figures.histogram(Volume(np.linspace(0, 1, 1600, dtype=np.float32).reshape(shape), grid), labels)
+    assert "the voxels of every 3rd slice" in of_reals.caption
+
+
+def test_values_with_counts_have_the_percentiles_of_the_values(volume):
+    from isocenter.report.histogram import Group
+
+    values = np.random.default_rng(1).normal(-800, 60, 5000).round()
+    once = Group("a", (0, 0, 0), values, None)
+    counted = Group("a", (0, 0, 0), *np.unique(values, return_counts=True))
+    np.testing.assert_allclose(counted.percentiles((0.2, 99.0)), once.percentiles((0.2, 99.0)), atol=2)
+    bins = np.arange(-1100.0, -400.0, 10)
+    np.testing.assert_allclose(counted.percent(bins), once.percent(bins))

@@ -84,3 +84,10 @@ def test_only_ct_gets_the_lung_window():
     assert window_of(Volume(values, grid, codes.HU)) is LUNG_WINDOW
     found = window_of(Volume(values, grid))
     assert (found.center, found.width) == pytest.approx((499.5, 979.02), abs=0.1)
+
+
+def test_a_position_has_no_minus_zero():
+    grid = Grid.from_vectors((1, 2, 1), origin_mm=(0.0, -0.52, 0.0))
+    assert stack(np.zeros(grid.shape), grid, Plane.CORONAL).position(0) == "y −0.5 mm"
+    near = Grid.from_vectors((1, 2, 1), origin_mm=(0.0, -0.02, 0.0))
+    assert stack(np.zeros(near.shape), near, Plane.CORONAL).position(0) == "y 0.0 mm"
