@@ -176,7 +176,7 @@ def _chart(
 ) -> npt.NDArray[np.uint8]:
     left, top, right, bottom = _PLOT
     low, high, step = scale
-    peak = max((float(curve.percent.max()) for curve in curves), default=1.0) * 1.08
+    peak = max((float(curve.percent.max()) for curve in curves), default=1.0) * 1.2  # room for the names of marks
     image = Image.new("RGB", _SIZE, _PAPER)
     draw = ImageDraw.Draw(image, "RGBA")
 
@@ -196,7 +196,7 @@ def _chart(
     for value, label in marks:
         for y in range(top, bottom, 12):
             draw.line([(across(value), y), (across(value), y + 6)], _GREY, 2)
-        _text(draw, (across(value) - 8, top + 2), label, "ra", color=_GREY)
+        _text(draw, (across(value) + 10, top), label, "la", color=_GREY)
     for curve in curves:
         line = [(across(v), up(p)) for v, p in zip(curve.centers, curve.percent, strict=True)]
         _fill(image, [(line[0][0], bottom), *line, (line[-1][0], bottom)], curve.color)

@@ -306,7 +306,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
         top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
         _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
     if seen.image.grid.space is not Space.PIXEL:
-        corner = (sheet.shape[1] - 10, sheet.shape[0] - 10)
+        corner = (sheet.shape[1] - 12, sheet.shape[0] - 14)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=_TILE_TEXT_PX)
     return Figure(
         name="contact_sheet",
