@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from pydicom import Dataset
+from pydicom.multival import MultiValue
 
 from isocenter import __version__
+from isocenter.dicom.quiet import quietly
 from isocenter.errors import InputError
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
@@ -137,7 +139,7 @@ def _study_time(header: Dataset) -> str:
 
 
 def _text(header: Dataset, keyword: str) -> str:
-    value = str(header.get(keyword) or "").strip()
+    value = _stated(header, keyword)
     if keyword == "PatientName":
         value = value.split("=")[0]
     if keyword in ("PatientName", "StudyDescription"):
@@ -149,6 +151,17 @@ def _text(header: Dataset, keyword: str) -> str:
     if keyword == "PatientAge":
         return _age(value)
     return value
+
+
+@quietly()
+def _stated(header: Dataset, keyword: str) -> str:
+    """What the header says, several values divided by slashes; nothing where it cannot be read."""
+    try:
+        value = header.get(keyword)
+    except Exception:  # noqa: BLE001 - a malformed value may fail anywhere in pydicom
+        return ""
+    values = value if isinstance(value, MultiValue) else [value]
+    return " / ".join(str(one).strip() for one in values if one not in (None, ""))
 
 
 def _age(value: str) -> str:
