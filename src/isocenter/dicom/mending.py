@@ -37,7 +37,8 @@ _PATTERN = {
         r"[0-9]+(\.[0-9]+)+"
     ),  # leading zeros in it are wrong, but the source has to be called by its name
 }
-_OLD_DATE = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})")
+_OLD_DATE = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})")  # as ACR-NEMA wrote them, PS3.5 6.2
+_OLD_TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})")
 
 
 class UnsoundError(ValueError):
@@ -94,8 +95,8 @@ def _sound_one(keyword: str, vr: str, value: Any) -> Any:
         return value
     if vr in ("CS", "UI"):
         return _fitting(str(value).strip().upper(), vr)
-    if vr == "DA":
-        return _OLD_DATE.sub(r"\1\2\3", str(value).strip())
+    if vr in ("DA", "TM"):
+        return (_OLD_DATE if vr == "DA" else _OLD_TIME).sub(r"\1\2\3", str(value).strip())
     if vr in ("DS", "PN"):
         return _decimal(value) if vr == "DS" else _sound_name(value)
     return _sound_text(keyword, vr, str(value)) if vr in TEXT else value

@@ -193,6 +193,7 @@ def test_words_of_ours_that_the_character_set_lacks_make_the_object_utf_8(
         ("BodyPartExamined", "chest", "CHEST"),
         ("BodyPartExamined", "CHEST/ABDOMEN", ""),
         ("StudyDate", "2024.01.02", "20240102"),
+        ("StudyTime", "10:20:30.5", "102030.5"),
         ("StudyDate", ["20240102", "20240103"], ""),
         ("StudyID", "1234567890123456X", ""),
         ("AccessionNumber", "1234567890123456X", ""),
