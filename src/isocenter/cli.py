@@ -95,7 +95,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
         for series in members:
             _show_series(series)
     if scan.ignored:
-        _out.print(f"[dim]{len(scan.ignored)} files were no image:[/] {_counted(i.reason for i in scan.ignored)}")
+        _out.print(f"[dim]No image:[/] {_counted(i.reason for i in scan.ignored)}")
         _explain(item.reason for item in scan.ignored if item.reason.severity is not Severity.INFO)
 
 
