@@ -368,9 +368,6 @@ CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
             "What lies outside was left out.",
             "Do not read their volume as that of the whole structure.",
         ),
-        "FALLBACK": CodeEntry(
-            _G, "The first method failed its self-check.", "The stated second one was used.", "Look at the contours."
-        ),
         # --- measuring ---------------------------------------------------------------------------------------------
         "DENSITY_UNCERTAIN": CodeEntry(
             _V,

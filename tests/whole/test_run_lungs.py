@@ -151,6 +151,7 @@ def test_a_second_run_replaces_the_first(done: Done) -> None:
     before = done.result.outputs["record"].stat().st_ino
     (again,) = iso.run("lungs", done.study, done.result.folder.parents[1], settings=iso.Settings(time=TIME))
     assert again.folder == done.result.folder
+    assert "RESULT_REPLACED" in [reason.code for reason in again.reasons]
     assert again.outputs["record"].stat().st_ino != before
     test_the_folder_holds_the_outputs_and_nothing_else(done)
 

@@ -344,3 +344,12 @@ def test_volumes_with_positions_of_their_own_are_no_divided_stack(tmp_path: Path
     found = scan(tmp_path)
     assert len(found) == 4
     assert all(reasons(series) == ["SPLIT"] for series in found)
+
+
+def test_directions_that_are_not_perpendicular_are_refused(tmp_path):
+    grid = Grid.from_vectors((3, 4, 4))
+    style = Style(attributes={"ImageOrientationPatient": [1, 0, 0, 0.5, 1, 0]})
+    write_series(np.zeros(grid.shape, np.int16), grid, tmp_path, style=style)
+    (series,) = scan(tmp_path)
+    assert series.verdict is Verdict.REJECTED
+    assert "ORIENTATION_INVALID" in [reason.code for reason in series.reasons]
