@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from io import TextIOWrapper
 from itertools import groupby
@@ -25,7 +27,7 @@ from rich.table import Table
 
 from isocenter import __version__
 from isocenter.errors import IsocenterError, UsageError
-from isocenter.reasons import Reason, Severity, Verdict
+from isocenter.reasons import CODES, Reason, Severity, Verdict
 
 if TYPE_CHECKING:
     from isocenter.dicom.scan import Scan
@@ -178,6 +180,25 @@ def segmenters(as_json: _Json = False) -> None:
     for info in found:
         table.add_row(info.name, ", ".join(info.modalities), ", ".join(info.segments), info.description)
     _out.print(table)
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(help="Code of a reason, such as TILT; without one, all.")] = "",
+    as_json: _Json = False,
+) -> None:
+    """Say what the code of a reason means, what was done and what you can do."""
+    wanted = code.upper()
+    if wanted and wanted not in CODES:
+        near = ", ".join(get_close_matches(wanted, CODES)) or "run `isocenter explain` for all"
+        raise UsageError(f"There is no reason with the code {code!r}; near it: {near}.")
+    found = {name: asdict(entry) for name, entry in sorted(CODES.items()) if wanted in ("", name)}
+    if as_json:
+        _print_json(found)
+        return
+    for name, entry in found.items():
+        text = f"[bold]{name}[/] [dim]({entry['severity']})[/] {entry['meaning']} {entry['done']} {entry['advice']}"
+        _out.print(text, highlight=False, soft_wrap=True)
 
 
 @app.command()

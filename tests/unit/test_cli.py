@@ -14,6 +14,7 @@ import pytest
 
 import isocenter as iso
 from isocenter import cli
+from isocenter.reasons import CODES
 from isocenter.testing.dicom import Style, write_series
 
 GRID = iso.Grid.from_vectors((6, 12, 16), spacing_mm=(5, 2, 1.5), origin_mm=(-10, 20, 30))
@@ -117,6 +118,13 @@ def test_segmenters_are_listed_by_name(isocenter: Call) -> None:
     assert "lungs" in isocenter("segmenters")
     found: list[dict[str, Any]] = json.loads(isocenter("segmenters", "--json"))
     assert {"lungs", "airways", "body", "bone"} <= {info["name"] for info in found}
+
+
+def test_explain_tells_what_a_code_means_and_what_is_near_it(isocenter: Call) -> None:
+    assert "gantry tilt" in isocenter("explain", "tilt")
+    assert json.loads(isocenter("explain", "SLICE_GAP", "--json"))["SLICE_GAP"]["severity"] == "held"
+    assert isocenter("explain").count("\n") >= len(CODES)
+    isocenter("explain", "SLICE_GAPS", status=2)
 
 
 def test_a_wrong_time_is_wrong_use(isocenter: Call, study: Path, tmp_path: Path) -> None:
