@@ -229,10 +229,10 @@ def _dice(seg: pydicom.Dataset, phantom: ChestPhantom, name: str, order: Sequenc
 
 def test_a_result_of_another_input_of_the_same_name_is_kept(done: Done, tmp_path: Path) -> None:
     volume = done.phantom.volume
-    for number, name in enumerate(("a", "b")):
+    for number, name in enumerate(("a", "b", "c")):
         (tmp_path / name).mkdir()
         iso.save(
             volume.with_array(np.maximum(volume.array, -1000 - number).astype(np.int16)), tmp_path / name / "ct.nii.gz"
         )
         iso.run("lungs", tmp_path / name / "ct.nii.gz", tmp_path / "out", settings=iso.Settings(time=TIME))
-    assert len(list((tmp_path / "out" / "ct").iterdir())) == 2
+    assert len(list((tmp_path / "out" / "ct").iterdir())) == 3

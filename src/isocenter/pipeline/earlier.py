@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, count
 from pathlib import Path
 
 from isocenter.disk import explained
@@ -22,9 +23,16 @@ def make_way(folder: Path, verdict: Verdict, input_sha256: str) -> tuple[Reason,
         return ()
     if not earlier.usable or (same_input and verdict.usable):
         return (Reason("RESULT_REPLACED", f"It replaces the result of {time}."),)
-    aside = folder.with_name(f"{folder.name}_of_{''.join(sign for sign in time if sign.isalnum())}")
+    aside = _free_name(folder, "".join(sign for sign in time if sign.isalnum()))
     try:
         folder.rename(aside)
     except OSError as error:
         raise explained(error, aside) from error
     return (Reason("RESULT_KEPT_ASIDE", f"The result of {time} is kept as {aside.name}."),)
+
+
+def _free_name(folder: Path, mark: str) -> Path:
+    """A name beside the folder that holds the mark and that nothing has yet."""
+    first = folder.with_name(f"{folder.name}_of_{mark}")
+    later = (first.with_name(f"{first.name}_{number}") for number in count(2))
+    return next(path for path in chain([first], later) if not path.exists())

@@ -175,9 +175,9 @@ def _findings(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
 
 def _leave(findings: Findings, job: Job, target: Path, *, journal: Journal) -> Result:
     """Write what the case leaves behind; an earlier, better result is kept aside."""
-    about_earlier = make_way(target, findings.verdict, findings.input_sha256)
     with staged(target) as folder:
         outputs = () if findings.has("CASE_FAILED") else write_outputs(findings, job, folder, journal=journal)
+        about_earlier = make_way(target, findings.verdict, findings.input_sha256)
         kept = write_record(findings.said(about_earlier), job, folder, outputs=outputs, journal=journal)
     return Result(
         findings.case,

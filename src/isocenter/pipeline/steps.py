@@ -98,16 +98,16 @@ def density_reasons(series: Series | None) -> tuple[Reason, ...]:
     Contrast medium, sharp kernels and thick slices each shift the emphysema index and the percentiles of lung density
     (Boedeker 2004, Madani 2007).
     """
-    if series is None or series.grid is None:
+    if series is None:
         return ()
     causes = []
     if series.contrast_agent:
         causes.append("contrast medium was given")
     if kernel_kind(series.kernel) in ("lung", "bone"):
         causes.append(f"the kernel {series.kernel} is sharp")
-    if series.grid.spacing_mm[0] > _THICK_MM:
-        causes.append(f"the slices are {series.grid.spacing_mm[0]:.3g} mm apart")
-    return (Reason("DENSITY_UNCERTAIN", f"Densities are shifted: {', '.join(causes)}."),) if causes else ()
+    if series.slice_thickness_mm is not None and series.slice_thickness_mm > _THICK_MM:
+        causes.append(f"the slices are {series.slice_thickness_mm:.3g} mm thick")
+    return (Reason("DENSITY_UNCERTAIN", f"Densities may be shifted: {', '.join(causes)}."),) if causes else ()
 
 
 def _headers(case: Case) -> Headers:

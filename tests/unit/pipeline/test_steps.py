@@ -16,8 +16,9 @@ from isocenter.testing.dicom import Style, write_series
 @pytest.mark.parametrize(
     ("spacing_mm", "attributes", "said"),
     [
-        (1.0, {"ConvolutionKernel": "B30f"}, ""),
-        (5.0, {"ConvolutionKernel": "B30f"}, "the slices are 5 mm apart"),
+        (1.0, {"ConvolutionKernel": "B30f", "SliceThickness": 1.0}, ""),
+        (5.0, {"ConvolutionKernel": "B30f", "SliceThickness": 5.0}, "the slices are 5 mm thick"),
+        (6.0, {"ConvolutionKernel": "B30f", "SliceThickness": 2.0}, ""),  # far apart is not thick
         (1.0, {"ConvolutionKernel": "B70s"}, "the kernel B70s is sharp"),
         (1.0, {"ConvolutionKernel": "B30f", "ContrastBolusAgent": "Iomeron"}, "contrast medium was given"),
     ],
