@@ -138,7 +138,7 @@ def show(
     window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
     as_json: _Json = False,
 ) -> None:
-    """Draw pictures of a series: contact sheet, histogram and, with a segmenter, a 3D view."""
+    """Draw pictures of a series: contact sheet, histogram and a 3D view (of a CT's bones, or of what is segmented)."""
     from isocenter.pipeline import look
 
     volume = _volume(path, series)

@@ -127,6 +127,18 @@ def test_explain_tells_what_a_code_means_and_what_is_near_it(isocenter: Call) ->
     isocenter("explain", "SLICE_GAPS", status=2)
 
 
+def test_demo_does_not_touch_a_study_that_is_not_its_own(isocenter: Call, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.dcm").write_bytes(b"mine")
+    isocenter("demo", "-o", tmp_path, status=2)
+    assert [path.name for path in tmp_path.rglob("*")] == ["study", "mine.dcm"]
+
+
+def test_demo_where_nothing_can_be_written_is_wrong_use(isocenter: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    isocenter("demo", "-o", tmp_path / "file", status=2)
+
+
 def test_a_wrong_time_is_wrong_use(isocenter: Call, study: Path, tmp_path: Path) -> None:
     isocenter("run", "lungs", study, "-o", tmp_path, "--time", "yesterday", status=2)
 

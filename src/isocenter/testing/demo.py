@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
+from isocenter.disk import explained, replacing
+from isocenter.errors import UsageError
 from isocenter.testing.dicom import Style, write_series
 from isocenter.testing.phantom import CONSOLIDATION, GROUND_GLASS, PLEURAL_CONSOLIDATION, ChestOptions, chest_phantom
 
@@ -24,16 +25,29 @@ _HEADER = {
 
 
 def write_study(folder: Path) -> tuple[Path, float]:
-    """Write the study, in place of an older one, with its truth in ``truth.json`` beside it.
+    """Write the study, in place of an older one of its own, with its truth in ``truth.json`` beside it.
 
     Returns
     -------
     The study's folder, and the volume of both lungs by construction in ml.
+
+    Raises
+    ------
+    UsageError
+        If a folder is there that this function did not write, or it cannot be written.
     """
+    truth_file = folder.parent / "truth.json"
+    if folder.exists() and not truth_file.exists():
+        raise UsageError(f"{folder} is there already and is no demonstration study: name another folder with --out.")
     patches = (CONSOLIDATION, GROUND_GLASS, PLEURAL_CONSOLIDATION)
     phantom = chest_phantom(options=ChestOptions(patches=patches))
-    shutil.rmtree(folder, ignore_errors=True)
-    write_series(phantom.volume.array, phantom.volume.grid, folder, style=Style(seed="demo", attributes=_HEADER))
     truth = dict(phantom.volumes_ml)
-    (folder.parent / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    style = Style(seed="demo", attributes=_HEADER)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        truth_file.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+        with replacing(folder) as written:
+            write_series(phantom.volume.array, phantom.volume.grid, written, style=style)
+    except OSError as error:
+        raise explained(error, folder) from error
     return folder, truth["lung_right"] + truth["lung_left"]
