@@ -215,6 +215,15 @@ def test_a_full_disk_asks_to_try_later_and_leaves_nothing(isocenter: Run, tmp_pa
     assert list((small_disk / "out").iterdir()) == []
 
 
+def test_pictures_that_do_not_fit_ask_to_try_later(isocenter: Run, tmp_path: Path, small_disk: Path) -> None:
+    write_series(FLAT, GRID, tmp_path / "study", style=Style(attributes=HEADER))
+    (small_disk / "filler").write_bytes(bytes(2 * 1024 * 1024 - 8192))
+    outcome = isocenter("show", tmp_path / "study", "-o", small_disk / "out")
+    assert outcome.status == 3
+    assert "disk is full" in outcome.text
+    assert list((small_disk / "out").iterdir()) == []
+
+
 def test_errors_are_json_when_json_is_asked_for(isocenter: Run, tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out", "--json")

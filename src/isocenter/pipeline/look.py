@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isocenter import codes, formats
 from isocenter.dicom.pixels import read
+from isocenter.disk import replacing
 from isocenter.errors import UsageError
 from isocenter.ops import anatomy
 from isocenter.pipeline.case import is_image_file, scanned
@@ -71,6 +72,7 @@ def write(pictures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:
     paths = []
     for figure in pictures:
         path = folder / f"{figure.name}.png"
-        path.write_bytes(figure.png)
+        with replacing(path) as temporary:
+            temporary.write_bytes(figure.png)
         paths.append(path)
     return tuple(paths)
