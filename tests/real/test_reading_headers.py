@@ -14,6 +14,7 @@ import pytest
 from isocenter.dicom import fallback, walk
 from isocenter.dicom.elements import DEFLATED, WANTED, DamagedHeaderError, NotDicomError
 from isocenter.dicom.files import DiskBytes, FileRef
+from isocenter.dicom.frame import only_frame
 from isocenter.dicom.instance import instance_from, is_image
 
 pytestmark = pytest.mark.real
@@ -79,6 +80,7 @@ def test_typed_attributes_equal_those_of_pydicom_on_every_file(shared_data: Path
             data_set = pydicom.dcmread(path, stop_before_pixels=True, force=True)
             instance = instance_from(FileRef(str(path)), header)
             assert_equal(instance, data_set, path)
+            assert_frame_equal(only_frame(instance, header), data_set)
         compared += 1
     assert compared > 1000
 
@@ -100,15 +102,18 @@ def assert_equal(instance, data_set, path):
     ]:
         if keyword in data_set:
             assert ours == data_set[keyword].value, (path, keyword)
-    assert_numbers(instance.position_mm, data_set.get("ImagePositionPatient"), 3)
-    assert_numbers(instance.orientation, data_set.get("ImageOrientationPatient"), 6)
-    assert_numbers(instance.pixel_spacing_mm, data_set.get("PixelSpacing"), 2)
-    assert_number(instance.rescale.slope, data_set.get("RescaleSlope"))
-    assert_number(instance.rescale.intercept, data_set.get("RescaleIntercept"))
-    assert_number(instance.mark.echo_time_ms, data_set.get("EchoTime"))
     assert_number(instance.instance_number, data_set.get("InstanceNumber"))
     if "SeriesDescription" in data_set:
         assert instance.series_description == str(data_set.SeriesDescription or "").strip("\0 "), path
+
+
+def assert_frame_equal(frame, data_set):
+    assert_numbers(frame.position_mm, data_set.get("ImagePositionPatient"), 3)
+    assert_numbers(frame.orientation, data_set.get("ImageOrientationPatient"), 6)
+    assert_numbers(frame.pixel_spacing_mm, data_set.get("PixelSpacing"), 2)
+    assert_number(frame.rescale.slope, data_set.get("RescaleSlope"))
+    assert_number(frame.rescale.intercept, data_set.get("RescaleIntercept"))
+    assert_number(frame.mark.echo_time_ms, data_set.get("EchoTime"))
 
 
 def assert_numbers(ours, theirs, count):

@@ -1,4 +1,4 @@
-"""Grouping: instances to series, one per volume. Pure; no file is touched here.
+"""Grouping: frames to series, one per volume. Pure; no file is touched here.
 
 In this order: one Series Instance UID; copies taken out; instances that contradict each other held; split by what can
 never share a volume (class, size, orientation, spacing, kernel, localizers); split by what tells apart volumes that lie
@@ -15,7 +15,9 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from isocenter.dicom import stack
-from isocenter.dicom.instance import Instance, Mark
+from isocenter.dicom.files import FileRef
+from isocenter.dicom.frame import Frame, Mark, instances_of, names_of
+from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
 from isocenter.dicom.support import support_faults, unsupported
 from isocenter.reasons import Reason
@@ -36,12 +38,12 @@ _NEVER_WITHIN_A_VOLUME = ("time", "b-value", "echo", "echo time", "image type")
 """Marks that split even volumes that lie between each other, slice by slice."""
 
 
-def series_from(instances: Iterable[Instance], same_bytes: SameBytes) -> tuple[Series, ...]:
-    """Group instances into series.
+def series_from(frames: Iterable[Frame], same_bytes: SameBytes) -> tuple[Series, ...]:
+    """Group frames into series.
 
     Parameters
     ----------
-    instances
+    frames
         In any order; the result does not depend on it.
     same_bytes
         Whether two instances are the same file, byte for byte. Asked only where SOP Instance UIDs are equal.
@@ -50,9 +52,9 @@ def series_from(instances: Iterable[Instance], same_bytes: SameBytes) -> tuple[S
     -------
     Sorted by study, series number and series UID.
     """
-    by_uid: dict[Hashable, list[Instance]] = defaultdict(list)
-    for instance in sorted(instances, key=lambda instance: instance.file):
-        by_uid[instance.series_uid or _stand_in(instance)].append(instance)
+    by_uid: dict[Hashable, list[Frame]] = defaultdict(list)
+    for frame in sorted(frames, key=lambda frame: (frame.instance.file, frame.number)):
+        by_uid[frame.instance.series_uid or _stand_in(frame.instance)].append(frame)
     found = [series for group in by_uid.values() for series in _series_of_one_uid(group, same_bytes)]
     return tuple(sorted(found, key=_place_in_scan))
 
@@ -65,15 +67,15 @@ def _stand_in(instance: Instance) -> Hashable:
 
 def _place_in_scan(series: Series) -> tuple[str, float, str, str, str]:
     number = float("inf") if series.number is None else float(series.number)
-    return series.study_uid, number, series.series_uid, series.part, series.instances[0].path
+    return series.study_uid, number, series.series_uid, series.part, series.frames[0].instance.path
 
 
-def _series_of_one_uid(instances: list[Instance], same_bytes: SameBytes) -> Iterator[Series]:
-    kept, reasons = _without_copies(instances, same_bytes)
-    reasons += _contradictions(kept)
+def _series_of_one_uid(frames: list[Frame], same_bytes: SameBytes) -> Iterator[Series]:
+    kept, reasons = _without_copies(frames, same_bytes)
+    reasons += _contradictions(instances_of(kept))
     groups = [part for alike in _alike(kept) for part in _volumes(alike)]
     if len(groups) > 1:
-        sizes = ", ".join(str(len(group.instances)) for group in groups)
+        sizes = ", ".join(str(len(group.frames)) for group in groups)
         reasons.append(Reason("SPLIT", f"The DICOM series holds {len(groups)} groups of images, of {sizes} slices."))
     for index, group in enumerate(groups, 1):
         part = "" if len(groups) == 1 else group.label or f"part {index}"
@@ -82,54 +84,54 @@ def _series_of_one_uid(instances: list[Instance], same_bytes: SameBytes) -> Iter
 
 @dataclass(frozen=True)
 class _Group:
-    """Instances that go together, and what tells them from the others."""
+    """Frames that go together, and what tells them from the others."""
 
-    instances: tuple[Instance, ...]
+    frames: tuple[Frame, ...]
     label: str = ""
 
 
 def _series(group: _Group, shared: Sequence[Reason]) -> Series:
     """The series of a group: geometry, and all reasons."""
-    instances, grid = group.instances, None
-    faults = unsupported(instances)
+    frames, grid = group.frames, None
+    faults = unsupported(frames)
     if not faults:
-        faults = support_faults(instances)
-        misplaced = stack.place_faults(instances)
+        faults = support_faults(frames)
+        misplaced = stack.place_faults(frames)
         faults += misplaced
-        if not misplaced and instances[0].format.rows and instances[0].format.columns:
-            instances, grid, met = stack.arrange(instances)
+        if not misplaced and min(frames[0].shape) > 0:
+            frames, grid, met = stack.arrange(frames)
             faults += met
-    if "LOCALIZER" in instances[0].image_type:
-        faults.append(Reason("LOCALIZER", "The images are localizers.", tuple(i.name for i in instances)))
-    bare = tuple(instance.name for instance in instances if not instance.has_meta)
+    if "LOCALIZER" in frames[0].image_type:
+        faults.append(Reason("LOCALIZER", "The images are localizers.", names_of(frames)))
+    bare = tuple(instance.name for instance in instances_of(frames) if not instance.has_meta)
     if bare:
         faults.append(Reason("NO_PREAMBLE", f"{len(bare)} files have no preamble and meta header.", bare))
-    return Series(instances, grid, (*shared, *faults), group.label)
+    return Series(frames, grid, (*shared, *faults), group.label)
 
 
 def _divided(group: _Group, groups: Sequence[_Group]) -> list[Reason]:
     """Whether the largest group and another one look like parts of one stack."""
-    largest = max(groups, key=lambda one: len(one.instances))
-    if stack.place_faults(largest.instances):
+    largest = max(groups, key=lambda one: len(one.frames))
+    if stack.place_faults(largest.frames):
         return []
     candidates = groups if group is largest else [group]
-    pieces = [one for one in candidates if one is not largest and not stack.place_faults(one.instances)]
-    pieces = [one for one in pieces if stack.continues(largest.instances, one.instances)]
+    pieces = [one for one in candidates if one is not largest and not stack.place_faults(one.frames)]
+    pieces = [one for one in pieces if stack.continues(largest.frames, one.frames)]
     parts = pieces if group is largest else [largest] * len(pieces)
     if not parts:
         return []
-    count = sum(len(part.instances) for part in parts)
+    count = sum(len(part.frames) for part in parts)
     message = f"{count} slices continue this stack but differ in size, kind, orientation, frame of reference or kernel."
-    return [Reason("STACK_DIVIDED", message, tuple(i.name for part in parts for i in part.instances))]
+    return [Reason("STACK_DIVIDED", message, names_of(frame for part in parts for frame in part.frames))]
 
 
 # --- copies and contradictions --------------------------------------------------------------------------------------
 
 
-def _without_copies(instances: Sequence[Instance], same_bytes: SameBytes) -> tuple[list[Instance], list[Reason]]:
+def _without_copies(frames: Sequence[Frame], same_bytes: SameBytes) -> tuple[list[Frame], list[Reason]]:
     kept: dict[str, list[Instance]] = defaultdict(list)
     copies: list[str] = []
-    for instance in instances:
+    for instance in instances_of(frames):
         twins = kept[instance.sop_instance_uid]
         if instance.sop_instance_uid and any(same_bytes(instance, twin) for twin in twins):
             copies.append(instance.sop_instance_uid)
@@ -143,7 +145,10 @@ def _without_copies(instances: Sequence[Instance], same_bytes: SameBytes) -> tup
     if clashes:
         message = f"{len(clashes)} SOP Instance UIDs stand in several files that differ."
         reasons.append(Reason("INSTANCE_CONFLICT", message, clashes))
-    return [instance for twins in kept.values() for instance in twins], reasons
+    if not copies:
+        return list(frames), reasons
+    taken = {id(instance) for twins in kept.values() for instance in twins}
+    return [frame for frame in frames if id(frame.instance) in taken], reasons
 
 
 def _contradictions(instances: Sequence[Instance]) -> list[Reason]:
@@ -173,40 +178,43 @@ def _odd_ones(instances: Sequence[Instance], fact: Callable[[Instance], Hashable
 # --- what can never share a volume ----------------------------------------------------------------------------------
 
 
-def _alike(instances: Sequence[Instance]) -> list[_Group]:
+def _alike(frames: Sequence[Frame]) -> list[_Group]:
     """Split by class, size, kind of pixels, orientation, spacing, frame of reference, kernel; localizers apart."""
     orientation = _Classes(stack.same_direction)
     spacing = _Classes(stack.same_spacing)
-    groups: dict[Hashable, list[Instance]] = defaultdict(list)
-    for instance in instances:
+    groups: dict[Hashable, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        instance = frame.instance
         form = instance.format
         key = (
             instance.sop_class_uid,
-            (form.rows, form.columns, form.samples, form.photometric, form.bits_allocated),
-            instance.name if form.frames > 1 else "",
-            "LOCALIZER" in instance.image_type,
-            orientation.of(instance.orientation),
-            spacing.of(instance.pixel_spacing_mm),
+            (frame.shape, form.samples, form.photometric, form.bits_allocated),
+            "LOCALIZER" in frame.image_type,
+            orientation.of(frame.orientation),
+            spacing.of(frame.pixel_spacing_mm),
             instance.frame_of_reference_uid,
-            instance.kernel,
+            frame.mark.kernel,
         )
-        groups[key].append(instance)
+        groups[key].append(frame)
     if len(groups) > 1:
         groups = _join_unplaced(groups)
-    found = sorted((tuple(group) for group in groups.values()), key=lambda group: (-len(group), group[0].file))
+    found = sorted((tuple(group) for group in groups.values()), key=_largest_first)
     return [_Group(group, "localizer" if "LOCALIZER" in group[0].image_type else "") for group in found]
 
 
-def _join_unplaced(groups: dict[Hashable, list[Instance]]) -> dict[Hashable, list[Instance]]:
+def _largest_first(group: tuple[Frame, ...]) -> tuple[int, FileRef, int]:
+    return -len(group), group[0].instance.file, group[0].number
+
+
+def _join_unplaced(groups: dict[Hashable, list[Frame]]) -> dict[Hashable, list[Frame]]:
     """Put slices without a place to the only group they can have come from: a stack that lacks them is not whole."""
     placed = {key: group for key, group in groups.items() if not stack.place_faults(group)}
-    joined: dict[Hashable, list[Instance]] = {key: list(group) for key, group in placed.items()}
+    joined: dict[Hashable, list[Frame]] = {key: list(group) for key, group in placed.items()}
     for key, group in groups.items():
         if key in placed:
             continue
-        size = group[0].format.rows, group[0].format.columns
-        hosts = [k for k, g in placed.items() if (g[0].format.rows, g[0].format.columns) == size]
-        if len(hosts) == 1 and group[0].format.frames == 1:
+        hosts = [k for k, g in placed.items() if g[0].shape == group[0].shape]
+        if len(hosts) == 1:
             joined[hosts[0]] += group
         else:
             joined[key] = group
@@ -236,29 +244,29 @@ class _Classes:
 
 def _volumes(group: _Group) -> list[_Group]:
     """Split a group of parallel slices into complete volumes, if it holds several; else leave it as it is."""
-    instances = group.instances
-    if unsupported(instances) or stack.place_faults(instances):
+    frames = group.frames
+    if unsupported(frames) or stack.place_faults(frames):
         return [group]
-    depths = stack.depths_mm(instances)
+    depths = stack.depths_mm(frames)
     shared = stack.has_shared_positions(depths)
-    names = [name for name in (_MARKS if shared else _NEVER_WITHIN_A_VOLUME) if _varies(instances, name)]
+    names = [name for name in (_MARKS if shared else _NEVER_WITHIN_A_VOLUME) if _varies(frames, name)]
     for count in range(1, min(3, len(names)) + 1):
         for chosen in combinations(names, count):
-            parts = _split_by(instances, chosen)
+            parts = _split_by(frames, chosen)
             if _are_complete(parts, depths) if shared else _lie_between_each_other(parts, depths):
-                return [_Group(tuple(instances[i] for i in part), label) for label, part in parts.items()]
+                return [_Group(tuple(frames[i] for i in part), label) for label, part in parts.items()]
     return [group]
 
 
-def _varies(instances: Sequence[Instance], name: str) -> bool:
-    return len({_MARKS[name](instance.mark) for instance in instances}) > 1
+def _varies(frames: Sequence[Frame], name: str) -> bool:
+    return len({_MARKS[name](frame.mark) for frame in frames}) > 1
 
 
-def _split_by(instances: Sequence[Instance], names: Sequence[str]) -> dict[str, list[int]]:
-    """Indices of the instances by the label of their marks."""
+def _split_by(frames: Sequence[Frame], names: Sequence[str]) -> dict[str, list[int]]:
+    """Indices of the frames by the label of their marks."""
     parts: dict[str, list[int]] = defaultdict(list)
-    for index, instance in enumerate(instances):
-        values = [_MARKS[name](instance.mark) for name in names]
+    for index, frame in enumerate(frames):
+        values = [_MARKS[name](frame.mark) for name in names]
         parts[", ".join(f"{name} {_word(value)}" for name, value in zip(names, values, strict=True))].append(index)
     return dict(sorted(parts.items()))
 

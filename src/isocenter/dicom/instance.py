@@ -1,6 +1,7 @@
-"""Instance: one DICOM image, from its header alone. What its attributes mean, typed; no pixel is read here.
+"""Instance: what one DICOM image file says of itself as a whole, from its header alone; no pixel is read here.
 
-Only what grouping, geometry and reading need is kept; :meth:`Instance.dataset` yields all else.
+What it says of its picture planes is in :mod:`isocenter.dicom.frame`. Only what grouping and reading need is kept;
+:meth:`Instance.dataset` yields all else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 from isocenter.dicom import parsing
 from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, Opener
-from isocenter.dicom.parsing import Triple
 from isocenter.dicom.quiet import quietly
 from isocenter.errors import InputError
 
@@ -62,45 +62,8 @@ class PixelFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Rescale:
-    """From stored values to real ones: ``value * slope + intercept`` (Modality LUT, PS3.3 C.11.1).
-
-    Parameters
-    ----------
-    slope, intercept
-        None where the attribute is missing; NaN where it is no number.
-    has_table
-        Whether a Modality LUT Sequence stands in place of slope and intercept.
-    padding
-        Pixel Padding Value and Pixel Padding Range Limit, as far as they are there; in stored values.
-    unit
-        Units (0054,1001) of a PET image, Rescale Type (0028,1054) of others.
-    """
-
-    slope: float | None
-    intercept: float | None
-    has_table: bool = False
-    padding: tuple[int, ...] = ()
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What tells apart the volumes of one DICOM series that lie at the same positions; None where not given."""
-
-    temporal_position: int | None = None
-    b_value: float | None = None
-    echo_number: int | None = None
-    echo_time_ms: float | None = None
-    trigger_time_ms: float | None = None
-    acquisition_number: int | None = None
-    image_type: tuple[str, ...] = ()
-    kernel: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Instance:
-    """One DICOM image, header only.
+    """One DICOM image, single-frame or multi-frame: its header only.
 
     Parameters
     ----------
@@ -116,18 +79,8 @@ class Instance:
         What the scanner says of the series; empty or None where missing.
     instance_number
         None where missing.
-    position_mm
-        Image Position (Patient): LPS of the first pixel's centre.
-    orientation
-        Image Orientation (Patient): direction of growing column index, then of growing row index, in LPS.
-    pixel_spacing_mm
-        Between rows, then between columns.
-    slice_thickness_mm
-        Slice Thickness: how thick a slice is, not how far the slices are apart.
-    mark
-        What may tell it from others at its position.
-    format, rescale, transfer_syntax, pixels
-        How its pixels are stored, what they mean and where they lie.
+    format, transfer_syntax, pixels
+        How its pixels are stored and where they lie.
     is_lossy
         Whether it was ever compressed with loss.
     has_meta
@@ -150,13 +103,7 @@ class Instance:
     protocol: str
     body_part: str
     contrast_agent: str
-    position_mm: Triple | None
-    orientation: tuple[float, ...] | None
-    pixel_spacing_mm: tuple[float, float] | None
-    slice_thickness_mm: float | None
-    mark: Mark
     format: PixelFormat
-    rescale: Rescale
     transfer_syntax: str
     pixels: PixelElement | None
     is_lossy: bool
@@ -173,16 +120,6 @@ class Instance:
     def name(self) -> str:
         """SOP Instance UID, or the path where it has none."""
         return self.sop_instance_uid or self.path
-
-    @property
-    def image_type(self) -> tuple[str, ...]:
-        """Image Type, such as ``("ORIGINAL", "PRIMARY", "AXIAL")``."""
-        return self.mark.image_type
-
-    @property
-    def kernel(self) -> str:
-        """Convolution Kernel; empty where missing."""
-        return self.mark.kernel
 
     @quietly()
     def dataset(self) -> Dataset:
@@ -241,7 +178,6 @@ def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
     charset = get(_TAG["SpecificCharacterSet"], b"")
     class_uid = parsing.text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
     format_ = _format(*(get(tag, b"") for tag in _FORMAT_TAGS))
-    signed = format_.is_signed
     return Instance(
         file=file,
         sop_instance_uid=parsing.text(get(_TAG["SOPInstanceUID"], b"") or get(_TAG["MediaStorageSOPInstanceUID"], b"")),
@@ -257,13 +193,7 @@ def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
         protocol=parsing.words(get(_TAG["ProtocolName"], b""), charset),
         body_part=parsing.text(get(_TAG["BodyPartExamined"], b"")),
         contrast_agent=parsing.words(get(_TAG["ContrastBolusAgent"], b""), charset),
-        position_mm=parsing.triple(get(_TAG["ImagePositionPatient"], b"")),
-        orientation=parsing.direction(get(_TAG["ImageOrientationPatient"], b"")),
-        pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
-        slice_thickness_mm=parsing.positive(get(_TAG["SliceThickness"], b"")),
-        mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
         format=format_,
-        rescale=_rescale(signed, _TAG["ModalityLUTSequence"] in header.values, *(get(t, b"") for t in _RESCALE_TAGS)),
         transfer_syntax=header.transfer_syntax,
         pixels=header.pixels,
         is_lossy=parsing.text(get(_TAG["LossyImageCompression"], b"")) == "01",
@@ -291,30 +221,6 @@ _FORMAT_TAGS = tuple(
     )
 )
 _PATIENT_TAGS = tuple(_TAG[keyword] for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
-_MARK_TAGS = tuple(
-    _TAG[keyword]
-    for keyword in (
-        "TemporalPositionIdentifier",
-        "DiffusionBValue",
-        "EchoNumbers",
-        "EchoTime",
-        "TriggerTime",
-        "AcquisitionNumber",
-        "ImageType",
-        "ConvolutionKernel",
-    )
-)
-_RESCALE_TAGS = tuple(
-    _TAG[keyword]
-    for keyword in (
-        "RescaleSlope",
-        "RescaleIntercept",
-        "PixelPaddingValue",
-        "PixelPaddingRangeLimit",
-        "Units",
-        "RescaleType",
-    )
-)
 
 
 @lru_cache(maxsize=4096)
@@ -340,27 +246,3 @@ def _format(*raw: bytes) -> PixelFormat:
 @lru_cache(maxsize=4096)
 def _patient_key(*raw: bytes) -> str:
     return hashlib.sha256(b"\n".join(part.rstrip(b" \0^") for part in raw)).hexdigest()[:16]
-
-
-@lru_cache(maxsize=4096)
-def _mark(*raw: bytes) -> Mark:
-    temporal, b_value, echo, echo_time, trigger, acquisition, image_type, kernel = raw
-    return Mark(
-        temporal_position=parsing.integer(temporal),
-        b_value=parsing.double(b_value),
-        echo_number=parsing.integer(echo),
-        echo_time_ms=parsing.number(echo_time),
-        trigger_time_ms=parsing.number(trigger),
-        acquisition_number=parsing.integer(acquisition),
-        image_type=tuple(part.strip() for part in parsing.text(image_type).split("\\")) if image_type else (),
-        kernel=parsing.text(kernel),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _rescale(signed: bool, has_table: bool, *raw: bytes) -> Rescale:  # noqa: FBT001
-    slope, intercept, padding, limit, unit, type_ = raw
-    paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if part)
-    return Rescale(
-        parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit or type_).upper()
-    )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,16 +15,14 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom import codecs, values
-from isocenter.dicom.deflated import inflate
-from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG
-from isocenter.dicom.files import MEMBER_FAULTS, DiskBytes, MemberBytes, MemoryBytes, Opener
+from isocenter.dicom.files import MEMBER_FAULTS, Opener
+from isocenter.dicom.frame import Frame, names_of
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
+from isocenter.dicom.stored import ChangedError, Stored
 from isocenter.dicom.support import UNCOMPRESSED, numbers_of
 from isocenter.dicom.tilt import upright
-from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 from isocenter.errors import Refused, TryLater, UsageError
-from isocenter.geometry import Grid
 from isocenter.reasons import Reason, Severity, merge
 from isocenter.volume import Source, Volume
 
@@ -41,7 +38,7 @@ _PET_UNITS = {
 }
 _GAS_BELOW_HU = -500
 _TISSUE_HU = (-200, 200)
-_SLICES_AT_ONCE = 4
+_PICTURES_AT_ONCE = 4
 _INT16 = np.iinfo(np.int16)
 
 
@@ -84,10 +81,6 @@ def read_with_digests(series: Series, *, progress: Progress | None = None) -> tu
     return volume, dict(sorted(digests.items()))
 
 
-class _ChangedError(Exception):
-    """A file is not the one whose header was read."""
-
-
 class _NotWholeError(Exception):
     """A rescaled value does not fit int16."""
 
@@ -97,33 +90,32 @@ def _read(series: Series, digests: dict[str, str] | None, progress: Progress | N
         raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
     if not series.verdict.usable or series.grid is None:
         raise Refused(reason for reason in series.reasons if reason.severity in (Severity.HELD, Severity.REJECTED))
-    grid = series.grid
-    tasks = [_Slice(instance, k, digests is not None) for k, instance in enumerate(series.instances)]
-    if values.may_be_whole([task.rescale for task in tasks]):
+    if values.may_be_whole([_rescale_of(frame) for frame in series.frames]):
         try:
-            array, outcomes = _filled(tasks, grid, np.dtype(np.int16), progress)
+            array, outcomes = _filled(series, np.dtype(np.int16), digests, progress)
         except _NotWholeError:
-            array, outcomes = _filled(tasks, grid, np.dtype(np.float32), progress)
+            array, outcomes = _filled(series, np.dtype(np.float32), digests, progress)
     else:
-        array, outcomes = _filled(tasks, grid, np.dtype(np.float32), progress)
-    if digests is not None:
-        digests.update((task.instance.path, outcome.digest) for task, outcome in zip(tasks, outcomes, strict=True))
+        array, outcomes = _filled(series, np.dtype(np.float32), digests, progress)
+    grid = series.grid
     reasons = [*series.reasons, *_reasons(series, array, outcomes)]
     unit, unsure = _unit(series, array)
-    sources: list[Source | None] = [_source(instance) for instance in series.instances]
+    sources = [_source(frame) for frame in series.frames[: grid.shape[0]]]
     if grid.is_sheared:
-        air = values.AIR_HU if series.modality == "CT" else 0
-        array, grid = upright(array, grid, outside=air)
+        array, grid = upright(array, grid, outside=values.AIR_HU if series.modality == "CT" else 0)
         sources = [None] * grid.shape[0]
-    return Volume(array, grid, unit, modality=series.modality, sources=tuple(sources), reasons=merge(reasons, unsure))
+    axes = (series.axis,) if series.axis else ()
+    reasons = list(merge(reasons, unsure))
+    return Volume(array, grid, unit, axes, series.modality, tuple(sources), tuple(reasons))
 
 
-def _source(instance: Instance) -> Source | None:
-    return Source(instance.sop_instance_uid) if instance.sop_instance_uid else None
+def _source(frame: Frame) -> Source | None:
+    uid = frame.instance.sop_instance_uid
+    return Source(uid, frame.number) if uid else None
 
 
 def _unit(series: Series, array: Pixels) -> tuple[Code, list[Reason]]:
-    units = {instance.rescale.unit for instance in series.instances}
+    units = {frame.rescale.unit for frame in series.frames}
     if series.modality == "CT":
         if "US" not in units:
             return codes.HU, []
@@ -141,16 +133,16 @@ def _unit(series: Series, array: Pixels) -> tuple[Code, list[Reason]]:
 def _reasons(series: Series, array: Pixels, outcomes: Sequence[_Outcome]) -> list[Reason]:
     """What was met while reading."""
     reasons = []
-    aired = [(instance.name, o.aired) for instance, o in zip(series.instances, outcomes, strict=True) if o.aired]
+    aired = [(frame, o.aired) for frame, o in zip(series.frames, outcomes, strict=True) if o.aired]
     if aired:
         count = sum(number for _, number in aired)
         message = f"{count} voxels in {len(aired)} of {len(outcomes)} slices were set to {values.AIR_HU} HU."
-        reasons.append(Reason("OUTSIDE_SCAN_CIRCLE", message, tuple(name for name, _ in aired)))
+        reasons.append(Reason("OUTSIDE_SCAN_CIRCLE", message, names_of(frame for frame, _ in aired)))
     lossy = tuple(i.name for i in series.instances if i.is_lossy or i.transfer_syntax in codecs.LOSSY)
     if lossy:
-        message = f"{len(lossy)} of {len(outcomes)} slices were compressed with loss."
+        message = f"{len(lossy)} of {len(series.instances)} images were compressed with loss."
         reasons.append(Reason("LOSSY", message, lossy))
-    if series.modality == "CT" and series.instances[0].rescale.slope is None:
+    if series.modality == "CT" and series.frames[0].rescale.slope is None:
         message = "No slice has a Rescale Slope and Intercept; the stored values"
         if not _looks_like_hu(array):
             raise Refused([Reason("RESCALE_UNKNOWN", f"{message} do not look like HU.")])
@@ -166,112 +158,127 @@ def _looks_like_hu(array: Pixels) -> bool:
     return bool(np.count_nonzero(is_gas) >= enough and np.count_nonzero(is_tissue) >= enough)
 
 
-# --- slices ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """One slice to be read, into place ``index``."""
-
-    instance: Instance
-    index: int
-    wants_digest: bool
-
-    @property
-    def rescale(self) -> tuple[float, float]:
-        """Slope and intercept; those that change nothing where there are none."""
-        slope, intercept = self.instance.rescale.slope, self.instance.rescale.intercept
-        return (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)
+# --- frames ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of a slice: how many pixels were set to air, the digest if one was wanted, a fault if it failed."""
+    """What came of a frame: how many pixels were set to air, or a fault if it failed."""
 
     aired: int = 0
-    digest: str = ""
     fault: Reason | None = None
 
 
 def _filled(
-    tasks: Sequence[_Slice], grid: Grid, dtype: np.dtype[Any], progress: Progress | None
+    series: Series, dtype: np.dtype[Any], digests: dict[str, str] | None, progress: Progress | None
 ) -> tuple[Pixels, list[_Outcome]]:
-    """The array of all slices, in threads.
+    """The array of all frames, (slice, row, column[, axis]), filled in threads; and what came of each frame.
 
     Raises
     ------
     Refused
-        If a slice cannot be read.
+        If a frame cannot be read.
     TryLater
         If the volume does not fit into memory.
     """
+    assert series.grid is not None  # noqa: S101 - asked before
+    count = len(series.frames)
     try:
-        array = np.empty(grid.shape, dtype)
+        array = np.empty((count, *series.grid.shape[1:]), dtype)
     except MemoryError:
-        raise TryLater(f"There is no room in memory for a volume of shape {grid.shape}.") from None
-    blocks = [tasks[start : start + _SLICES_AT_ONCE] for start in range(0, len(tasks), _SLICES_AT_ONCE)]
-    outcomes: list[_Outcome] = []
+        message = f"There is no room in memory for {count} frames of {series.grid.shape[1:]} pixels."
+        raise TryLater(message) from None
+    jobs = _jobs(series.frames)
+    outcomes: dict[int, _Outcome] = {}
     with Opener() as opener, ThreadPoolExecutor(os.cpu_count()) as pool:
-        pending = [pool.submit(_read_block, block, array, opener) for block in blocks]
+        uses = Counter(id(job.instance) for job in jobs)
+        stored = {
+            id(one): Stored(one, opener, uses[id(one)], wants_digest=digests is not None) for one in series.instances
+        }
+        blocks = [jobs[start : start + _PICTURES_AT_ONCE] for start in range(0, len(jobs), _PICTURES_AT_ONCE)]
+        pending = [pool.submit(_read_block, block, stored, array) for block in blocks]
         try:
             for future in pending:
-                outcomes += future.result()
+                outcomes |= future.result()
                 if progress is not None:
-                    progress(len(outcomes), len(tasks))
+                    progress(len(outcomes), count)
         finally:
             for future in pending:
                 future.cancel()
-    faults = [outcome.fault for outcome in outcomes if outcome.fault is not None]
+    faults = [outcome.fault for outcome in outcomes.values() if outcome.fault is not None]
     if faults:
-        raise Refused(faults)
-    return array, outcomes
+        raise Refused(merge(faults))
+    if digests is not None:
+        digests |= {one.instance.path: one.digest for one in stored.values()}
+    if series.axis:
+        array = np.moveaxis(array.reshape(-1, *series.grid.shape), 0, -1)
+    return array, [outcomes[place] for place in range(count)]
 
 
-def _read_block(tasks: Sequence[_Slice], array: Pixels, opener: Opener) -> list[_Outcome]:
-    return [_read_slice(task, array[task.index], opener) for task in tasks]
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A stored picture, and the frames that lie in it by their place in the series: one, but for mosaics."""
+
+    instance: Instance
+    number: int
+    frames: dict[int, Frame]
 
 
-def _read_slice(task: _Slice, out: Pixels, opener: Opener) -> _Outcome:
-    instance = task.instance
+def _jobs(frames: Sequence[Frame]) -> list[_Job]:
+    jobs: dict[tuple[int, int], _Job] = {}
+    for place, frame in enumerate(frames):
+        job = jobs.setdefault((id(frame.instance), frame.number), _Job(frame.instance, frame.number, {}))
+        job.frames[place] = frame
+    return list(jobs.values())
+
+
+def _read_block(jobs: Sequence[_Job], stored: Mapping[int, Stored], array: Pixels) -> dict[int, _Outcome]:
+    outcomes: dict[int, _Outcome] = {}
+    for job in jobs:
+        outcomes |= _read_picture(job, stored[id(job.instance)], array)
+    return outcomes
+
+
+def _read_picture(job: _Job, stored: Stored, array: Pixels) -> dict[int, _Outcome]:
     try:
-        source = opener.open(instance.file)
-        try:
-            if not instance.is_unchanged(source):
-                raise _ChangedError
-            cells, digest = _cells(task, source, out)
-        finally:
-            source.close()
+        cells = stored.picture(job.number, array[next(iter(job.frames))])
     except codecs.TruncatedError as error:
-        return _failed(instance, "PIXELS_TRUNCATED", error)
+        return _failed(job, "PIXELS_TRUNCATED", error)
     except codecs.UndecodableError as error:
-        return _failed(instance, "PIXELS_UNDECODABLE", error)
-    except (_ChangedError, FileNotFoundError):
-        return _failed(instance, "FILE_CHANGED", "The file was changed or removed after its header was read.")
+        return _failed(job, "PIXELS_UNDECODABLE", error)
+    except (ChangedError, FileNotFoundError):
+        return _failed(job, "FILE_CHANGED", "The file was changed or removed after its header was read.")
     except MEMBER_FAULTS as error:
-        return _failed(instance, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
-    return _in_real_units(task, cells, out, digest)
-
-
-def _in_real_units(task: _Slice, cells: Pixels, out: Pixels, digest: str) -> _Outcome:
+        return _failed(job, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
     try:
-        return _Outcome(_rescaled(task, cells, out), digest)
+        return {place: _Outcome(_rescaled(frame, cells, array[place])) for place, frame in job.frames.items()}
     except values.StrayBitsError as error:
-        return _failed(task.instance, "BITS_BEYOND_STORED", error)
+        return _failed(job, "BITS_BEYOND_STORED", error)
 
 
-def _failed(instance: Instance, code: str, why: object) -> _Outcome:
-    return _Outcome(fault=Reason(code, f"{str(why).rstrip('.')}{numbers_of([instance])}.", (instance.name,)))
+def _failed(job: _Job, code: str, why: object) -> dict[int, _Outcome]:
+    fault = Reason(code, f"{str(why).rstrip('.')}{numbers_of([job.instance])}.", (job.instance.name,))
+    return dict.fromkeys(job.frames, _Outcome(fault=fault))
 
 
-def _rescaled(task: _Slice, cells: Pixels, out: Pixels) -> int:
+def _rescale_of(frame: Frame) -> tuple[float, float]:
+    """Slope and intercept; those that change nothing where there are none."""
+    slope, intercept = frame.rescale.slope, frame.rescale.intercept
+    return (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)
+
+
+def _rescaled(frame: Frame, cells: Pixels, out: Pixels) -> int:
     """Cells to real values in ``out``; the number of pixels set to air."""
-    form, (slope, intercept) = task.instance.format, task.rescale
-    if task.instance.transfer_syntax not in UNCOMPRESSED:
+    form, (slope, intercept) = frame.instance.format, _rescale_of(frame)
+    if frame.window is not None:
+        row, column = frame.window.row, frame.window.column
+        cells = cells[row : row + frame.window.rows, column : column + frame.window.columns].copy()
+    if frame.instance.transfer_syntax not in UNCOMPRESSED:
         form = replace(form, high_bit=form.bits_stored - 1)  # a codestream holds the value alone
-    is_ct = task.instance.modality == "CT"
+    is_ct = frame.modality == "CT"
     stored, lowest, highest = values.unpack(cells, form, stray_bits="refuse" if is_ct else "drop")
     low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
-    padding = values.padding_mask(stored, task.instance.rescale.padding, task.rescale) if is_ct else None
+    padding = values.padding_mask(stored, frame.rescale.padding, (slope, intercept)) if is_ct else None
     if out.dtype == np.int16:
         if low < _INT16.min or high > _INT16.max:
             raise _NotWholeError
@@ -279,56 +286,3 @@ def _rescaled(task: _Slice, cells: Pixels, out: Pixels) -> int:
     else:
         values.to_float32(stored, slope, intercept, out)
     return values.set_air(out, padding, low) if is_ct else 0
-
-
-def _cells(task: _Slice, source: DiskBytes | MemberBytes, out: Pixels) -> tuple[Pixels, str]:
-    """Pixel cells of a slice, in the memory of ``out`` where they fit; and the file's digest if it is wanted."""
-    instance = task.instance
-    if instance.pixels is None:
-        raise codecs.TruncatedError("There are no pixel data.")
-    file: DiskBytes | MemberBytes | MemoryBytes = source
-    digest = ""
-    if task.wants_digest:
-        file = MemoryBytes(source.at(0, source.size))
-        digest = hashlib.sha256(file.content).hexdigest()
-    if instance.transfer_syntax in UNCOMPRESSED:
-        return _uncompressed(instance, instance.pixels.offset, file, out), digest
-    form = instance.format
-    frame = codecs.frame_of(file.at(instance.pixels.offset, file.size))
-    decoded = codecs.decode(frame, instance.transfer_syntax, (form.rows, form.columns), form.bits_allocated)
-    return _widened(decoded, form.bits_allocated), digest
-
-
-def _uncompressed(instance: Instance, offset: int, file: DiskBytes | MemberBytes | MemoryBytes, out: Pixels) -> Pixels:
-    dtype = np.dtype(f"u{instance.format.bits_allocated // 8}")
-    cells = out.view(dtype) if out.dtype.itemsize == dtype.itemsize else np.empty(out.shape, dtype)
-    target = memoryview(cells.data).cast("B")
-    if instance.transfer_syntax == DEFLATED:
-        file = _inflated(file, offset + len(target))
-    if isinstance(file, DiskBytes):
-        got = file.into(target, offset)
-    else:
-        found = file.at(offset, len(target))
-        got = len(found)
-        target[:got] = found
-    if got < len(target):
-        raise codecs.TruncatedError("The pixel data end before the last pixel.")
-    if instance.transfer_syntax == EXPLICIT_BIG:
-        cells.byteswap(inplace=True)
-    return cells
-
-
-def _inflated(file: DiskBytes | MemberBytes | MemoryBytes, count: int) -> MemoryBytes:
-    content = file.at(0, file.size)
-    _, start = read_meta(content, PREAMBLE_BYTES, {})
-    try:
-        return MemoryBytes(inflate(content[start:], count))
-    except zlib.error as error:
-        raise codecs.UndecodableError("The deflated data set is damaged.") from error
-
-
-def _widened(decoded: Pixels, bits_allocated: int) -> Pixels:
-    """Decoded pixels in cells of at least the size that the header states."""
-    kind, size = decoded.dtype.kind, max(decoded.dtype.itemsize, bits_allocated // 8)
-    widened = np.ascontiguousarray(decoded, dtype=f"{kind}{size}")
-    return widened if widened.flags.writeable else widened.copy()

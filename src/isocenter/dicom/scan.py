@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
-from isocenter.dicom.elements import WANTED, DamagedHeaderError, NotDicomError
+from isocenter.dicom.elements import WANTED, DamagedHeaderError, Header, NotDicomError
 from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
+from isocenter.dicom.frame import Frame, only_frame
 from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, instance_from, is_image
@@ -80,15 +81,15 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
     root = os.fspath(path)
     if not os.path.exists(root):  # noqa: PTH110
         raise UsageError(f"There is no file or folder {root!r}: give the path of a DICOM file, folder or zip archive.")
-    instances: list[Instance] = []
+    frames: list[Frame] = []
     ignored: list[Ignored] = []
     with Opener() as opener:
         try:
             for count, found in enumerate(_found(root, opener), 1):
-                if isinstance(found, Instance):
-                    instances.append(found)
-                else:
+                if isinstance(found, Ignored):
                     ignored.append(found)
+                else:
+                    frames += found
                 if progress is not None:
                     progress(count, None)
         except PermissionError as error:
@@ -97,11 +98,11 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
             ) from error
         except OSError as error:
             raise TryLater(f"{error.filename!r} cannot be read ({error.strerror}): try again.") from error
-        series = series_from(instances, lambda a, b: _same_bytes(opener, a, b))
+        series = series_from(frames, lambda a, b: _same_bytes(opener, a, b))
     return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored))
 
 
-def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
+def _found(root: str, opener: Opener) -> Iterator[tuple[Frame, ...] | Ignored]:
     for path in walk(root):
         found = _examined(FileRef(path), opener)
         if found is not None:
@@ -117,7 +118,7 @@ def _found(root: str, opener: Opener) -> Iterator[Instance | Ignored]:
         yield from (_examined(member, opener) or _nested(member) for member in members)
 
 
-def _examined(file: FileRef, opener: Opener) -> Instance | Ignored | None:
+def _examined(file: FileRef, opener: Opener) -> tuple[Frame, ...] | Ignored | None:
     """What a file is; None for a zip archive."""
     try:
         source = opener.open(file)
@@ -137,7 +138,7 @@ def _examined(file: FileRef, opener: Opener) -> Instance | Ignored | None:
         source.close()
 
 
-def _recognized(file: FileRef, source: ByteSource) -> Instance | Ignored | None:
+def _recognized(file: FileRef, source: ByteSource) -> tuple[Frame, ...] | Ignored | None:
     if source.size == 0:
         return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
     try:
@@ -150,7 +151,12 @@ def _recognized(file: FileRef, source: ByteSource) -> Instance | Ignored | None:
         return _ignored(file, "NOT_IMAGE", "A DICOM object without pixels.")
     if header.pixels is None and WANTED["Rows"] not in header.values:
         return _ignored(file, "HEADER_UNREADABLE", "The file ends within its header.")
-    return instance_from(file, header, stamp=source.stamp)
+    return frames_from(instance_from(file, header, stamp=source.stamp), header)
+
+
+def frames_from(instance: Instance, header: Header) -> tuple[Frame, ...]:
+    """The frames of an instance."""
+    return (only_frame(instance, header),)
 
 
 def _ignored(file: FileRef, code: str, message: str) -> Ignored:

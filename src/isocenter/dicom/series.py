@@ -1,9 +1,11 @@
-"""Series: the instances of one volume, in slice order, with their grid and a verdict. `grouping` finds them."""
+"""Series: the frames of one volume, in slice order, with their grid and a verdict. `grouping` finds them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from isocenter.dicom.frame import Frame, instances_of
 from isocenter.dicom.instance import Instance
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, Verdict, verdict_of
@@ -15,23 +17,32 @@ class Series:
 
     Parameters
     ----------
-    instances
-        At least one; in slice order where the geometry is known.
+    frames
+        At least one; in slice order where the geometry is known. Where there is an axis, all slices at its first place
+        come first.
     grid
-        The native grid, which may be sheared (gantry tilt); None where the instances have no even one.
+        The native grid, which may be sheared (gantry tilt); None where the frames have no even one.
     reasons
         What was met, repaired, guessed, held or refused so far.
     part
         What tells this volume from the others of the same DICOM series, such as ``"echo 2"``; else empty.
+    axis
+        A further axis along which the frames run, such as ``"time"``; empty where they are one slice each.
     """
 
-    instances: tuple[Instance, ...] = field(repr=False)
+    frames: tuple[Frame, ...] = field(repr=False)
     grid: Grid | None
     reasons: tuple[Reason, ...] = ()
     part: str = ""
+    axis: str = ""
 
     def __len__(self) -> int:
-        return len(self.instances)
+        return self.grid.shape[0] if self.grid is not None and self.axis else len(self.frames)
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances that hold the frames, each once, in the order of their first frame."""
+        return instances_of(self.frames)
 
     @property
     def verdict(self) -> Verdict:
@@ -41,57 +52,57 @@ class Series:
     @property
     def series_uid(self) -> str:
         """Series Instance UID."""
-        return self.instances[0].series_uid
+        return self.frames[0].instance.series_uid
 
     @property
     def study_uid(self) -> str:
         """Study Instance UID."""
-        return self.instances[0].study_uid
+        return self.frames[0].instance.study_uid
 
     @property
     def modality(self) -> str:
         """DICOM modality, such as ``"CT"``."""
-        return self.instances[0].modality
+        return self.frames[0].instance.modality
 
     @property
     def description(self) -> str:
         """Series Description."""
-        return self.instances[0].series_description
+        return self.frames[0].instance.series_description
 
     @property
     def number(self) -> int | None:
         """Series Number."""
-        return self.instances[0].series_number
+        return self.frames[0].instance.series_number
 
     @property
     def kernel(self) -> str:
         """Convolution Kernel; empty where missing."""
-        return self.instances[0].kernel
+        return self.frames[0].mark.kernel
 
     @property
     def body_part(self) -> str:
         """Body Part Examined; empty where missing."""
-        return self.instances[0].body_part
+        return self.frames[0].instance.body_part
 
     @property
     def contrast_agent(self) -> str:
         """Contrast/Bolus Agent; empty where missing."""
-        return self.instances[0].contrast_agent
+        return self.frames[0].instance.contrast_agent
 
     @property
     def slice_thickness_mm(self) -> float | None:
         """Slice Thickness; None where missing."""
-        return self.instances[0].slice_thickness_mm
+        return self.frames[0].slice_thickness_mm
 
     @property
     def is_localizer(self) -> bool:
         """Whether the images are localizers (scouts)."""
-        return "LOCALIZER" in self.instances[0].image_type
+        return "LOCALIZER" in self.frames[0].image_type
 
     @property
     def name(self) -> str:
         """Short name for people, such as ``"CT 4 ThorRoutine 2.0 D40s"``."""
-        instance = self.instances[0]
+        instance = self.frames[0].instance
         number = "" if self.number is None else str(self.number)
         words = [self.modality or "?", number, self.description or instance.protocol]
         label = " ".join(" ".join(words).split())

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom.instance import Instance
+from isocenter.dicom.frame import Frame, names_of
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason
 
@@ -46,21 +46,21 @@ def same_spacing(a: Sequence[float], b: Sequence[float]) -> bool:
     return all(math.isclose(x, y, rel_tol=SPACING_TOLERANCE) for x, y in zip(a, b, strict=True))
 
 
-def place_faults(instances: Sequence[Instance]) -> list[Reason]:
-    """What keeps instances from having a place: positions, orientations or spacings that are missing or nonsense."""
+def place_faults(frames: Sequence[Frame]) -> list[Reason]:
+    """What keeps frames from having a place: positions, orientations or spacings that are missing or nonsense."""
     faults = []
-    unplaced = [i.name for i in instances if i.orientation is None or not _is_place(i.position_mm)]
+    unplaced = [f for f in frames if f.orientation is None or not _is_place(f.position_mm)]
     if unplaced:
-        message = f"{len(unplaced)} of {len(instances)} slices have no usable position or orientation in the patient."
-        faults.append(Reason("POSITION_MISSING", message, tuple(unplaced)))
-    unscaled = [i.name for i in instances if i.pixel_spacing_mm is None]
+        message = f"{len(unplaced)} of {len(frames)} slices have no usable position or orientation in the patient."
+        faults.append(Reason("POSITION_MISSING", message, names_of(unplaced)))
+    unscaled = [f for f in frames if f.pixel_spacing_mm is None]
     if unscaled:
-        message = f"{len(unscaled)} of {len(instances)} slices have no usable Pixel Spacing."
-        faults.append(Reason("SPACING_MISSING", message, tuple(unscaled)))
-    skew = [i.name for i in instances if i.orientation is not None and not _is_orthonormal(i.orientation)]
+        message = f"{len(unscaled)} of {len(frames)} slices have no usable Pixel Spacing."
+        faults.append(Reason("SPACING_MISSING", message, names_of(unscaled)))
+    skew = [f for f in frames if f.orientation is not None and not _is_orthonormal(f.orientation)]
     if skew:
         message = "Row and column direction are not perpendicular unit vectors."
-        faults.append(Reason("ORIENTATION_INVALID", message, tuple(skew)))
+        faults.append(Reason("ORIENTATION_INVALID", message, names_of(skew)))
     return faults
 
 
@@ -74,25 +74,25 @@ def _is_orthonormal(orientation: tuple[float, ...]) -> bool:
     return bool(np.abs([x @ x - 1, y @ y - 1, x @ y]).max() <= PERPENDICULAR_TOLERANCE)
 
 
-def depths_mm(instances: Sequence[Instance]) -> Floats:
-    """Coordinate of each instance along the stack: along row direction x column direction of the array.
+def depths_mm(frames: Sequence[Frame]) -> Floats:
+    """Coordinate of each frame along the stack: along row direction x column direction of the array.
 
     Growing depth makes (slice, row, column) right-handed; a common axial stack runs from head to feet.
     """
-    rows, columns = _in_plane(instances[0])
-    return _positions(instances) @ np.cross(rows, columns)
+    rows, columns = _in_plane(frames[0])
+    return _positions(frames) @ np.cross(rows, columns)
 
 
-def _in_plane(instance: Instance) -> tuple[Floats, Floats]:
+def _in_plane(frame: Frame) -> tuple[Floats, Floats]:
     """Unit vectors of growing row index and of growing column index."""
-    assert instance.orientation is not None  # noqa: S101 - place_faults has been asked
-    vectors = np.array(instance.orientation).reshape(2, 3)
+    assert frame.orientation is not None  # noqa: S101 - place_faults has been asked
+    vectors = np.array(frame.orientation).reshape(2, 3)
     columns, rows = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return rows, columns
 
 
-def _positions(instances: Sequence[Instance]) -> Floats:
-    return np.array([instance.position_mm for instance in instances], np.float64)
+def _positions(frames: Sequence[Frame]) -> Floats:
+    return np.array([frame.position_mm for frame in frames], np.float64)
 
 
 def has_shared_positions(depths: Floats) -> bool:
@@ -119,26 +119,26 @@ def _tolerance(step: float) -> float:
     return min(LATTICE_TOLERANCE_MM, LATTICE_TOLERANCE_SPACINGS * abs(step))
 
 
-def arrange(instances: Sequence[Instance]) -> tuple[tuple[Instance, ...], Grid | None, list[Reason]]:
+def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, list[Reason]]:
     """Sort slices that share orientation, spacing and size, and find their grid.
 
     Parameters
     ----------
-    instances
+    frames
         Parallel slices, for which :func:`place_faults` found nothing.
 
     Returns
     -------
-    instances
+    frames
         In slice order.
     grid
         The lattice of their voxels, sheared if the gantry was tilted; None where there is no even one.
     reasons
         What was met.
     """
-    depths = depths_mm(instances)
+    depths = depths_mm(frames)
     order = np.argsort(depths, kind="stable")
-    ordered, depths = tuple(instances[i] for i in order), depths[order]
+    ordered, depths = tuple(frames[i] for i in order), depths[order]
     if has_shared_positions(depths):
         return ordered, None, [_shared(ordered, depths)]
     if len(ordered) == 1:
@@ -155,7 +155,7 @@ def arrange(instances: Sequence[Instance]) -> tuple[tuple[Instance, ...], Grid |
     return ordered, grid, [*([_tilt(grid, ordered)] if grid.is_sheared else []), *_apart(ordered, depths)]
 
 
-def _grid(ordered: Sequence[Instance], step: Floats) -> Grid:
+def _grid(ordered: Sequence[Frame], step: Floats) -> Grid:
     first = ordered[0]
     rows, columns = _in_plane(first)
     assert first.pixel_spacing_mm is not None  # noqa: S101 - place_faults has been asked
@@ -163,30 +163,30 @@ def _grid(ordered: Sequence[Instance], step: Floats) -> Grid:
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([step, rows * between_rows, columns * between_columns])
     affine[:3, 3] = first.position_mm
-    shape = (len(ordered), first.format.rows, first.format.columns)
-    return Grid(shape, affine, first.frame_of_reference_uid or None)
+    shape = (len(ordered), *first.shape)
+    return Grid(shape, affine, first.instance.frame_of_reference_uid or None)
 
 
-def _single(ordered: tuple[Instance, ...]) -> tuple[tuple[Instance, ...], Grid | None, list[Reason]]:
+def _single(ordered: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], Grid | None, list[Reason]]:
     thickness = ordered[0].slice_thickness_mm
     if thickness is None:
         message = "A single slice without Slice Thickness has no depth."
-        return ordered, None, [Reason("SPACING_MISSING", message, (ordered[0].name,))]
+        return ordered, None, [Reason("SPACING_MISSING", message, names_of(ordered))]
     normal = np.cross(*_in_plane(ordered[0]))
     message = f"One slice; its thickness of {thickness:g} mm stands in for the slice spacing."
-    return ordered, _grid(ordered, normal * thickness), [Reason("SINGLE_SLICE", message, (ordered[0].name,))]
+    return ordered, _grid(ordered, normal * thickness), [Reason("SINGLE_SLICE", message, names_of(ordered))]
 
 
-def _shared(ordered: Sequence[Instance], depths: Floats) -> Reason:
+def _shared(ordered: Sequence[Frame], depths: Floats) -> Reason:
     near = np.diff(depths) < SAME_POSITION_MM
     involved = np.concatenate((near, [False])) | np.concatenate(([False], near))
-    names = tuple(instance.name for instance, is_involved in zip(ordered, involved, strict=True) if is_involved)
+    names = names_of(frame for frame, is_involved in zip(ordered, involved, strict=True) if is_involved)
     count = len(positions_of(depths))
     message = f"{len(ordered)} slices lie at {count} positions, and no attribute divides them into complete volumes."
     return Reason("DUPLICATE_POSITION", message, names)
 
 
-def _uneven(ordered: Sequence[Instance], depths: Floats) -> Reason:
+def _uneven(ordered: Sequence[Frame], depths: Floats) -> Reason:
     """A gap, if all distances are whole multiples of the common one; else a varying spacing."""
     gaps = np.diff(depths)
     common = float(np.median(gaps))
@@ -195,18 +195,18 @@ def _uneven(ordered: Sequence[Instance], depths: Floats) -> Reason:
     wide = [k for k in range(len(gaps)) if multiples[k] > 1]
     if wide and multiples.min() >= 1 and np.abs(gaps - multiples * common).max() <= slack:
         missing = int(multiples.sum()) - len(gaps)
-        names = tuple(dict.fromkeys(ordered[k + side].name for k in wide for side in (0, 1)))
+        names = names_of(ordered[k + side] for k in wide for side in (0, 1))
         places = ", ".join(f"{gaps[k]:.4g} mm after slice {k}" for k in wide[:5])
         message = f"{missing} missing where the slices are {common:.4g} mm apart: {places}."
         return Reason("SLICE_GAP", f"{'Slice' if missing == 1 else 'Slices'} missing: {message}", names)
     if gaps.max() - gaps.min() <= slack:
         return Reason("SPACING_VARIES", "The slices are shifted against each other within their planes.")
     message = f"The slices are between {gaps.min():.4g} and {gaps.max():.4g} mm apart."
-    names = tuple(ordered[k].name for k in range(len(gaps)) if abs(gaps[k] - common) > slack)
+    names = names_of(ordered[k] for k in range(len(gaps)) if abs(gaps[k] - common) > slack)
     return Reason("SPACING_VARIES", message, names)
 
 
-def _too_steep(ordered: Sequence[Instance], step: Floats) -> list[Reason]:
+def _too_steep(ordered: Sequence[Frame], step: Floats) -> list[Reason]:
     normal = np.cross(*_in_plane(ordered[0]))
     angle = math.degrees(math.acos(min(1.0, abs(float(step @ normal)) / float(np.linalg.norm(step)))))
     if angle <= STEEPEST_TILT_DEGREES:
@@ -215,9 +215,9 @@ def _too_steep(ordered: Sequence[Instance], step: Floats) -> list[Reason]:
     return [Reason("SERIES_INCONSISTENT", message)]
 
 
-def _numbered_twice(ordered: Sequence[Instance]) -> list[Reason]:
+def _numbered_twice(ordered: Sequence[Frame]) -> list[Reason]:
     """Two volumes that lie between each other: neighbours share their Instance Number."""
-    numbers = [instance.instance_number for instance in ordered]
+    numbers = [frame.instance.instance_number for frame in ordered]
     twice = sum(a is not None and a == b for a, b in pairwise(numbers))
     if twice < len(ordered) // 2 or twice == len(ordered) - 1:
         return []
@@ -225,7 +225,7 @@ def _numbered_twice(ordered: Sequence[Instance]) -> list[Reason]:
     return [Reason("SERIES_INCONSISTENT", message)]
 
 
-def _apart(ordered: Sequence[Instance], depths: Floats) -> list[Reason]:
+def _apart(ordered: Sequence[Frame], depths: Floats) -> list[Reason]:
     distance = float(depths[-1] - depths[0]) / (len(depths) - 1)
     thickness = ordered[0].slice_thickness_mm
     if thickness is None or distance <= FARTHEST_APART * thickness:
@@ -234,29 +234,29 @@ def _apart(ordered: Sequence[Instance], depths: Floats) -> list[Reason]:
     return [Reason("SLICES_APART", message)]
 
 
-def continues(instances: Sequence[Instance], others: Sequence[Instance]) -> bool:
+def continues(frames: Sequence[Frame], others: Sequence[Frame]) -> bool:
     """Whether other slices continue a stack, or fill gaps of it: whether all of them together are evenly spaced.
 
     Parameters
     ----------
-    instances
+    frames
         A stack of two slices or more.
     others
         Further slices; both have a place.
     """
-    vectors = [np.cross(*_in_plane(one[0])) for one in (instances, others)]
-    if len(instances) < 2 or abs(float(vectors[0] @ vectors[1])) < 1 - ORIENTATION_TOLERANCE:
+    vectors = [np.cross(*_in_plane(one[0])) for one in (frames, others)]
+    if len(frames) < 2 or abs(float(vectors[0] @ vectors[1])) < 1 - ORIENTATION_TOLERANCE:
         return False
-    own = np.sort(_positions(instances) @ vectors[0])
-    every = np.sort(_positions([*instances, *others]) @ vectors[0])
+    own = np.sort(_positions(frames) @ vectors[0])
+    every = np.sort(_positions([*frames, *others]) @ vectors[0])
     step = float(every[-1] - every[0]) / (len(every) - 1)
     return not has_shared_positions(every) and is_even(every) and bool(np.diff(own).min() < 1.5 * step)
 
 
-def _tilt(grid: Grid, ordered: Sequence[Instance]) -> Reason:
+def _tilt(grid: Grid, ordered: Sequence[Frame]) -> Reason:
     slices, rows, columns = grid.direction.T
     normal = np.cross(rows, columns)
     angle = math.degrees(math.acos(min(1.0, abs(float(slices @ normal)))))
     shear = ", ".join(f"{grid.spacing_mm[0] * float(slices @ axis):.4g}" for axis in (rows, columns))
     message = f"Each slice is shifted by ({shear}) mm along (rows, columns): a tilt of {angle:.2f} degrees."
-    return Reason("TILT", message, tuple(instance.name for instance in ordered))
+    return Reason("TILT", message, names_of(ordered))

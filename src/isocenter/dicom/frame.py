@@ -1,0 +1,221 @@
+"""Frame: one picture plane of an instance: where it lies, what tells it from others, what its stored values mean.
+
+A single-frame instance has one frame, whose facts stand in the header itself; those of a multi-frame instance come from
+its functional groups (:mod:`isocenter.dicom.multiframe`). No pixel is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from isocenter.dicom import parsing
+from isocenter.dicom.elements import WANTED, Header
+from isocenter.dicom.instance import Instance
+from isocenter.dicom.parsing import Triple
+
+_TAG = WANTED
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """From stored values to real ones: ``value * slope + intercept`` (Modality LUT, PS3.3 C.11.1).
+
+    Parameters
+    ----------
+    slope, intercept
+        None where the attribute is missing; NaN where it is no number.
+    has_table
+        Whether a Modality LUT Sequence stands in place of slope and intercept.
+    padding
+        Pixel Padding Value and Pixel Padding Range Limit, as far as they are there; in stored values.
+    unit
+        Units (0054,1001) of a PET image, Rescale Type (0028,1054) of others.
+    """
+
+    slope: float | None
+    intercept: float | None
+    has_table: bool = False
+    padding: tuple[int, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells apart the volumes of one DICOM series that lie at the same positions; None or empty where not given.
+
+    Parameters
+    ----------
+    temporal_position, b_value, echo_number, echo_time_ms, trigger_time_ms, acquisition_number, kernel
+        The attributes of these names.
+    image_type
+        Image Type or Frame Type.
+    component
+        Complex Image Component: magnitude, phase, real or imaginary.
+    stack_id, dimensions
+        Of a multi-frame instance: Stack ID, and its further Dimension Index Values by name.
+    acquisition_time_s, content_time_s
+        Acquisition Time and Content Time, in seconds since midnight.
+    """
+
+    temporal_position: int | None = None
+    b_value: float | None = None
+    echo_number: int | None = None
+    echo_time_ms: float | None = None
+    trigger_time_ms: float | None = None
+    acquisition_number: int | None = None
+    image_type: tuple[str, ...] = ()
+    kernel: str = ""
+    component: str = ""
+    stack_id: str = ""
+    dimensions: tuple[tuple[str, int], ...] = ()
+    acquisition_time_s: float | None = None
+    content_time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a stored picture that is a frame of its own, such as a tile of a mosaic: pixels, from 0."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture plane.
+
+    Parameters
+    ----------
+    instance
+        The instance that holds it.
+    number
+        Frame Number, from 1.
+    position_mm
+        Image Position (Patient): LPS of the first pixel's centre. This and the following are None where not given.
+    orientation
+        Image Orientation (Patient): direction of growing column index, then of growing row index, in LPS.
+    pixel_spacing_mm
+        Between rows, then between columns.
+    slice_thickness_mm
+        Slice Thickness: how thick a slice is, not how far the slices are apart.
+    mark
+        What may tell it from others at its position.
+    rescale
+        What its stored values mean.
+    window
+        The part of the stored picture that it is; None if it is the whole.
+    """
+
+    instance: Instance
+    number: int
+    position_mm: Triple | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing_mm: tuple[float, float] | None
+    slice_thickness_mm: float | None
+    mark: Mark
+    rescale: Rescale
+    window: Window | None = None
+
+    @property
+    def name(self) -> str:
+        """SOP Instance UID of the instance, or its path where it has none."""
+        return self.instance.name
+
+    @property
+    def modality(self) -> str:
+        """Modality of the instance."""
+        return self.instance.modality
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        """Image Type, such as ``("ORIGINAL", "PRIMARY", "AXIAL")``."""
+        return self.mark.image_type
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        if self.window is not None:
+            return self.window.rows, self.window.columns
+        return self.instance.format.rows, self.instance.format.columns
+
+
+def names_of(frames: Iterable[Frame]) -> tuple[str, ...]:
+    """Names of the instances of frames, each once."""
+    return tuple(dict.fromkeys(frame.instance.name for frame in frames))
+
+
+def instances_of(frames: Iterable[Frame]) -> tuple[Instance, ...]:
+    """The instances of frames, each once."""
+    return tuple({id(frame.instance): frame.instance for frame in frames}.values())
+
+
+def only_frame(instance: Instance, header: Header) -> Frame:
+    """The frame of a single-frame instance, from its header."""
+    get = header.values.get
+    has_table = _TAG["ModalityLUTSequence"] in header.values
+    return Frame(
+        instance=instance,
+        number=1,
+        position_mm=parsing.triple(get(_TAG["ImagePositionPatient"], b"")),
+        orientation=parsing.direction(get(_TAG["ImageOrientationPatient"], b"")),
+        pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
+        slice_thickness_mm=parsing.positive(get(_TAG["SliceThickness"], b"")),
+        mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
+        rescale=_rescale(instance.format.is_signed, has_table, *(get(tag, b"") for tag in _RESCALE_TAGS)),
+    )
+
+
+# --- attributes that are equal in most frames of a series: parsed once ------------------------------------------------
+
+_MARK_TAGS = tuple(
+    _TAG[keyword]
+    for keyword in (
+        "TemporalPositionIdentifier",
+        "DiffusionBValue",
+        "EchoNumbers",
+        "EchoTime",
+        "TriggerTime",
+        "AcquisitionNumber",
+        "ImageType",
+        "ConvolutionKernel",
+    )
+)
+_RESCALE_TAGS = tuple(
+    _TAG[keyword]
+    for keyword in (
+        "RescaleSlope",
+        "RescaleIntercept",
+        "PixelPaddingValue",
+        "PixelPaddingRangeLimit",
+        "Units",
+        "RescaleType",
+    )
+)
+
+
+@lru_cache(maxsize=4096)
+def _mark(*raw: bytes) -> Mark:
+    temporal, b_value, echo, echo_time, trigger, acquisition, image_type, kernel = raw
+    return Mark(
+        temporal_position=parsing.integer(temporal),
+        b_value=parsing.double(b_value),
+        echo_number=parsing.integer(echo),
+        echo_time_ms=parsing.number(echo_time),
+        trigger_time_ms=parsing.number(trigger),
+        acquisition_number=parsing.integer(acquisition),
+        image_type=tuple(part.strip() for part in parsing.text(image_type).split("\\")) if image_type else (),
+        kernel=parsing.text(kernel),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _rescale(signed: bool, has_table: bool, *raw: bytes) -> Rescale:  # noqa: FBT001
+    slope, intercept, padding, limit, unit, type_ = raw
+    paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if part)
+    return Rescale(
+        parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit or type_).upper()
+    )
