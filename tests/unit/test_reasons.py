@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from isocenter import reason_codes
 from isocenter.reasons import CODES, Reason, Severity, Verdict, merge, verdict_of
 
 
@@ -62,3 +63,9 @@ def test_a_reason_becomes_plain_values():
     assert plain["instances"] == ["1.2"]
     assert str(reason) == "SLICE_GAP: One slice is missing."
     assert reason.advice == CODES["SLICE_GAP"].advice
+
+
+def test_no_code_stands_in_two_rooms():
+    rooms = (reason_codes.files, reason_codes.series, reason_codes.pixels)
+    rooms += (reason_codes.pipeline, reason_codes.findings, reason_codes.objects)
+    assert sum(len(room.CODES) for room in rooms) == len(reason_codes.CODES)

@@ -1,0 +1,18 @@
+"""The table of reason codes: how much each weighs, what was met, what was done, what the user can do.
+
+One module per room of the data's way; the codes are one namespace.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from isocenter.reason_codes import files, findings, objects, pipeline, pixels, series
+from isocenter.reason_codes.entry import CodeEntry, Severity
+
+__all__ = ["CODES", "CodeEntry", "Severity"]
+
+CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
+    {code: entry for room in (files, series, pixels, pipeline, findings, objects) for code, entry in room.CODES.items()}
+)
+"""Every code: severity, meaning, what was done, what the user can do."""

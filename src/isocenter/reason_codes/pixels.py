@@ -1,0 +1,82 @@
+"""Codes of pixels: decoding, values, units."""
+
+from __future__ import annotations
+
+from isocenter.reason_codes.entry import CodeEntry, Severity
+
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES = {
+    "PIXELS_MISSING": CodeEntry(
+        _X, "The instance has no pixel data.", "The series was refused.", "Fetch the instance again."
+    ),
+    "PIXELS_TRUNCATED": CodeEntry(
+        _X,
+        "The pixel data are shorter than the header says.",
+        "The series was refused: missing voxels are never filled in.",
+        "Fetch the instance again.",
+    ),
+    "PIXELS_SURPLUS": CodeEntry(
+        _H,
+        "The pixel data are longer than rows and columns say.",
+        "The series was held: one of the two is wrong.",
+        "Export the series again from its source.",
+    ),
+    "PIXELS_UNDECODABLE": CodeEntry(
+        _X, "The compressed pixel data cannot be decoded.", "The series was refused.", "Fetch the instance again."
+    ),
+    "RESCALE_MISSING": CodeEntry(
+        _G,
+        "A CT without Rescale Slope and Intercept.",
+        "The stored values were taken as HU, as they look like HU.",
+        "Check the scanner's export.",
+    ),
+    "RESCALE_UNKNOWN": CodeEntry(
+        _H,
+        "A CT without Rescale Slope and Intercept whose values do not look like HU.",
+        "The series was held.",
+        "Export the series again with its Modality LUT.",
+    ),
+    "UNIT_NOT_HU": CodeEntry(
+        _H,
+        "Rescale Type says that the values of a CT are not plain Hounsfield units.",
+        "The series was held: no value is passed off as HU.",
+        "Choose a series in HU.",
+    ),
+    "BITS_BEYOND_STORED": CodeEntry(
+        _H,
+        "Pixel cells of a CT hold something outside their stored bits, and no overlay explains it.",
+        "The series was held: with and without those bits the values are others.",
+        "Export the series again from its source.",
+    ),
+    "RESCALE_VARIES": CodeEntry(
+        _I, "Slices have rescale values of their own.", "Each was used for its slice.", "Nothing."
+    ),
+    "OUTSIDE_SCAN_CIRCLE": CodeEntry(
+        _R,
+        "Pixels outside the scanner's circle hold padding, not a measurement.",
+        "They were set to air (-1024 HU).",
+        "Nothing.",
+    ),
+    "LOSSY": CodeEntry(
+        _I,
+        "The image was compressed with loss.",
+        "Its values were used as they are.",
+        "Take the original for measurements if there is one.",
+    ),
+    "UNIT_UNKNOWN": CodeEntry(
+        _I, "The file does not say what its values mean.", "They are taken without a unit.", "Nothing."
+    ),
+    "UNIT_GUESSED": CodeEntry(
+        _G,
+        "The file does not say what its values mean.",
+        "They look like CT numbers and were taken as HU.",
+        "Use the DICOM original if there is one.",
+    ),
+    "FRAME_GUESSED": CodeEntry(
+        _G,
+        "The file does not say surely how it lies in the patient.",
+        "The stated transform was taken.",
+        "Check left and right.",
+    ),
+}

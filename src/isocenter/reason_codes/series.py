@@ -1,0 +1,83 @@
+"""Codes of series: geometry, grouping, order."""
+
+from __future__ import annotations
+
+from isocenter.reason_codes.entry import CodeEntry, Severity
+
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES = {
+    "SPLIT": CodeEntry(
+        _I, "The DICOM series holds several volumes.", "It was split into one series per volume.", "Nothing."
+    ),
+    "LOCALIZER": CodeEntry(_I, "The image is a localizer or scout.", "It was split off from the volume.", "Nothing."),
+    "SINGLE_SLICE": CodeEntry(
+        _I, "The volume has one slice.", "Slice thickness stands in for the slice spacing.", "Nothing."
+    ),
+    "POSITION_MISSING": CodeEntry(
+        _H,
+        "Image Position (Patient) or Image Orientation (Patient) is missing.",
+        "The series was held: no place in the patient is made up.",
+        "Export the series again with its positions.",
+    ),
+    "SPACING_MISSING": CodeEntry(
+        _H, "Pixel Spacing is missing.", "The series was held: no spacing is made up.", "Export the series again."
+    ),
+    "SLICE_GAP": CodeEntry(
+        _H,
+        "One or more slices are missing between others.",
+        "The series was held: a gap is never closed in silence.",
+        "Fetch the missing slices.",
+    ),
+    "SLICES_APART": CodeEntry(
+        _V,
+        "The slices lie much farther apart than they are thick.",
+        "They were taken as one volume; what lies between them was not imaged, or slices are missing.",
+        "Compare the number of slices with the scanner's.",
+    ),
+    "STACK_DIVIDED": CodeEntry(
+        _V,
+        "Slices that continue the stack differ from it in a way that keeps them out of its volume.",
+        "They were split off.",
+        "Look whether the volume is whole.",
+    ),
+    "SPACING_VARIES": CodeEntry(
+        _H,
+        "The distance between slices varies.",
+        "The series was held.",
+        "Take a reconstruction of even spacing.",
+    ),
+    "DUPLICATE_POSITION": CodeEntry(
+        _H,
+        "Several slices lie at one position and nothing tells which volume each belongs to.",
+        "The series was held: slices are never interleaved.",
+        "Remove the slices that do not belong.",
+    ),
+    "TILT": CodeEntry(
+        _R,
+        "The slices are sheared against each other (gantry tilt).",
+        "The volume was resampled onto an orthogonal grid; the shear is recorded.",
+        "Nothing.",
+    ),
+    "ORIENTATION_INVALID": CodeEntry(
+        _X,
+        "Image Orientation (Patient) is not two perpendicular unit vectors.",
+        "The series was refused.",
+        "Export the series again.",
+    ),
+    "SERIES_INCONSISTENT": CodeEntry(
+        _H,
+        "Instances of one series contradict each other.",
+        "The series was held.",
+        "Find out which instances belong.",
+    ),
+    "SERIES_UID_MISSING": CodeEntry(
+        _G,
+        "The images have no Series Instance UID.",
+        "Images of one folder that agree otherwise were taken as one series.",
+        "Check that they belong together.",
+    ),
+    "UNSUPPORTED": CodeEntry(
+        _X, "This kind of image is not read yet.", "The series was refused.", "Convert it with another tool."
+    ),
+}
