@@ -14,6 +14,7 @@ import pytest
 
 import isocenter as iso
 from isocenter import cli
+from isocenter.cli import commands
 from isocenter.reasons import CODES
 from isocenter.testing.dicom import Style, write_series
 
@@ -158,6 +159,6 @@ def test_a_bug_is_one_sentence_and_no_traceback(
         raise ZeroDivisionError
 
     monkeypatch.delenv("ISOCENTER_DEBUG", raising=False)
-    monkeypatch.setattr(cli, "_scan", broken)
+    monkeypatch.setattr(commands, "_scan", broken)
     isocenter("index", study, status=1)
     assert "Traceback" not in capsys.readouterr().err

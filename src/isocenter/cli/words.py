@@ -1,0 +1,121 @@
+"""What the command line prints: words and tables for people, plain values for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from isocenter.reasons import Reason, Severity, Verdict
+
+if TYPE_CHECKING:
+    from isocenter.dicom.series import Series
+    from isocenter.findings import Measurement, Segment
+    from isocenter.pipeline.run import Result
+    from isocenter.volume import Volume
+
+out = Console()
+err = Console(stderr=True)
+
+_STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_orange", Verdict.REJECTED: "red"}
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def series_facts(series: Series) -> dict[str, Any]:
+    """What is known of a series, as plain values."""
+    return {
+        "name": series.name,
+        "number": series.number,
+        "modality": series.modality,
+        "description": series.description,
+        "part": series.part,
+        "study_uid": series.study_uid,
+        "series_uid": series.series_uid,
+        "slices": len(series),
+        "verdict": str(series.verdict),
+        "reasons": [reason.to_dict() for reason in series.reasons],
+        "grid": series.grid.to_dict() if series.grid else None,
+        "kernel": series.kernel,
+        "files": [str(instance.path) for instance in series.instances],
+    }
+
+
+def volume_facts(volume: Volume) -> dict[str, Any]:
+    """What is known of a volume, as plain values."""
+    return {
+        "shape": list(volume.shape),
+        "dtype": str(volume.array.dtype),
+        "spacing_mm": list(volume.spacing_mm),
+        "orientation": volume.grid.orientation,
+        "unit": volume.unit.value,
+        "modality": volume.modality,
+        "range": [float(volume.array.min()), float(volume.array.max())],
+        "affine": volume.grid.affine.tolist(),
+        "reasons": [reason.to_dict() for reason in volume.reasons],
+    }
+
+
+def show_series(series: Series) -> None:
+    """Print a series: verdict, name, size, reasons."""
+    facts = [f"{len(series)} slices" if len(series) > 1 else "1 slice"]
+    if series.grid is not None:
+        facts.append(" x ".join(str(n) for n in series.grid.shape))
+        facts.append(" x ".join(f"{length:.4g}" for length in series.grid.spacing_mm) + " mm")
+    verdict = f"[{_STYLE[series.verdict]}]{series.verdict:<8}[/]"
+    out.print(
+        f"  {verdict} [bold]{escape(series.name)}[/]  [dim]{', '.join(facts)}[/]", highlight=False, soft_wrap=True
+    )
+    explain_reasons(series.reasons, indent=11)
+
+
+def show_result(result: Result) -> None:
+    """Print a result: its measurements, reasons and where its files lie."""
+    out.print(f"\n[bold]{escape(result.title)}[/]  [{_STYLE[result.verdict]}]{result.verdict}[/]")
+    if result.measurements:
+        out.print(_measured(result.measurements, result.segments))
+    explain_reasons(result.reasons)
+    for series, reason in result.case.left:
+        out.print(f"  [dim]{reason.code}[/] {escape(series.name)}", highlight=False, soft_wrap=True)
+    page = result.outputs.get("html")
+    if page is not None:
+        out.print(f"  [bold]Report[/] {escape(str(page))}", highlight=False, soft_wrap=True)
+    place = escape(str(result.folder))
+    out.print(f"  [dim]All {len(result.outputs)} files lie in[/] {place}", highlight=False, soft_wrap=True)
+
+
+def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:
+    from isocenter.report import document
+
+    found = document.table(measurements, segments)
+    table = Table("", *(title for title, _ in found.columns), "", box=None)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for row in found.rows:
+        table.add_row(row.title, *(cell.text for cell in row.cells), row.unit)
+    return table
+
+
+def explain_reasons(reasons: Iterable[Reason], indent: int = 2) -> None:
+    """Print reasons, each once."""
+    for reason in dict.fromkeys(reasons):
+        color = "red" if reason.severity in (Severity.HELD, Severity.REJECTED) else "yellow"
+        shade = "dim" if reason.severity is Severity.INFO else color
+        weight = "" if reason.severity is Severity.INFO else f" [dim]({reason.severity})[/]"
+        text = f"{' ' * indent}[{shade}]{reason.code}[/]{weight} {escape(reason.message)}"
+        out.print(text, highlight=False, soft_wrap=True)
+
+
+def counted(reasons: Iterable[Reason]) -> str:
+    """How many reasons there are of each code."""
+    codes: Sequence[str] = [reason.code for reason in reasons]
+    return ", ".join(f"{codes.count(code)} {code}" for code in dict.fromkeys(codes))
