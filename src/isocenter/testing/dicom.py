@@ -6,49 +6,30 @@ The writer goes through pydicom and shares no code with the reader, so that each
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
 from isocenter.geometry import Grid
+from isocenter.testing.encoding import LOSSY, SYNTAXES, UIDS, put_pixels
+
+__all__ = ["DEFAULT", "LOSSLESS", "SYNTAXES", "Style", "bare", "slice_data_set", "uid_of", "values_on", "write_series"]
 
 Array = npt.NDArray[Any]
 PositionFunction = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
 """(..., 3) world points (x, y, z) in LPS millimetres -> (...) values."""
 
-_SYNTAX = "1.2.840.10008.1.2"
-SYNTAXES: MappingProxyType[str, str] = MappingProxyType(
-    {
-        "implicit": _SYNTAX,
-        "explicit": _SYNTAX + ".1",
-        "deflated": _SYNTAX + ".1.99",
-        "big endian": _SYNTAX + ".2",
-        "RLE": _SYNTAX + ".5",
-        "JPEG lossless": _SYNTAX + ".4.57",
-        "JPEG lossless SV1": _SYNTAX + ".4.70",
-        "JPEG-LS": _SYNTAX + ".4.80",
-        "JPEG-LS near-lossless": _SYNTAX + ".4.81",
-        "JPEG 2000 lossless": _SYNTAX + ".4.90",
-        "JPEG 2000": _SYNTAX + ".4.91",
-        "HTJ2K lossless": _SYNTAX + ".4.201",
-    }
-)
-"""Names of the transfer syntaxes that can be written."""
-LOSSLESS = tuple(name for name in SYNTAXES if name not in ("JPEG-LS near-lossless", "JPEG 2000"))
-"""Those that keep every value."""
+LOSSLESS = tuple(name for name in SYNTAXES if name not in LOSSY)
+"""The common transfer syntaxes that keep every value."""
 
 _CLASSES = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4", "PT": "1.2.840.10008.5.1.4.1.1.128"}
-_NOT_ENCAPSULATED = frozenset(SYNTAXES[name] for name in ("implicit", "explicit", "deflated", "big endian"))
 
 
 @dataclass(frozen=True)
@@ -58,11 +39,15 @@ class Style:
     Parameters
     ----------
     syntax
-        A key of :data:`SYNTAXES`.
+        A key of :data:`isocenter.testing.encoding.UIDS`.
     modality
         ``"CT"``, ``"MR"`` or ``"PT"``.
+    bits_allocated
+        Size of a pixel cell: 8, 16 or 32.
     bits_stored
-        8 to 16; pixel cells have 16 bits.
+        How many bits of a cell hold the value.
+    high_bit
+        The highest bit of the value; by default its lowest bit is the cell's.
     is_signed
         Whether stored values are in two's complement.
     rescale
@@ -81,7 +66,9 @@ class Style:
 
     syntax: str = "explicit"
     modality: str = "CT"
+    bits_allocated: int = 16
     bits_stored: int = 16
+    high_bit: int | None = None
     is_signed: bool = True
     rescale: tuple[float, float] | Sequence[tuple[float, float]] | None = (1.0, -1024.0)
     instance_numbers: Sequence[int] | None = None
@@ -190,13 +177,17 @@ def _rescale_of(style: Style, index: int) -> tuple[float, float] | None:
 
 
 def _stored(values: npt.NDArray[np.float64], style: Style) -> Array:
-    """Values as 16-bit cells; two's complement in the stored bits alone."""
+    """Values as pixel cells; two's complement in the stored bits alone."""
     stored = np.rint(values).astype(np.int64)
     low = -(1 << (style.bits_stored - 1)) if style.is_signed else 0
     high = low + (1 << style.bits_stored) - 1
     if stored.min() < low or stored.max() > high:
         raise ValueError(f"Stored values {stored.min()} to {stored.max()} do not fit {low} to {high}.")
-    return (stored & ((1 << style.bits_stored) - 1)).astype("<u2")
+    return ((stored & ((1 << style.bits_stored) - 1)) << _shift_of(style)).astype(f"<u{style.bits_allocated // 8}")
+
+
+def _shift_of(style: Style) -> int:
+    return 0 if style.high_bit is None else style.high_bit + 1 - style.bits_stored
 
 
 def _header(grid: Grid, index: int, style: Style) -> Dataset:
@@ -230,22 +221,17 @@ def _decimal(number: float) -> str:
 def _put_pixels(ds: Dataset, stored: Array, style: Style) -> None:
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
     ds.Rows, ds.Columns = stored.shape
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, style.bits_stored, style.bits_stored - 1
+    ds.BitsAllocated, ds.BitsStored = style.bits_allocated, style.bits_stored
+    ds.HighBit = style.bits_stored - 1 + _shift_of(style)
     ds.PixelRepresentation = int(style.is_signed)
-    if SYNTAXES[style.syntax] not in _NOT_ENCAPSULATED:
-        ds.PixelData = encapsulate([_ENCODERS[style.syntax](stored, style.bits_stored)])
-    else:
-        ds.PixelData = stored.astype(">u2" if style.syntax == "big endian" else "<u2").tobytes()
-    ds["PixelData"].VR = "OB" if SYNTAXES[style.syntax] not in _NOT_ENCAPSULATED else "OW"
-    if style.syntax not in LOSSLESS:
-        ds.LossyImageCompression = "01"
+    put_pixels(ds, stored[None], style.syntax, style.bits_stored)
 
 
 def _meta(ds: Dataset, style: Style) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(ds.get("SOPClassUID") or _CLASSES[style.modality])
     meta.MediaStorageSOPInstanceUID = UID(ds.get("SOPInstanceUID") or uid_of(style.seed, "no instance"))
-    meta.TransferSyntaxUID = UID(SYNTAXES[style.syntax])
+    meta.TransferSyntaxUID = UID(UIDS[style.syntax])
     return meta
 
 
@@ -257,37 +243,3 @@ def bare(data: bytes) -> bytes:
         at, size, head = (position + 8, 4, 12) if is_long else (position + 6, 2, 8)
         position += head + int.from_bytes(data[at : at + size], "little")
     return data[position:]
-
-
-# --- encoders --------------------------------------------------------------------------------------------------------
-
-
-def _by_imagecodecs(name: str, **options: Any) -> Callable[[Array, int], bytes]:
-    def encode(stored: Array, _: int) -> bytes:
-        import imagecodecs
-
-        return bytes(getattr(imagecodecs, name)(np.ascontiguousarray(stored), **options))
-
-    return encode
-
-
-def _rle(stored: Array, _: int) -> bytes:
-    """RLE (PS3.5 G): the high bytes, then the low bytes; each row packed on its own."""
-    import imagecodecs
-
-    planes = [np.ascontiguousarray(stored >> 8).astype(np.uint8), np.ascontiguousarray(stored & 255).astype(np.uint8)]
-    segments = [b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in plane) for plane in planes]
-    segments = [segment + b"\0" * (len(segment) % 2) for segment in segments]
-    return struct.pack("<16I", 2, 64, 64 + len(segments[0]), *[0] * 13) + b"".join(segments)
-
-
-_ENCODERS: dict[str, Callable[[Array, int], bytes]] = {
-    "RLE": _rle,
-    "JPEG lossless": _by_imagecodecs("ljpeg_encode", bitspersample=16),
-    "JPEG lossless SV1": _by_imagecodecs("jpeg8_encode", lossless=True, predictor=1, bitspersample=16),
-    "JPEG-LS": _by_imagecodecs("jpegls_encode"),
-    "JPEG-LS near-lossless": _by_imagecodecs("jpegls_encode", level=2),
-    "JPEG 2000 lossless": _by_imagecodecs("jpeg2k_encode", codecformat="j2k", reversible=True, level=0),
-    "JPEG 2000": _by_imagecodecs("jpeg2k_encode", codecformat="j2k", level=100),
-    "HTJ2K lossless": _by_imagecodecs("htj2k_encode", reversible=True),
-}

@@ -1,0 +1,47 @@
+"""The conformance suite: synthetic DICOM series whose every voxel is known, for any reader.
+
+For each case write it into an empty folder, have the reader read that folder, and judge the answer::
+
+    for case in cases():
+        write(case, folder / case.name)
+        verdict = judge(case, reader(folder / case.name))
+
+A reader is a callable from folder to :class:`Answer`: arrays with their affines, refusals, warnings. The files are
+written by pydicom alone; nothing of the reading half of Isocenter is used.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from isocenter.testing.cases_geometry import geometry_cases
+from isocenter.testing.judging import judge
+from isocenter.testing.truth import Answer, Case, Outcome, Picture, Refusal, Truth, Verdict
+
+__all__ = ["Answer", "Case", "Outcome", "Picture", "Refusal", "Truth", "Verdict", "cases", "judge", "write"]
+
+
+@lru_cache(maxsize=1)
+def cases() -> tuple[Case, ...]:
+    """All cases, group by group; their names are unique."""
+    return (*geometry_cases(),)
+
+
+def write(case: Case, folder: Path) -> Path:
+    """Write the files of a case.
+
+    Parameters
+    ----------
+    case
+        One of :func:`cases`.
+    folder
+        Where to; made if it is not there.
+
+    Returns
+    -------
+    The folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    case.writer(folder)
+    return folder
