@@ -13,7 +13,7 @@ from isocenter import codes
 from isocenter.codes import Code
 from isocenter.errors import InputError
 from isocenter.findings import Algorithm, Segment, Segmentation
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Source, Volume
 
@@ -24,14 +24,20 @@ _PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220,
 
 
 def meaning(image: Volume | Segmentation) -> dict[str, Any]:
-    """What the values mean: unit, modality and axes of a volume, segments and algorithm of a segmentation."""
+    """What the values mean: unit, modality and axes of a volume, segments and algorithm of a segmentation.
+
+    The grid comes with it where it lies in no patient: files of other makers' formats have no word for that.
+    """
+    grid = {} if image.grid.space is Space.PATIENT else {"grid": image.grid.to_dict()}
     if isinstance(image, Segmentation):
         return {
             "kind": "segmentation",
             "segments": [asdict(segment) for segment in image.segments],
             "algorithm": asdict(image.algorithm),
+            **grid,
         }
-    return {"kind": "volume", "unit": asdict(image.unit), "modality": image.modality, "axes": list(image.axes)}
+    unit = asdict(image.unit)
+    return {"kind": "volume", "unit": unit, "modality": image.modality, "axes": list(image.axes), **grid}
 
 
 def everything(image: Volume | Segmentation) -> dict[str, Any]:

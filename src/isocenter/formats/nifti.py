@@ -20,7 +20,7 @@ from isocenter.bridges import grid_from_ras, ras_affine
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats import description, writing
-from isocenter.geometry import Floats
+from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -48,6 +48,8 @@ def load(path: Path) -> Volume | Segmentation:
     grid = grid_from_ras(affine, (c, r, k))
     reasons = (*reasons, *guesses)
     said = _description(content, header)
+    if said is not None and "grid" in said:
+        grid, reasons = description.grid_of(said), ()
     if said is not None:
         layers = list(np.moveaxis(array, 3, 0)) if said["kind"] == "segmentation" and array.ndim == 4 else [array]
         return description.image_of(said, [np.ascontiguousarray(layer) for layer in layers], grid, reasons=reasons)
@@ -118,10 +120,8 @@ def _voxels(content: bytes, header: Any) -> tuple[Array, tuple[str, ...]]:
 def _our_axes(raw: Array) -> tuple[Array, tuple[str, ...]]:
     """(..., slice, row, column) of a file as (slice, row, column, ...)."""
     if raw.dtype.names:  # RGB or RGBA in single bytes
-        color = raw.view(np.uint8).reshape(*raw.shape, -1)
-        if raw.ndim > 3:
-            raise InputError("Colour images over time are not read.")
-        return color, ("color",)
+        samples = [_our_axes(raw[name]) for name in raw.dtype.names]
+        return np.stack([array for array, _ in samples], axis=-1), (*samples[0][1], "color")
     further = raw.ndim - 3
     array = np.moveaxis(raw, range(further), range(raw.ndim - 1, 2, -1))
     axes = _FURTHER[:further]
@@ -134,7 +134,7 @@ def _scaled(array: Array, axes: tuple[str, ...], header: Any) -> tuple[Array, tu
     """Values times slope plus intercept: whole numbers if both are whole, else float32 (float64 of 32-bit values)."""
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1, 0) or axes == ("color",):
+    if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1, 0) or "color" in axes:
         return _narrowed(array), axes
     if not np.isfinite(intercept):
         raise InputError("The NIfTI header is damaged: its intercept (scl_inter) is not a number.")
@@ -235,12 +235,22 @@ def save(image: Volume | Segmentation, path: Path) -> None:
     """Write ``.nii`` or ``.nii.gz``, NIfTI-2 where a dimension needs it; labels with intent code 1002."""
     layers = image.layers if isinstance(image, Segmentation) else (image.array,)
     array = layers[0] if len(layers) == 1 else np.stack(layers, axis=3)
-    array = np.asarray(array, _stored_type(array.dtype))
+    array = _colors(array) if _is_rgb(image) else np.asarray(array, _stored_type(array.dtype))
     if array.ndim > 5:
         raise UsageError("NIfTI is written with up to two axes beside the spatial ones.")
     data = np.ascontiguousarray(np.moveaxis(array, range(3, array.ndim), range(array.ndim - 4, -1, -1)))
     parts: list[bytes | memoryview] = [_head(image, data), data.data.cast("B")]
     writing.write(path, writing.gzipped(parts) if path.name.lower().endswith(".gz") else parts)
+
+
+def _is_rgb(image: Volume | Segmentation) -> bool:
+    return isinstance(image, Volume) and image.axes[-1:] == ("color",) and image.array.dtype == np.uint8
+
+
+def _colors(array: Array) -> Array:
+    """(..., 3 or 4) single bytes as one RGB or RGBA value each (NIFTI_TYPE_RGB24, RGBA32)."""
+    names = "RGBA"[: array.shape[-1]]
+    return np.ascontiguousarray(array).view([(name, np.uint8) for name in names])[..., 0]
 
 
 def _head(image: Volume | Segmentation, data: Array) -> bytes:
@@ -252,10 +262,11 @@ def _head(image: Volume | Segmentation, data: Array) -> bytes:
     header.set_data_shape(data.shape[::-1])
     affine = ras_affine(image.grid)
     header["pixdim"][1:4] = image.grid.spacing_mm[::-1]
-    header.set_sform(affine, code=1)
-    if not image.grid.is_sheared:
-        header.set_qform(affine, code=1)
-    header["xyzt_units"] = 2
+    if image.grid.space is Space.PATIENT:
+        header.set_sform(affine, code=1)
+        if not image.grid.is_sheared:
+            header.set_qform(affine, code=1)
+    header["xyzt_units"] = 0 if image.grid.space is Space.PIXEL else 2
     header["scl_slope"], header["scl_inter"] = 1, 0
     if isinstance(image, Segmentation):
         header["intent_code"] = _LABEL

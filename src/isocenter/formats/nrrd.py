@@ -17,7 +17,7 @@ from isocenter.bridges import grid_from_lps, lps_affine
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats import description, writing
-from isocenter.geometry import Floats
+from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -38,7 +38,7 @@ def load(path: Path) -> Volume | Segmentation:
     spatial = [axis for axis in range(data.ndim) if np.isfinite(directions[axis]).all()]
     if len(spatial) != 3:
         raise InputError(f"The file has {len(spatial)} spatial axes; three are needed.")
-    further = [axis for axis in range(data.ndim) if axis not in spatial]
+    further = [axis for axis in reversed(range(data.ndim)) if axis not in spatial]  # fastest in the file: last
     array = np.ascontiguousarray(data.transpose(*spatial[::-1], *further), dtype=data.dtype.newbyteorder("="))
     signs, reasons = _signs(header, path.name)
     affine = np.eye(4)
@@ -46,6 +46,8 @@ def load(path: Path) -> Volume | Segmentation:
     affine[:3, 3] = signs * np.asarray(header.get("space origin", (0, 0, 0)), float)
     grid = grid_from_lps(affine, [data.shape[axis] for axis in spatial])
     said = description.parsed(header.get(description.MAKER, ""))
+    if said is not None and "grid" in said:
+        grid, reasons = description.grid_of(said), ()
     if said is not None:
         layers = [array[..., i] for i in range(array.shape[3])] if array.ndim == 4 else [array]
         arrays = [np.ascontiguousarray(layer) for layer in layers] if said["kind"] == "segmentation" else [array]
@@ -110,8 +112,8 @@ def save(image: Volume | Segmentation, path: Path) -> None:
     array = layers[0] if len(layers) == 1 else np.stack(layers, axis=3)
     array = array.view(np.uint8) if array.dtype == np.bool_ else array
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    if array.dtype.str[1:] not in _TYPES or array.ndim > 4:
-        raise UsageError(f"NRRD is written of up to four axes of integers or floats, not {array.dtype}.")
+    if array.dtype.str[1:] not in _TYPES or array.ndim > 5:
+        raise UsageError(f"NRRD is written of up to five axes of integers or floats, not {array.dtype}.")
     head = "\n".join(_lines(image, array)) + "\n\n"
     writing.write(path, [head.encode(), *writing.gzipped([array.data.cast("B")])])
 
@@ -120,22 +122,27 @@ def _lines(image: Volume | Segmentation, array: Array) -> list[str]:
     """Header; a further axis lies fastest in the file, as it does in the array."""
     affine = lps_affine(image.grid)
     vectors = ["(" + ",".join(repr(float(x)) for x in affine[:3, axis]) + ")" for axis in range(3)]
-    color = isinstance(image, Volume) and image.axes == ("color",) and array.shape[-1] in (3, 4)
-    first = ["RGB-color" if color and array.shape[-1] == 3 else "RGBA-color" if color else "list"]
-    extra = array.ndim - 3
+    further = image.axes if isinstance(image, Volume) else ("list",) * (array.ndim - 3)
+    extra = [_kind(axis, n) for axis, n in zip(further, array.shape[3:], strict=True)][::-1]
     lines = [
         "NRRD0005",
         f"type: {_TYPES[array.dtype.str[1:]]}",
         f"dimension: {array.ndim}",
-        "space: left-posterior-superior",
+        "space: left-posterior-superior" if image.grid.space is Space.PATIENT else "space dimension: 3",
         "sizes: " + " ".join(str(n) for n in array.shape[::-1]),
-        "space directions: " + " ".join(["none"] * extra + vectors),
-        "kinds: " + " ".join(first * extra + ["domain"] * 3),
+        "space directions: " + " ".join(["none"] * len(extra) + vectors),
+        "kinds: " + " ".join(extra + ["domain"] * 3),
         "endian: little",
         "encoding: gzip",
         "space origin: (" + ",".join(repr(float(x)) for x in affine[:3, 3]) + ")",
     ]
     return [*lines, *_slicer_fields(image), f"{description.MAKER}:=" + description.text(description.meaning(image))]
+
+
+def _kind(axis: str, size: int) -> str:
+    if axis == "color" and size in (3, 4):
+        return "RGB-color" if size == 3 else "RGBA-color"
+    return "list"
 
 
 def _slicer_fields(image: Volume | Segmentation) -> list[str]:

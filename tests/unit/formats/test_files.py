@@ -2,6 +2,7 @@ import errno
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import nrrd
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from isocenter import codes, formats
 from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Source, Volume
 
@@ -167,3 +168,36 @@ def test_overlapping_segments_are_no_one_volume(tmp_path):
     formats.save(both, tmp_path / "x.nii.gz")
     with pytest.raises(InputError, match="load_segmentation"):
         formats.load(tmp_path / "x.nii.gz")
+
+
+PHOTOGRAPHS = Volume(
+    np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(1, 2, 3, 5, 3),
+    Grid((1, 2, 3), np.eye(4), space=Space.PIXEL),
+    axes=("time", "color"),
+    modality="XC",
+)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".npz"])
+def test_colours_over_time_without_a_place_come_back_as_they_were(tmp_path, ending):
+    formats.save(PHOTOGRAPHS, tmp_path / f"cine{ending}")
+    again = formats.load(tmp_path / f"cine{ending}")
+    np.testing.assert_array_equal(again.array, PHOTOGRAPHS.array)
+    assert (again.grid, again.axes, again.reasons) == (PHOTOGRAPHS.grid, PHOTOGRAPHS.axes, ())
+
+
+def test_an_image_without_a_place_in_the_patient_claims_none_in_nifti(tmp_path):
+    plane = Volume(VALUES[:1], Grid((1, 3, 4), np.diag([1, 0.2, 0.2, 1]), space=Space.PLANE), modality="CR")
+    formats.save(plane, tmp_path / "cr.nii")
+    header = nibabel.load(tmp_path / "cr.nii").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (0, 0)
+    np.testing.assert_allclose(header.get_zooms(), (0.2, 0.2, 1))
+    assert formats.load(tmp_path / "cr.nii").grid == plane.grid
+
+
+def test_other_software_sees_colours_in_nifti_as_colours(tmp_path):
+    photograph = replace(PHOTOGRAPHS, array=PHOTOGRAPHS.array[:, :, :, 0], axes=("color",))
+    formats.save(photograph, tmp_path / "photograph.nii")
+    seen = np.asarray(nibabel.load(tmp_path / "photograph.nii").dataobj)
+    assert seen.dtype.names == ("R", "G", "B")
+    np.testing.assert_array_equal(seen["G"][..., 0].T, photograph.array[0, ..., 1])
