@@ -12,10 +12,14 @@ written by pydicom alone; nothing of the reading half of Isocenter is used.
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
+from isocenter.testing.cases_encoding import encoding_cases
 from isocenter.testing.cases_geometry import geometry_cases
+from isocenter.testing.cases_grouping import grouping_cases
+from isocenter.testing.cases_values import value_cases
 from isocenter.testing.judging import judge
 from isocenter.testing.truth import Answer, Case, Outcome, Picture, Refusal, Truth, Verdict
 
@@ -25,7 +29,7 @@ __all__ = ["Answer", "Case", "Outcome", "Picture", "Refusal", "Truth", "Verdict"
 @lru_cache(maxsize=1)
 def cases() -> tuple[Case, ...]:
     """All cases, group by group; their names are unique."""
-    return (*geometry_cases(),)
+    return (*geometry_cases(), *grouping_cases(), *value_cases(), *encoding_cases())
 
 
 def write(case: Case, folder: Path) -> Path:
@@ -43,5 +47,7 @@ def write(case: Case, folder: Path) -> Path:
     The folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    case.writer(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of much that is written on purpose
+        case.writer(folder)
     return folder

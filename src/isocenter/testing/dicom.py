@@ -20,7 +20,18 @@ from pydicom.uid import UID
 from isocenter.geometry import Grid
 from isocenter.testing.encoding import LOSSY, SYNTAXES, UIDS, put_pixels
 
-__all__ = ["DEFAULT", "LOSSLESS", "SYNTAXES", "Style", "bare", "slice_data_set", "uid_of", "values_on", "write_series"]
+__all__ = [
+    "DEFAULT",
+    "LOSSLESS",
+    "SYNTAXES",
+    "Style",
+    "bare",
+    "save",
+    "slice_data_set",
+    "uid_of",
+    "values_on",
+    "write_series",
+]
 
 Array = npt.NDArray[Any]
 PositionFunction = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
@@ -117,9 +128,23 @@ def write_series(
         path = Path(folder) / style.file_name(index)
         path.parent.mkdir(parents=True, exist_ok=True)
         data_set = slice_data_set(_slice_values(values, grid, index), grid, index, style=style)
-        data_set.save_as(path, enforce_file_format=True)
+        save(data_set, path)
         paths.append(path)
     return tuple(paths)
+
+
+def save(ds: Dataset, path: Path) -> None:
+    """Write a data set with preamble and meta header, in a transfer syntax that pydicom may not know yet."""
+    syntax = UID(ds.file_meta.TransferSyntaxUID)
+    if syntax.is_transfer_syntax:
+        ds.save_as(path, enforce_file_format=True)
+        return
+    ds.preamble = bytes(128)
+    ds.file_meta.FileMetaInformationGroupLength = 0  # pydicom sets it
+    ds.file_meta.FileMetaInformationVersion = b"\0\1"
+    ds.file_meta.ImplementationClassUID = UID(uid_of("writer"))
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(path, implicit_vr=False, little_endian=True, force_encoding=True)
 
 
 def values_on(values: PositionFunction, grid: Grid) -> Array:
