@@ -188,7 +188,7 @@ def world_map(**values):
     unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "um2/s", "UCUM", "square micrometer per second"
     item.MeasurementUnitsCodeSequence = [unit]
     for name, value in values.items():
-        vr = "US" if name.startswith("RealWorldValueF") or name.startswith("RealWorldValueLa") else None
+        vr = "US" if name.endswith("ValueMapped") else None
         item.add(DataElement(name, vr, value)) if vr else setattr(item, name, value)
     return item
 
