@@ -14,6 +14,7 @@ from isocenter import codes
 from isocenter.findings import Segmentation
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Kind
+from isocenter.report.stills import still
 from isocenter.volume import Volume
 
 _LUNGS = frozenset({codes.LUNG, codes.LEFT_LUNG, codes.RIGHT_LUNG})
@@ -25,6 +26,7 @@ _PAPER: canvas.Color = (255, 255, 255)
 _TEXT: canvas.Color = (38, 44, 52)
 _FAINT: canvas.Color = (218, 222, 227)
 _GREY: canvas.Color = (92, 102, 114)
+_RGB: dict[str, canvas.Color] = {"Red": (200, 60, 60), "Green": (60, 150, 80), "Blue": (60, 100, 200)}
 _TEXT_PX = 26  # 9 points where the chart is printed 18 cm wide
 _EMPHYSEMA_HU = -950
 
@@ -97,9 +99,14 @@ def histogram(volume: Volume, segmentation: Segmentation) -> Figure:
 
 
 def volume_histogram(volume: Volume) -> Figure:
-    """Histogram of all values of a volume, from at most 48 slices, evenly spread."""
+    """Histogram of all values of a volume, from at most 48 slices, evenly spread; of a cine from its pictures."""
+    volume = still(volume)
     every, slices = _sample(volume)
-    return _figure([Group("All voxels", _GREY, volume.array[slices].ravel(), None)], volume, every, [])
+    values = volume.array[slices]
+    if volume.axes == ("color",):
+        groups = [Group(name, color, values[..., k].ravel(), None) for k, (name, color) in enumerate(_RGB.items())]
+        return _figure(groups, volume, every, [])
+    return _figure([Group("All voxels", _GREY, values.ravel(), None)], volume, every, [])
 
 
 def _groups(volume: Volume, segmentation: Segmentation) -> tuple[int, list[Group]]:

@@ -48,8 +48,8 @@ class Stack:
     plane
         The plane.
     array
-        (section, down, right): a view of the array, not a copy. Sections run from head to feet, from front to back or
-        from right to left.
+        (section, down, right[, color]): a view of the array, not a copy. Sections run from head to feet, from front to
+        back or from right to left.
     grid
         The grid of that view.
     """
@@ -105,14 +105,15 @@ def stack(array: Array, grid: Grid, plane: Plane) -> Stack:
     Parameters
     ----------
     array
-        (slice, row, column) on the grid.
+        (slice, row, column[, color]) on the grid.
     grid
         Any grid. Where the place in the patient is unknown the array's own axes are taken.
     plane
         The plane.
     """
     order, flips = _axes(grid, plane)
-    return Stack(plane, np.flip(array.transpose(order), flips), grid.permute(order).flip(*flips))
+    turned = array.transpose((*order, *range(3, array.ndim)))
+    return Stack(plane, np.flip(turned, flips), grid.permute(order).flip(*flips))
 
 
 def slice_of_section(grid: Grid, plane: Plane) -> range | None:

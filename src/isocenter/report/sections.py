@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from isocenter.report import canvas
 from isocenter.report.figure import Figure, Picture
 from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_of
 from isocenter.report.standing import counted
+from isocenter.report.stills import still
 from isocenter.volume import Volume
 
 _KEY = {Plane.AXIAL: (0.12, 0.37, 0.63, 0.88), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
@@ -45,7 +47,7 @@ class Scene:
     segments
         What they hold.
     window
-        What is black, what is white.
+        What is black, what is white; None for colours, which are shown as they are.
     labels
         The Instance Number of each section that is an image of the series as it was stored; else empty.
     """
@@ -53,7 +55,7 @@ class Scene:
     image: Stack
     layers: tuple[Stack, ...]
     segments: tuple[Segment, ...]
-    window: Window
+    window: Window | None
     labels: tuple[str, ...] = ()
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Scene:
@@ -84,12 +86,13 @@ def scene(
     Raises
     ------
     ValueError
-        If the volume has further axes than the spatial ones, the segmentation lies on another grid, or there are
-        labels but not one for each slice.
+        If the volume has further axes than the spatial ones and colour, the segmentation lies on another grid, or there
+        are labels but not one for each slice.
     """
     if labels and len(labels) != volume.grid.shape[0]:
         raise ValueError(f"{len(labels)} labels for {volume.grid.shape[0]} slices.")
-    if volume.axes:
+    is_colour = volume.axes == ("color",)
+    if volume.axes and not is_colour:
         raise ValueError(f"A picture is made of a volume with spatial axes alone; take one of {volume.axes} first.")
     layers: tuple[Stack, ...] = ()
     if segmentation is not None:
@@ -99,7 +102,8 @@ def scene(
     segments = segmentation.segments if segmentation is not None else ()
     slices = slice_of_section(volume.grid, plane) if labels else None
     named = tuple(labels[k] for k in slices) if slices is not None else ()
-    return Scene(stack(volume.array, volume.grid, plane), layers, segments, window or window_of(volume), named)
+    shown = None if is_colour else window or window_of(volume)
+    return Scene(stack(volume.array, volume.grid, plane), layers, segments, shown, named)
 
 
 def key_slices(
@@ -154,8 +158,8 @@ def contact_sheet(
 
 
 def volume_sheet(volume: Volume, *, window: Window | None = None) -> Figure:
-    """Axial sections evenly spread over a volume, without contours."""
-    seen = scene(volume, None, Plane.AXIAL, window=window)
+    """Axial sections evenly spread over a volume (of a cine: its pictures), without contours."""
+    seen = scene(still(volume), None, Plane.AXIAL, window=window)
     return _sheet(seen, len(seen.image), "Contact sheet", offset=0)
 
 
@@ -229,8 +233,8 @@ def _key_figure(seen: Scene, index: int, number: int) -> Figure:
     )
 
 
-def _window_words(window: Window) -> str:
-    return f"Window: {window}."
+def _window_words(window: Window | None) -> str:
+    return "" if window is None else f"Window: {window}."
 
 
 def _shear_words(seen: Stack) -> str:
@@ -247,7 +251,7 @@ def _key_picture(seen: Scene, index: int) -> Picture:
     head = [f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", seen.image.position(index)]
     head += [f"Instance {seen.label(index)}"] if seen.label(index) else []
     canvas.corner(draw, (margin, margin), [(line, canvas.INK) for line in head], size=size)
-    foot = [line for line in (seen.window.name, seen.window.levels) if line]
+    foot = [line for line in (seen.window.name, seen.window.levels) if line] if seen.window else []
     canvas.corner(draw, (margin, rows - margin), [(line, canvas.INK) for line in foot], size=size, anchor="ld")
     names = [(segment.title, segment.color) for segment in _present(seen, index)]
     canvas.legend(draw, (columns - margin, margin), names, size=size)
@@ -268,8 +272,7 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
     height_mm, width_mm = seen.image.size_mm
     px_per_mm = min(room[0] / height_mm, room[1] / width_mm)
     shape = (max(1, round(height_mm * px_per_mm)), max(1, round(width_mm * px_per_mm)))
-    grey = seen.window.grey(resized(seen.image.array[index], shape))
-    picture = np.repeat(grey[..., None], 3, axis=2)
+    picture = _painted(seen.image.array[index], shape, seen.window)
     lines = []
     for segment in seen.segments:
         mask = seen.layers[segment.layer].array[index] == segment.label
@@ -280,6 +283,16 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
     for line, color in lines:
         canvas.blend(picture, line, color)
     return picture, px_per_mm
+
+
+def _painted(values: npt.NDArray[Any], shape: tuple[int, int], window: Window | None) -> Picture:
+    """A section at the size of its picture: grey through its window, or in its own colours."""
+    if window is not None:
+        return np.repeat(window.grey(resized(values, shape))[..., None], 3, axis=2)
+    full = np.iinfo(values.dtype).max / 255
+    samples = [resized(values[..., sample], shape) / full for sample in range(3)]
+    painted: Picture = (np.clip(np.stack(samples, axis=-1), 0, 255) + 0.5).astype(np.uint8)
+    return painted
 
 
 def _present(seen: Scene, index: int) -> list[Segment]:
@@ -312,13 +325,17 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
         name="contact_sheet",
         title=title,
         caption=(
-            f"{len(indices)} of {counted(total, 'axial section', 'axial sections')}, evenly spread from number "
+            f"{len(indices)} of {counted(total, *_nouns(seen.image))}, evenly spread from number "
             f"{indices[0] + offset + 1} to {indices[-1] + offset + 1}"
             f"{', counted from the head' if seen.image.is_placed else ''}. "
             f"{'“Im” is the Instance Number. ' if seen.labels else ''}{_window_words(seen.window)}"
         ),
         image=np.asarray(image),
     )
+
+
+def _nouns(seen: Stack) -> tuple[str, str]:
+    return ("axial section", "axial sections") if seen.is_placed else ("picture", "pictures")
 
 
 def _label_tile(

@@ -151,10 +151,10 @@ def test_a_segmentation_on_another_grid_is_refused(volume, segmentation):
         figures.key_slices(volume, moved)
 
 
-def test_a_volume_with_a_time_axis_is_refused(volume, segmentation):
+def test_a_volume_with_a_time_axis_is_refused_where_segments_are_drawn(volume, segmentation):
     moving = Volume(np.zeros((*volume.grid.shape, 2)), volume.grid, axes=("time",))
     with pytest.raises(ValueError, match="spatial axes"):
-        figures.volume_sheet(moving)
+        figures.contact_sheet(moving, segmentation)
 
 
 def test_the_airways_shine_through_the_lung_in_front_of_them(volume, segmentation):
