@@ -10,6 +10,8 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 GE_PRIVATE = "1.2.840.113619.5.2"
+UNWALKED = frozenset({EXPLICIT_BIG, GE_PRIVATE})
+"""Transfer syntaxes of big endian data, which are left to pydicom."""
 WANTED = MappingProxyType(
     {
         "MediaStorageSOPClassUID": 0x00020002,
@@ -119,6 +121,8 @@ class Header:
         Size of the file in bytes.
     has_meta
         Whether the file had a preamble and a meta header.
+    is_irregular
+        Whether the header breaks the rules of its encoding, and pydicom made something of it all the same.
     """
 
     values: dict[int, bytes]
@@ -126,3 +130,4 @@ class Header:
     pixels: PixelElement | None
     size: int
     has_meta: bool
+    is_irregular: bool = False

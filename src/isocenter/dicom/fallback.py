@@ -9,6 +9,7 @@ import io
 import struct
 from typing import TYPE_CHECKING
 
+from isocenter.dicom.bounded import BoundedBytes
 from isocenter.dicom.elements import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -17,6 +18,7 @@ from isocenter.dicom.elements import (
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     UNDEFINED,
+    UNWALKED,
     WANTED,
     DamagedHeaderError,
     Header,
@@ -28,6 +30,8 @@ from isocenter.dicom.quiet import quietly
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+MOST_READS = 50_000
+"""More than any header of a single-frame image needs."""
 _META_BYTES = 1024
 _WIDTH = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8}
 
@@ -45,10 +49,11 @@ def read_header(source: ByteSource) -> Header:
     content = source.at(0, HEADER_LIMIT_BYTES)
     if DEFLATED.encode() in content[:_META_BYTES]:
         raise DamagedHeaderError  # pydicom would inflate all of it, however much that is
-    file = io.BytesIO(content)
+    file = BoundedBytes(content, MOST_READS)
     try:
         with quietly():
-            header = _header(dcmread(file, force=True, stop_before_pixels=True), file, source.size)
+            found = dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(WANTED.values()))
+            header = _header(found, file, source.size)
     except Exception as error:
         raise DamagedHeaderError from error
     if not header.values and header.pixels is None:
@@ -64,7 +69,8 @@ def _header(data_set: Dataset, file: io.BytesIO, size: int) -> Header:
     values = {tag: _raw(data_set, tag, little=bool(little)) for tag in WANTED.values() if tag in data_set}
     values |= {tag: _raw(data_set.file_meta, tag, little=True) for tag in WANTED.values() if tag in data_set.file_meta}
     pixels = _pixels(file, implicit=bool(implicit), order="<" if little else ">")
-    return Header(values, syntax, pixels, size, file.getvalue()[128:132] == b"DICM")
+    has_meta = file.getvalue()[128:132] == b"DICM"
+    return Header(values, syntax, pixels, size, has_meta, is_irregular=syntax not in UNWALKED)
 
 
 def _pixels(file: io.BytesIO, *, implicit: bool, order: str) -> PixelElement | None:

@@ -163,7 +163,7 @@ def only_frame(instance: Instance, header: Header) -> Frame:
         position_mm=parsing.triple(get(_TAG["ImagePositionPatient"], b"")),
         orientation=parsing.direction(get(_TAG["ImageOrientationPatient"], b"")),
         pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
-        slice_thickness_mm=parsing.positive(get(_TAG["SliceThickness"], b"")),
+        slice_thickness_mm=parsing.length_mm(get(_TAG["SliceThickness"], b"")),
         mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
         rescale=_rescale(instance.format.is_signed, has_table, *(get(tag, b"") for tag in _RESCALE_TAGS)),
     )

@@ -106,6 +106,10 @@ def _series(group: _Group, shared: Sequence[Reason]) -> Series:
     bare = tuple(instance.name for instance in instances_of(frames) if not instance.has_meta)
     if bare:
         faults.append(Reason("NO_PREAMBLE", f"{len(bare)} files have no preamble and meta header.", bare))
+    irregular = tuple(instance.name for instance in instances_of(frames) if instance.is_irregular)
+    if irregular:
+        message = f"{len(irregular)} headers break the rules of their encoding; pydicom made something of them."
+        faults.append(Reason("HEADER_IRREGULAR", message, irregular))
     return Series(frames, grid, (*shared, *faults), group.label)
 
 

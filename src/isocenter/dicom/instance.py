@@ -85,6 +85,8 @@ class Instance:
         Whether it was ever compressed with loss.
     has_meta
         Whether the file had a preamble and a meta header.
+    is_irregular
+        Whether the header breaks the rules of its encoding.
     file_size, file_stamp
         Size of the file in bytes, and what changes when the file does.
     """
@@ -108,6 +110,7 @@ class Instance:
     pixels: PixelElement | None
     is_lossy: bool
     has_meta: bool
+    is_irregular: bool
     file_size: int
     file_stamp: int
 
@@ -198,6 +201,7 @@ def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
         pixels=header.pixels,
         is_lossy=parsing.text(get(_TAG["LossyImageCompression"], b"")) == "01",
         has_meta=header.has_meta,
+        is_irregular=header.is_irregular,
         file_size=header.size,
         file_stamp=stamp,
     )

@@ -10,6 +10,9 @@ from isocenter.dicom.quiet import quietly
 
 Triple = tuple[float, float, float]
 
+SHORTEST_MM, LONGEST_MM = 1e-6, 1e5
+"""What is shorter or longer is no size of a pixel or slice: a thousandth of a wavelength of light, a hundred metres."""
+
 
 @lru_cache(maxsize=65536)
 def text(raw: bytes) -> str:
@@ -52,9 +55,9 @@ def numbers(raw: bytes) -> tuple[float, ...]:
 
 
 def number(raw: bytes) -> float | None:
-    """The first decimal; None where there is none, NaN where it is no number."""
+    """A decimal; None where there is none, NaN where it is no number, or several."""
     values = numbers(raw)
-    return values[0] if values else None
+    return (values[0] if len(values) == 1 else math.nan) if values else None
 
 
 def double(raw: bytes) -> float | None:
@@ -63,15 +66,19 @@ def double(raw: bytes) -> float | None:
 
 
 def integer(raw: bytes) -> int | None:
-    """The first integer string; None where there is none that is a number."""
+    """An integer string; None where there is none that is a number."""
     value = number(raw)
     return None if value is None or math.isnan(value) else int(value)
 
 
-def positive(raw: bytes) -> float | None:
-    """The first decimal if it is positive."""
+def length_mm(raw: bytes) -> float | None:
+    """A decimal that can be a length; None where there is none."""
     value = number(raw)
-    return value if value is not None and value > 0 else None
+    return value if value is not None and _is_length(value) else None
+
+
+def _is_length(value: float) -> bool:
+    return SHORTEST_MM <= value <= LONGEST_MM
 
 
 def triple(raw: bytes) -> Triple | None:
@@ -89,6 +96,6 @@ def direction(raw: bytes) -> tuple[float, ...] | None:
 
 @lru_cache(maxsize=4096)
 def spacing(raw: bytes) -> tuple[float, float] | None:
-    """Two positive decimals; None where there are not two."""
+    """Two decimals that can be lengths; None where there are not two."""
     values = numbers(raw)
-    return (values[0], values[1]) if len(values) == 2 and min(values) > 0 else None
+    return (values[0], values[1]) if len(values) == 2 and all(map(_is_length, values)) else None

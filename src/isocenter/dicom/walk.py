@@ -13,13 +13,12 @@ from collections.abc import Callable
 from isocenter.dicom.deflated import inflate
 from isocenter.dicom.elements import (
     DEFLATED,
-    EXPLICIT_BIG,
     EXPLICIT_LITTLE,
-    GE_PRIVATE,
     HEADER_LIMIT_BYTES,
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     UNDEFINED,
+    UNWALKED,
     WANTED,
     Header,
     NotDicomError,
@@ -30,7 +29,6 @@ from isocenter.dicom.files import ByteSource, MemoryBytes
 FIRST_READ_BYTES = 8192
 PREAMBLE_BYTES = 132
 """128 bytes of anything, then ``DICM``."""
-_NOT_WALKED = frozenset({EXPLICIT_BIG, GE_PRIVATE})
 _VALUE_LIMIT_BYTES = 1 << 16
 _NESTING_LIMIT = 32
 
@@ -52,11 +50,13 @@ _SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
 _LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
 _VALUE_AT = {_int(vr): 8 for vr in _SHORT_VRS.split()} | {_int(vr): 12 for vr in _LONG_VRS.split()}
 _UN = _int("UN")
-_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS)}
+_STRAY = (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD)
+"""Items and ends of items and sequences: none stands between the elements of a data set."""
+_ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, _STRAY)
+_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *_STRAY)}
 _SEQUENCE = WANTED["ModalityLUTSequence"]
-_SPECIAL = frozenset({_SEQUENCE, *PIXEL_TAGS})
+_SPECIAL = frozenset({_SEQUENCE, *PIXEL_TAGS, *_STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
-_ITEM, _ITEM_END, _SEQUENCE_END = (_swapped(tag) for tag in (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD))
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
 _explicit_head = struct.Struct("<IHH").unpack_from
 _tag_length = struct.Struct("<II").unpack_from
@@ -98,7 +98,7 @@ def _walk(source: ByteSource, window: bytes, position: int) -> Header:
     syntax, values = "", dict[int, bytes]()
     if has_meta or window[:2] == b"\x02\x00":
         syntax, position = read_meta(window, position, values)
-        if syntax in _NOT_WALKED:
+        if syntax in UNWALKED:
             raise UnusualError
     if syntax == DEFLATED:
         return _walk_deflated(source, position, values)
@@ -201,7 +201,7 @@ def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
             position = end
             continue
         position = start + length
-    return _last_short(window, position), None
+    return _last_short(window, position, values), None
 
 
 def _step_implicit(window: bytes, position: int, values: dict[int, bytes]) -> tuple[int, PixelElement | None]:
@@ -228,17 +228,20 @@ def _step_implicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
     return position, None
 
 
-def _last_short(window: bytes, position: int) -> int:
-    """Step over an empty element of 8 bytes that ends the window."""
-    if position + 8 == len(window):
-        _, vr, length = _explicit_head(window, position)
-        if _VALUE_AT[vr] == 8 and length == 0:
-            return position + 8
+def _last_short(window: bytes, position: int, values: dict[int, bytes]) -> int:
+    """Step over an element of less than 12 bytes that ends the window."""
+    if position + 8 <= len(window) < position + 12:
+        tag, vr, length = _explicit_head(window, position)
+        start = position + _VALUE_AT[vr]
+        if start + length == len(window):
+            if tag in _WANTED and _WANTED[tag] not in _SPECIAL:
+                values[_WANTED[tag]] = window[start:]
+            return len(window)
     return position
 
 
 def _note(name: int | None, values: dict[int, bytes]) -> None:
-    """Note that a wanted sequence is there; another wanted value comes here only if it is absurdly long."""
+    """Note that a wanted sequence is there; another comes here only if it is absurdly long, or an item out of place."""
     if name == _SEQUENCE:
         values[_SEQUENCE] = b""
     elif name is not None:

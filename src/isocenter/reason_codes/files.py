@@ -13,6 +13,12 @@ CODES = {
     "HEADER_UNREADABLE": CodeEntry(
         _I, "The DICOM header is damaged.", "The file was left out.", "Export the instance again from its source."
     ),
+    "HEADER_IRREGULAR": CodeEntry(
+        _V,
+        "The DICOM header breaks the rules of its encoding.",
+        "It was read as pydicom understands it.",
+        "Compare the header and the picture with the source.",
+    ),
     "ARCHIVE_UNREADABLE": CodeEntry(
         _I,
         "The zip archive is damaged, encrypted or lies in another one.",

@@ -1,0 +1,86 @@
+"""Headers that break the rules of their encoding, and values that are no measure: told, bounded, or refused."""
+
+from __future__ import annotations
+
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocenter.dicom import parsing
+from isocenter.dicom.bounded import BoundedBytes
+from isocenter.dicom.pixels import read
+from isocenter.dicom.scan import scan
+from isocenter.geometry import Grid
+from isocenter.testing.dicom import Style, write_series
+
+GRID = Grid.from_vectors((1, 24, 20), spacing_mm=(3, 1, 1))
+VALUES = np.arange(480).reshape(1, 24, 20) - 200.0
+
+
+def written(folder: Path, style: Style) -> tuple[Path, bytes]:
+    (path,) = write_series(VALUES, GRID, folder, style=style)
+    return path, path.read_bytes()
+
+
+def codes_of(path: Path) -> list[str]:
+    (series,) = scan(path)
+    return [reason.code for reason in series.reasons]
+
+
+@pytest.mark.parametrize("syntax", ["implicit", "explicit"])
+def test_a_stray_end_of_an_item_ends_no_header_in_silence(tmp_path: Path, syntax):
+    path, data = written(tmp_path, Style(syntax=syntax))
+    place = data.index(b"\x20\x00\x0d\x00")
+    path.write_bytes(data[:place] + struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + data[place:])
+    found = scan(path)
+    assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"] or "HEADER_IRREGULAR" in codes_of(path)
+
+
+def test_an_element_of_unknown_representation_is_told(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    place = data.index(b"\x08\x00\x70\x00LO")
+    path.write_bytes(data[: place + 4] + b"XX" + data[place + 6 :])
+    assert "HEADER_IRREGULAR" in codes_of(path)
+    np.testing.assert_array_equal(read(scan(path)[0]).array, VALUES)
+
+
+def test_big_endian_is_nothing_irregular(tmp_path: Path):
+    path, _ = written(tmp_path, Style(syntax="big endian"))
+    assert codes_of(path) == ["SINGLE_SLICE"]
+
+
+def test_a_header_of_a_million_items_is_given_up_soon(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    place = data.index(b"\x20\x00\x0d\x00")
+    sequence = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"
+    path.write_bytes(data[:place] + sequence + bytes(8 << 20) + data[place:])
+    start = time.perf_counter()
+    assert [one.reason.code for one in scan(path).ignored] == ["HEADER_UNREADABLE"]
+    assert time.perf_counter() - start < 10
+
+
+def test_bounded_bytes_are_read_so_often_and_no_more():
+    file = BoundedBytes(b"abcd", 2)
+    assert file.read(1) + file.read(2) == b"abc"
+    with pytest.raises(ValueError, match="elements"):
+        file.read(1)
+
+
+@pytest.mark.parametrize("raw", [b"0", b"-1", b"1e-300", b"1e300", b"nan", b"1\\2", b""])
+def test_what_cannot_be_a_length_is_none(raw):
+    assert parsing.length_mm(raw) is None
+    assert parsing.spacing(raw + b"\\1") is None
+
+
+@pytest.mark.parametrize("attribute", ["SliceThickness", "PixelSpacing"])
+def test_an_absurd_length_makes_no_grid(tmp_path: Path, attribute):
+    value = "1e300" if attribute == "SliceThickness" else ["1", "1e-300"]
+    path, _ = written(tmp_path, Style(attributes={attribute: value}))
+    assert "SPACING_MISSING" in codes_of(path)
+
+
+def test_a_slope_of_two_values_is_none():
+    assert np.isnan(parsing.number(b"1\\2"))
