@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 
 from isocenter.geometry import Grid
 from isocenter.ops.anatomy import segment
@@ -239,3 +240,31 @@ def test_bowel_as_large_as_a_lung_is_no_lung(dense):
     lungs = segment(phantom.volume.with_array(array), "lungs")
     assert np.count_nonzero(inside) * 0.01 > 200
     assert lungs.volume_ml("lung_left") == pytest.approx(found.volume_ml("lung_left"), rel=0.02)
+
+
+def codes_of(volume, name="lungs"):
+    return {reason.code for reason in segment(volume, name).reasons}
+
+
+def test_lungs_too_large_for_any_chest_are_doubted():
+    phantom = chest_phantom(PLAIN)
+    stretched = Grid(PLAIN.shape, np.diag([1.6, 1.6, 1.6, 1.0]) @ PLAIN.affine)
+    assert "LUNG_VOLUME_IMPLAUSIBLE" in codes_of(phantom.volume.on(stretched, phantom.volume.array))
+
+
+def test_a_chest_without_a_trachea_says_so():
+    phantom = chest_phantom(PLAIN)
+    filled = phantom.volume.array.copy()
+    filled[phantom.truth.mask("airways")] = 40
+    assert "AIRWAYS_NOT_FOUND" in codes_of(phantom.volume.with_array(filled))
+
+
+def test_airways_that_run_into_lung_as_thin_as_air_are_called_a_leak():
+    phantom = chest_phantom(PLAIN)
+    airways = phantom.truth.mask("airways")
+    open_at = np.zeros_like(airways)
+    open_at[55:62] = True
+    thin = phantom.volume.array.copy()
+    thin[phantom.truth.mask("lung_right") | phantom.truth.mask("lung_left")] = -1000
+    thin[binary_dilation(airways, iterations=3) & ~airways & open_at] = -1000
+    assert "AIRWAYS_LEAK" in codes_of(phantom.volume.with_array(thin), "airways")
