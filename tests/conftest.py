@@ -12,6 +12,8 @@ settings.register_profile("default", deadline=None, max_examples=60, suppress_he
 settings.register_profile("soak", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile("default")
 
+pytest_plugins = ["tests.codes_met"]
+
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
 
 
