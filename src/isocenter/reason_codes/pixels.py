@@ -73,6 +73,12 @@ CODES = {
         "They look like CT numbers and were taken as HU.",
         "Use the DICOM original if there is one.",
     ),
+    "SUV_UNKNOWN": CodeEntry(
+        _X,
+        "What a standardized uptake value needs is missing from the header of a PET image, or cannot be.",
+        "No SUV was computed: no weight, dose or time is made up.",
+        "Read the values as they are stored, or correct the header at its source.",
+    ),
     "FRAME_GUESSED": CodeEntry(
         _G,
         "The file does not say surely how it lies in the patient.",

@@ -1,0 +1,227 @@
+"""Decay: how much of an injected dose is left at the time that the values of a PET image are corrected to.
+
+The times follow the vendor-neutral pseudo-code of the Quantitative Imaging Biomarkers Alliance (QIBA, "Standardized
+Uptake Value", RSNA); what goes beyond it is refusal of what cannot be. From headers alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import date
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import Refused
+from isocenter.reasons import Reason
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_DOSE_BQ = (1e4, 1e12)
+_HALF_LIFE_S = (10.0, 1e7)
+_MOST_HALF_LIVES = 12.0
+_CLOCK_TOLERANCE = 0.03
+_DAY_S = 86400.0
+_HALF_LIFE_TOLERANCE = 0.02
+_HALF_LIVES_S: MappingProxyType[str, float] = MappingProxyType(
+    dict.fromkeys(("77004003", "C-111A1"), 6586.2)  # 18F
+    | dict.fromkeys(("40565003", "C-105A1"), 1221.8)  # 11C
+    | dict.fromkeys(("21576001", "C-107A1"), 597.9)  # 13N
+    | dict.fromkeys(("129504001", "C-B1038"), 122.24)  # 15O
+    | dict.fromkeys(("35337001", "C-131A3"), 4062.6)  # 68Ga
+    | dict.fromkeys(("79197006", "C-159A2"), 76.38)  # 82Rb
+    | dict.fromkeys(("3932008", "C-127A2"), 45723.6)  # 64Cu
+    | dict.fromkeys(("63360001", "C-168A4"), 282276.0)  # 89Zr
+    | dict.fromkeys(("40937006", "C-114A5"), 360806.4)  # 124I
+)
+"""Codes of CID 4020 (SNOMED CT, and as it was written before) -> half-life."""
+
+
+def refusal(why: str) -> Refused:
+    """SUV_UNKNOWN, with what is missing or cannot be."""
+    return Refused([Reason("SUV_UNKNOWN", f"No SUV can be had: {why}.")])
+
+
+def number(holder: Dataset, keyword: str, limits: tuple[float, float]) -> float:
+    """A number of a header.
+
+    Raises
+    ------
+    Refused
+        If it is missing, no number, or out of what can be.
+    """
+    raw = holder.get(keyword)
+    try:
+        value = float(raw)
+    except (TypeError, ValueError):
+        raise refusal(f"{keyword} is missing or no number") from None
+    if not limits[0] <= value <= limits[1]:
+        raise refusal(f"{keyword} is out of what can be (from {limits[0]:g} to {limits[1]:g})")
+    return value
+
+
+def dose_bq(header: Dataset) -> float:
+    """The dose that is left, as it is comparable with the values of the image.
+
+    Of values that are corrected to the administration (Decay Correction ADMIN) the whole dose; to the start of the
+    scan (START) what is left then; of values without correction (NONE) what is left at the mean of the frame.
+
+    Raises
+    ------
+    Refused
+        SUV_UNKNOWN
+    """
+    items = list(header.get("RadiopharmaceuticalInformationSequence") or ())
+    if len(items) != 1:
+        raise refusal(f"Radiopharmaceutical Information Sequence has {len(items)} items in place of one")
+    item = items[0]
+    dose = number(item, "RadionuclideTotalDose", _DOSE_BQ)
+    half_life_s = _half_life_s(item)
+    kind = str(header.get("DecayCorrection", "") or "").strip().upper()
+    if kind not in ("START", "ADMIN", "NONE"):
+        raise refusal("Decay Correction is missing or unknown")
+    if (kind == "NONE") is ("DECY" in words(header, "CorrectedImage")):
+        raise refusal("Decay Correction and Corrected Image contradict each other")
+    if kind == "ADMIN":
+        return dose
+    time_s = _mean_time_s(header, half_life_s) if kind == "NONE" else _scan_time_s(header, half_life_s)
+    elapsed_s = time_s - _administration_s(item, time_s)
+    is_dynamic = words(header, "SeriesType")[:1] == ["DYNAMIC"]
+    if elapsed_s < 0 or elapsed_s > _MOST_HALF_LIVES * half_life_s or (elapsed_s == 0 and not is_dynamic):
+        raise refusal("the times of injection and scan cannot both be right")
+    return float(dose * 2 ** (-elapsed_s / half_life_s))
+
+
+def words(header: Dataset, keyword: str) -> list[str]:
+    """The values of a code string, in capitals."""
+    raw = header.get(keyword)
+    values: Iterable[Any] = raw if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw or ""]
+    return [str(value).strip().upper() for value in values]
+
+
+def _half_life_s(item: Dataset) -> float:
+    stated = number(item, "RadionuclideHalfLife", _HALF_LIFE_S)
+    for nuclide in item.get("RadionuclideCodeSequence") or ():
+        known = _HALF_LIVES_S.get(str(nuclide.get("CodeValue", "")))
+        if known is not None and abs(stated / known - 1) > _HALF_LIFE_TOLERANCE:
+            raise refusal("Radionuclide Half Life is not that of the radionuclide")
+    return stated
+
+
+# --- times -----------------------------------------------------------------------------------------------------------
+
+
+def _scan_time_s(header: Dataset, half_life_s: float) -> float:
+    """The time that the values are corrected to, where that is the start of the scan."""
+    series_s = _moment(header.get("SeriesDate"), header.get("SeriesTime"))
+    acquired_s = _acquired_s(header)
+    if series_s is not None and series_s <= acquired_s:
+        _check_clock(header, series_s, half_life_s)
+        return series_s
+    scan_s = _ge_scan_s(header)
+    if scan_s is not None:
+        return scan_s
+    mean_s, reference_s = _mean_in_frame_s(header, half_life_s), _reference_s(header)
+    if mean_s is None or not reference_s:
+        raise refusal("Series Time is later than the acquisition, and nothing else tells the start of the scan")
+    return acquired_s + mean_s - reference_s
+
+
+def _check_clock(header: Dataset, series_s: float, half_life_s: float) -> None:
+    """Refuse a Series Time that the Frame Reference Time, counted from it, contradicts."""
+    mean_s, reference_s = _mean_in_frame_s(header, half_life_s), _reference_s(header)
+    if mean_s is None or not reference_s:
+        return
+    off_s = abs(_acquired_s(header) + mean_s - reference_s - series_s)
+    if 2 ** (off_s / half_life_s) - 1 > _CLOCK_TOLERANCE:
+        raise refusal("Series Time and Frame Reference Time contradict each other")
+
+
+def _mean_time_s(header: Dataset, half_life_s: float) -> float:
+    mean_s = _mean_in_frame_s(header, half_life_s)
+    if mean_s is None:
+        raise refusal("Actual Frame Duration is missing, which tells when uncorrected values were measured")
+    return _acquired_s(header) + mean_s
+
+
+def _mean_in_frame_s(header: Dataset, half_life_s: float) -> float | None:
+    """From the start of the frame to the time at which the count rate is its mean; None without a duration."""
+    duration_s = _milliseconds(header, "ActualFrameDuration") / 1000
+    if not duration_s > 0:
+        return None
+    rate = math.log(2) / half_life_s
+    decay = rate * duration_s
+    return math.log(decay / -math.expm1(-decay)) / rate
+
+
+def _reference_s(header: Dataset) -> float:
+    """Frame Reference Time; zero, which many scanners write for all frames, tells nothing."""
+    return _milliseconds(header, "FrameReferenceTime") / 1000
+
+
+def _milliseconds(header: Dataset, keyword: str) -> float:
+    try:
+        return float(header.get(keyword) or 0)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _acquired_s(header: Dataset) -> float:
+    found = _moment(header.get("AcquisitionDate"), header.get("AcquisitionTime"))
+    if found is None:
+        found = _date_time(header.get("AcquisitionDateTime"))
+    if found is None:
+        raise refusal("Acquisition Date or Time is missing")
+    return found
+
+
+def _ge_scan_s(header: Dataset) -> float | None:
+    """GE's scan date and time (0009,xx0D, "GEMS_PETD_01")."""
+    try:
+        return _date_time(header.private_block(0x0009, "GEMS_PETD_01")[0x0D].value)
+    except KeyError:
+        return None
+
+
+def _administration_s(item: Dataset, scan_s: float) -> float:
+    """When the dose was given; a time without a date is the last such time before the scan."""
+    start_s = _date_time(item.get("RadiopharmaceuticalStartDateTime"))
+    if start_s is not None:
+        return start_s
+    time_s = _time_of_day(item.get("RadiopharmaceuticalStartTime"))
+    if time_s is None:
+        raise refusal("Radiopharmaceutical Start Time is missing")
+    midnight_s = scan_s // _DAY_S * _DAY_S
+    return midnight_s + time_s - (_DAY_S if midnight_s + time_s > scan_s else 0)
+
+
+_DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})")
+_TIME = re.compile(r"(\d{2}):?(\d{2}):?(\d{2}(?:\.\d*)?)")
+
+
+def _date_time(raw: Any) -> float | None:
+    """Seconds of a DT; its offset from UTC is left, as the other times are local too."""
+    text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw or "")
+    text = text.strip("\0 ")
+    return _moment(text[:8], re.split("[+-]", text[8:])[0])
+
+
+def _moment(day: Any, time: Any) -> float | None:
+    """Seconds since the first day of the calendar; None without both."""
+    found, seconds = _DATE.fullmatch(str(day or "").strip()), _time_of_day(time)
+    if found is None or seconds is None:
+        return None
+    try:
+        return date(*map(int, found.groups())).toordinal() * _DAY_S + seconds
+    except ValueError:
+        return None
+
+
+def _time_of_day(raw: Any) -> float | None:
+    found = _TIME.fullmatch(str(raw or "").strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = map(float, found.groups())
+    return hours * 3600 + minutes * 60 + seconds if hours < 24 and minutes < 60 and seconds < 61 else None
