@@ -19,6 +19,8 @@ from pathlib import Path
 from isocenter.testing.cases_encoding import encoding_cases
 from isocenter.testing.cases_geometry import geometry_cases
 from isocenter.testing.cases_grouping import grouping_cases
+from isocenter.testing.cases_multiframe import multiframe_cases
+from isocenter.testing.cases_plane import plane_cases
 from isocenter.testing.cases_values import value_cases
 from isocenter.testing.judging import judge
 from isocenter.testing.truth import Answer, Case, Outcome, Picture, Refusal, Truth, Verdict
@@ -29,7 +31,14 @@ __all__ = ["Answer", "Case", "Outcome", "Picture", "Refusal", "Truth", "Verdict"
 @lru_cache(maxsize=1)
 def cases() -> tuple[Case, ...]:
     """All cases, group by group; their names are unique."""
-    return (*geometry_cases(), *grouping_cases(), *value_cases(), *encoding_cases())
+    return (
+        *geometry_cases(),
+        *grouping_cases(),
+        *value_cases(),
+        *encoding_cases(),
+        *multiframe_cases(),
+        *plane_cases(),
+    )
 
 
 def write(case: Case, folder: Path) -> Path:

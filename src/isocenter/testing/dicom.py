@@ -230,15 +230,15 @@ def _header(grid: Grid, index: int, style: Style) -> Dataset:
     ds.StudyID, ds.SeriesNumber, ds.AcquisitionNumber = "1", 1, 1
     ds.InstanceNumber = index + 1 if style.instance_numbers is None else style.instance_numbers[index]
     ds.FrameOfReferenceUID = grid.frame_of_reference_uid or uid_of(style.seed, "frame of reference")
-    ds.ImagePositionPatient = [_decimal(x) for x in grid.to_world((index, 0, 0))]
-    ds.ImageOrientationPatient = [_decimal(x) for axis in (2, 1) for x in grid.direction[:, axis]]
-    ds.PixelSpacing = [_decimal(grid.spacing_mm[1]), _decimal(grid.spacing_mm[2])]
+    ds.ImagePositionPatient = [decimal(x) for x in grid.to_world((index, 0, 0))]
+    ds.ImageOrientationPatient = [decimal(x) for axis in (2, 1) for x in grid.direction[:, axis]]
+    ds.PixelSpacing = [decimal(grid.spacing_mm[1]), decimal(grid.spacing_mm[2])]
     if style.modality == "PT":
         ds.Units = "BQML"
     return ds
 
 
-def _decimal(number: float) -> str:
+def decimal(number: float) -> str:
     """A decimal string of at most 16 characters, as exact as it can be (PS3.5 6.2)."""
     return next(text for digits in range(16, 0, -1) if len(text := f"{number + 0.0:.{digits}g}") <= 16)
 

@@ -60,14 +60,19 @@ def _verdict_on_what_is_missing(case: Case, answer: Answer, *, is_missing: bool)
 
 
 def _volumes(case: Case, answer: Answer) -> Iterator[Picture]:
-    """The pictures of an answer, those with further axes (time) taken apart."""
+    """The pictures of an answer, those with further axes (time) taken apart.
+
+    Readers that know no place but the patient's stack the frames of a cine as slices: these are taken apart too.
+    """
     has_colour = any(np.shape(truth.value(np.zeros((1, 3)))) == (1, 3) for truth in case.truths)
+    are_planes = bool(case.truths) and case.truths[0].grid.space is not Space.PATIENT
     for picture in answer.pictures:
         array = picture.array[None] if picture.array.ndim == 2 + has_colour else picture.array
         colour = array.shape[array.ndim - has_colour :]
         volumes = array.reshape(*array.shape[:3], -1, *colour)
-        for index in range(volumes.shape[3]):
-            yield replace(picture, array=volumes[:, :, :, index])
+        depth = 1 if are_planes and not picture.space else max(1, array.shape[0])
+        for start, index in itertools.product(range(0, len(volumes), depth), range(volumes.shape[3])):
+            yield replace(picture, array=volumes[start : start + depth, :, :, index])
 
 
 def _fault(picture: Picture, truth: Truth) -> str:

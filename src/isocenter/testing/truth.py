@@ -20,7 +20,7 @@ from isocenter.geometry import Grid
 
 Array = npt.NDArray[Any]
 Points = npt.NDArray[np.float64]
-Value = Callable[[Points], Array]
+Value = Callable[[Points], npt.ArrayLike]
 """(..., 3) world points (x, y, z) in LPS millimetres -> (...) values, or (..., 3) red, green, blue."""
 
 HALF = 0.51
