@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from isocenter.dicom import parsing
@@ -84,6 +85,17 @@ class Window:
     columns: int
 
 
+class Scale(StrEnum):
+    """At what the pixel spacing of a frame is measured."""
+
+    PATIENT = "in the patient"
+    CALIBRATED = "calibrated in the patient"
+    DETECTOR = "at the detector"
+    FILM = "on the film"
+    UNSTATED = "at an unstated depth"
+    REGION = "in the calibrated region"
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture plane.
@@ -108,6 +120,8 @@ class Frame:
         What its stored values mean.
     window
         The part of the stored picture that it is; None if it is the whole.
+    scale
+        At what its pixel spacing is measured.
     """
 
     instance: Instance
@@ -119,6 +133,7 @@ class Frame:
     mark: Mark
     rescale: Rescale
     window: Window | None = None
+    scale: Scale = Scale.PATIENT
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -13,6 +13,8 @@ from isocenter.dicom.frame import Frame, only_frame
 from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, instance_from, is_image
+from isocenter.dicom.parting import Look
+from isocenter.dicom.planes import scaled
 from isocenter.dicom.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.reasons import Reason
@@ -98,7 +100,7 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
             ) from error
         except OSError as error:
             raise TryLater(f"{error.filename!r} cannot be read ({error.strerror}): try again.") from error
-        series = series_from(frames, lambda a, b: _same_bytes(opener, a, b))
+        series = series_from(frames, lambda a, b: _same_bytes(opener, a, b), _looker())
     return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored))
 
 
@@ -156,7 +158,25 @@ def _recognized(file: FileRef, source: ByteSource) -> tuple[Frame, ...] | Ignore
 
 def frames_from(instance: Instance, header: Header) -> tuple[Frame, ...]:
     """The frames of an instance."""
-    return (only_frame(instance, header),)
+    return scaled((only_frame(instance, header),), header)
+
+
+def _looker() -> Look:
+    """Further facts of frames from the whole headers of their instances, each of which is parsed once."""
+    known: dict[int, Mapping[str, Hashable]] = {}
+
+    def look(frame: Frame) -> Mapping[str, Hashable]:
+        instance = frame.instance
+        if id(instance) not in known:
+            from isocenter.dicom.second_look import facts_of  # pydicom comes with it: few scans need it
+
+            try:
+                known[id(instance)] = facts_of(instance.dataset())
+            except InputError:
+                known[id(instance)] = {}
+        return known[id(instance)]
+
+    return look
 
 
 def _ignored(file: FileRef, code: str, message: str) -> Ignored:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.frame import Frame, names_of
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
 
 Floats = npt.NDArray[np.float64]
@@ -167,11 +167,32 @@ def _grid(ordered: Sequence[Frame], step: Floats) -> Grid:
     return Grid(shape, affine, first.instance.frame_of_reference_uid or None)
 
 
+def flat_grid(shape: tuple[int, int], spacing_mm: tuple[float, float] | None) -> Grid:
+    """Grid of a picture without a place in the patient.
+
+    Parameters
+    ----------
+    shape
+        (rows, columns).
+    spacing_mm
+        Between rows, then between columns; None where it is not known: the grid is in pixels then.
+
+    Returns
+    -------
+    One slice; x grows along the columns, y along the rows. The length of the slice axis, 1, means nothing.
+    """
+    between_rows, between_columns = spacing_mm or (1.0, 1.0)
+    affine = np.zeros((4, 4))
+    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = -1.0, between_rows, between_columns, 1.0
+    return Grid((1, *shape), affine, space=Space.PIXEL if spacing_mm is None else Space.PLANE)
+
+
 def _single(ordered: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], Grid | None, list[Reason]]:
     thickness = ordered[0].slice_thickness_mm
     if thickness is None:
-        message = "A single slice without Slice Thickness has no depth."
-        return ordered, None, [Reason("SPACING_MISSING", message, names_of(ordered))]
+        message = "A single slice without Slice Thickness has no depth: it was taken as a picture."
+        grid = flat_grid(ordered[0].shape, ordered[0].pixel_spacing_mm)
+        return ordered, grid, [Reason("DEPTH_UNKNOWN", message, names_of(ordered))]
     normal = np.cross(*_in_plane(ordered[0]))
     message = f"One slice; its thickness of {thickness:g} mm stands in for the slice spacing."
     return ordered, _grid(ordered, normal * thickness), [Reason("SINGLE_SLICE", message, names_of(ordered))]

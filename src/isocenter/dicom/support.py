@@ -13,6 +13,44 @@ from isocenter.reasons import Reason
 
 _HU_TYPES = ("HU", "US", "")
 """Rescale Types of a CT that may be HU: stated, unspecified or missing."""
+_PREFIX = "1.2.840.10008.5.1.4.1.1."
+STACKS = frozenset(
+    f"{_PREFIX}{end}"
+    for end in (
+        *("2", "2.1", "2.2"),  # CT, Enhanced CT, Legacy Converted Enhanced CT
+        *("4", "4.1", "4.3", "4.4"),  # MR, Enhanced MR, Enhanced MR Color, Legacy Converted Enhanced MR
+        *("128", "128.1", "130"),  # PET, Legacy Converted Enhanced PET, Enhanced PET
+        *("13.1.1", "13.1.2", "13.1.3"),  # X-Ray 3D Angiographic and Craniofacial, Breast Tomosynthesis
+    )
+)
+"""Classes whose frames are slices of the patient."""
+X_RAY_PLANES = frozenset(
+    f"{_PREFIX}{end}"
+    for end in (
+        *("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1"),  # CR, DX, mammography, intra-oral
+        *("12.1", "12.1.1", "12.2", "12.2.1", "12.3"),  # XA, Enhanced XA, XRF, Enhanced XRF, bi-plane XA
+        *("13.1.4", "13.1.5", "481.1"),  # Breast Projection, RT Image
+    )
+)
+"""Classes whose frames are projections: what they show is magnified."""
+ULTRASOUND = frozenset(f"{_PREFIX}{end}" for end in ("3", "3.1", "6", "6.1"))
+PLANES = (
+    X_RAY_PLANES
+    | ULTRASOUND
+    | frozenset(
+        f"{_PREFIX}{end}"
+        for end in (
+            *("7", "7.1", "7.2", "7.3", "7.4"),  # Secondary Capture, and its multi-frame kinds
+            *("5", "20"),  # Nuclear Medicine; its tomographic images have positions
+            *("77.1.1", "77.1.1.1", "77.1.2", "77.1.2.1", "77.1.4", "77.1.4.1"),  # endoscopic, microscopic, photographs
+            *("77.1.5.1", "77.1.5.2", "77.1.7"),  # ophthalmic photographs, dermoscopy
+        )
+    )
+)
+"""Classes whose frames are pictures, each by itself."""
+MOVING = X_RAY_PLANES | ULTRASOUND | frozenset(f"{_PREFIX}77.1.{end}.1" for end in (1, 2, 4))
+"""Classes of planes whose frames, where there are several, follow each other in time."""
+_MAY_BE_TOMOGRAPHIC = frozenset({f"{_PREFIX}20"})
 UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 
 
@@ -41,6 +79,12 @@ def support_faults(frames: Sequence[Frame]) -> list[Reason]:
             count = f"{len(wrong)} of {len(instances)} instances{numbers_of(wrong)}"
             faults.append(Reason(code, f"{count}: {message}", tuple(instance.name for instance in wrong)))
     return faults + _rescale_faults(frames) + _unit_faults(frames)
+
+
+def bare(frames: Sequence[Frame]) -> list[Reason]:
+    """That files have no preamble and meta header."""
+    names = tuple(instance.name for instance in instances_of(frames) if not instance.has_meta)
+    return [Reason("NO_PREAMBLE", f"{len(names)} files have no preamble and meta header.", names)] if names else []
 
 
 def numbers_of(instances: Sequence[Instance]) -> str:
@@ -85,10 +129,22 @@ def _is_broken(rescale: Rescale) -> bool:
     return one_alone or slope == 0 or any(value is not None and math.isnan(value) for value in (slope, intercept))
 
 
+def is_plane(frame: Frame) -> bool:
+    """Whether the frame is a picture by itself, not a slice: by its class, and by whether it has a place."""
+    class_uid = frame.instance.sop_class_uid
+    if class_uid in STACKS:
+        return False
+    if class_uid in PLANES:
+        return class_uid not in _MAY_BE_TOMOGRAPHIC or frame.position_mm is None or frame.orientation is None
+    return False
+
+
 def _is_other_kind(frame: Frame) -> bool:
     class_uid = frame.instance.sop_class_uid
+    if class_uid in MODALITY_OF_CLASS:
+        return MODALITY_OF_CLASS[class_uid] != frame.modality
     if class_uid:
-        return MODALITY_OF_CLASS.get(class_uid) != frame.modality
+        return class_uid not in STACKS | PLANES
     return frame.modality not in MODALITY_OF_CLASS.values()
 
 
@@ -108,7 +164,7 @@ def _has_odd_syntax(frame: Frame) -> bool:
 
 
 _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
-    (_is_other_kind, "Only single-frame CT, MR and PET images are read."),
+    (_is_other_kind, "Images of this class, or of a modality that its class does not have, are not read."),
     (lambda frame: frame.instance.format.frames > 1, "Multi-frame images are not read yet."),
     (lambda frame: "MOSAIC" in frame.image_type, "Mosaics (many slices tiled into one image) are not read yet."),
     (_is_colour, "Colour images are not read yet."),

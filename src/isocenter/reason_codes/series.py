@@ -23,6 +23,27 @@ CODES = {
     "SPACING_MISSING": CodeEntry(
         _H, "Pixel Spacing is missing.", "The series was held: no spacing is made up.", "Export the series again."
     ),
+    "DEPTH_UNKNOWN": CodeEntry(
+        _V,
+        "A single slice without Slice Thickness.",
+        "It was taken as a picture of known pixel size: no depth is made up.",
+        "Measure no volume in it.",
+    ),
+    "PIXEL_SIZE_UNKNOWN": CodeEntry(
+        _I, "The header does not say how large a pixel is.", "The image is in pixels.", "Measure no length in it."
+    ),
+    "PIXEL_SIZE_MAGNIFIED": CodeEntry(
+        _V,
+        "The pixel size of a projection is not that in the patient.",
+        "It was taken as it is: objects in the patient are smaller than they measure.",
+        "Calibrate before measuring.",
+    ),
+    "PIXEL_SIZE_OF_REGION": CodeEntry(
+        _I,
+        "The pixel size is that of the calibrated region of an ultrasound image.",
+        "It was taken for the image.",
+        "Measure within the region alone.",
+    ),
     "SLICE_GAP": CodeEntry(
         _H,
         "One or more slices are missing between others.",
@@ -52,6 +73,24 @@ CODES = {
         "Several slices lie at one position and nothing tells which volume each belongs to.",
         "The series was held: slices are never interleaved.",
         "Remove the slices that do not belong.",
+    ),
+    "PARTED_BY_TIME": CodeEntry(
+        _I,
+        "Volumes at the same positions follow each other in time.",
+        "The slices were divided by the order of their times.",
+        "Nothing.",
+    ),
+    "PARTED_BY_ORDER": CodeEntry(
+        _G,
+        "No attribute tells which volume a slice belongs to, but the slices are numbered volume by volume.",
+        "They were divided by that order.",
+        "Check the number of volumes with the scanner's.",
+    ),
+    "PART_INCOMPLETE": CodeEntry(
+        _H,
+        "A volume lacks slices that another one of the same series has.",
+        "The volume was held; the whole ones were not.",
+        "Fetch the missing slices.",
     ),
     "TILT": CodeEntry(
         _R,

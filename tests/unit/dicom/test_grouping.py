@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series
 
@@ -43,10 +43,10 @@ def the(folder):
     ("attributes", "label"),
     [
         ([{"EchoNumbers": 1}, {"EchoNumbers": 2}], ["echo 1", "echo 2"]),
-        ([{"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2}], ["time 1", "time 2"]),
+        ([{"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2}], ["time 1 of 2", "time 2 of 2"]),
         ([{"AcquisitionNumber": 3}, {"AcquisitionNumber": 4}], ["acquisition 3", "acquisition 4"]),
-        ([{"DiffusionBValue": 0.0}, {"DiffusionBValue": 800.0}], ["b-value 0", "b-value 800"]),
-        ([{"EchoTime": "2.3"}, {"EchoTime": "4.6"}], ["echo time 2.3", "echo time 4.6"]),
+        ([{"DiffusionBValue": 0.0}, {"DiffusionBValue": 800.0}], ["b 0", "b 800"]),
+        ([{"EchoTime": "2.3"}, {"EchoTime": "4.6"}], ["echo time 2.3 ms", "echo time 4.6 ms"]),
     ],
 )
 def test_volumes_at_the_same_positions_are_split_by_what_tells_them_apart(tmp_path: Path, attributes, label):
@@ -67,7 +67,7 @@ def test_two_marks_together_may_tell_volumes_apart(tmp_path: Path):
             extra = {"TemporalPositionIdentifier": time, "EchoNumbers": echo}
             write(tmp_path, f"{time}{echo}", value=10.0 * time + echo, modality="MR", rescale=None, attributes=extra)
     found = scan(tmp_path)
-    assert [series.part for series in found] == [f"time {t}, echo {e}" for t in (1, 2) for e in (1, 2)]
+    assert [series.part for series in found] == [f"time {t} of 2, echo {e}" for t in (1, 2) for e in (1, 2)]
     assert [int(read(series).array[0, 0, 0]) for series in found] == [11, 12, 21, 22]
 
 
@@ -80,9 +80,21 @@ def test_volumes_that_nothing_tells_apart_are_held(tmp_path: Path):
     assert len(series.reasons[0].instances) == 10
 
 
-def test_an_incomplete_second_volume_is_held_not_cut(tmp_path: Path):
+def test_an_incomplete_second_volume_is_held_and_the_whole_one_is_not(tmp_path: Path):
     write(tmp_path, "a", attributes={"EchoNumbers": 1})
     for path in write(tmp_path, "b", attributes={"EchoNumbers": 2})[3:]:
+        path.unlink()
+    whole, cut = scan(tmp_path)
+    assert (len(whole), whole.part, reasons(whole)) == (5, "echo 1", ["SPLIT"])
+    assert (len(cut), cut.part, reasons(cut)) == (3, "echo 2", ["SPLIT", "PART_INCOMPLETE"])
+    assert cut.verdict is Verdict.HELD
+    assert set(cut.reasons[1].instances) == {uid_of("b", index) for index in range(3)}
+
+
+def test_one_more_slice_of_another_acquisition_is_held(tmp_path: Path):
+    """An acquisition number says too little of a slice to take it out."""
+    write(tmp_path, "a")
+    for path in write(tmp_path, "b", attributes={"AcquisitionNumber": 99})[1:]:
         path.unlink()
     assert reasons(the(tmp_path)) == ["DUPLICATE_POSITION"]
 
@@ -91,7 +103,7 @@ def test_volumes_that_lie_between_each_other_are_not_woven_into_one(tmp_path: Pa
     shifted = Grid(GRID.shape, GRID.affine @ [[1, 0, 0, 0.5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     write(tmp_path, "a", attributes={"TemporalPositionIdentifier": 1})
     write(tmp_path, "b", grid=shifted, attributes={"TemporalPositionIdentifier": 2})
-    assert [(len(series), series.part) for series in scan(tmp_path)] == [(5, "time 1"), (5, "time 2")]
+    assert [(len(series), series.part) for series in scan(tmp_path)] == [(5, "time 1 of 2"), (5, "time 2 of 2")]
 
 
 def test_acquisitions_that_follow_each_other_are_one_volume(tmp_path: Path):
@@ -109,11 +121,11 @@ def test_a_localizer_in_the_series_is_split_off(tmp_path: Path):
     scout = Grid.from_vectors((1, 7, 7), direction=np.eye(3)[:, [1, 2, 0]], spacing_mm=(5, 1, 1))
     write(tmp_path, "s", grid=scout, attributes={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})
     found = {series.part: series for series in scan(tmp_path)}
-    assert set(found) == {"localizer", "part 1"}
+    assert set(found) == {"localizer", "volume"}
     assert "LOCALIZER" in reasons(found["localizer"])
     assert found["localizer"].is_localizer
-    assert len(found["part 1"]) == 5
-    assert reasons(found["part 1"]) == ["SPLIT"]
+    assert len(found["volume"]) == 5
+    assert reasons(found["volume"]) == ["SPLIT"]
 
 
 def test_slices_of_another_size_spacing_orientation_or_kernel_are_split_off(tmp_path: Path):
@@ -227,9 +239,13 @@ def test_a_skew_orientation_is_refused(tmp_path: Path):
     assert the(tmp_path).verdict is Verdict.REJECTED
 
 
-def test_a_single_slice_without_thickness_is_held(tmp_path: Path):
-    write(tmp_path, grid=GRID.crop((0, 0, 0), (1, 4, 3)), attributes={"SliceThickness": None})
-    assert reasons(the(tmp_path)) == ["SPACING_MISSING"]
+def test_a_single_slice_without_thickness_is_a_picture_without_depth(tmp_path: Path):
+    write(tmp_path, grid=GRID.crop((0, 0, 0), (1, 4, 3)), value=7.0, attributes={"SliceThickness": None})
+    series = the(tmp_path)
+    assert reasons(series) == ["DEPTH_UNKNOWN"]
+    assert series.grid.space is Space.PLANE
+    assert series.grid.spacing_mm[1:] == (0.5, 0.75)
+    assert (read(series).array == 7).all()
 
 
 @pytest.mark.parametrize(
@@ -237,8 +253,7 @@ def test_a_single_slice_without_thickness_is_held(tmp_path: Path):
     [
         {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]},
         {"NumberOfFrames": 2},
-        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2.1"},
-        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.6"},
         {"PhotometricInterpretation": "PALETTE COLOR"},
         {"SamplesPerPixel": 3},
         {"BitsAllocated": 32},

@@ -1,0 +1,164 @@
+"""Alike: which frames of a DICOM series may share a volume, by what they are: size, direction, spacing, kernel. Pure.
+
+Frames that differ in one of these never do. What tells apart volumes at the same positions is in `parting`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isocenter.dicom import stack
+from isocenter.dicom.files import FileRef
+from isocenter.dicom.frame import Frame
+from isocenter.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Group:
+    """Frames that go together.
+
+    Parameters
+    ----------
+    frames
+        At least one.
+    label
+        What tells them from the other groups of their DICOM series; empty where they are all of it.
+    reasons
+        What was met on the way to them.
+    """
+
+    frames: tuple[Frame, ...]
+    label: str = ""
+    reasons: tuple[Reason, ...] = field(default=())
+
+
+def alike(frames: Sequence[Frame]) -> list[Group]:
+    """Split by class, size, kind of pixels, orientation, spacing, frame of reference, kernel; localizers apart.
+
+    Returns
+    -------
+    The largest first; the labels are distinct.
+    """
+    orientation = _Classes(stack.same_direction)
+    spacing = _Classes(stack.same_spacing)
+    groups: dict[Hashable, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        instance = frame.instance
+        form = instance.format
+        key = (
+            instance.sop_class_uid,
+            (frame.shape, form.samples, form.photometric, form.bits_allocated),
+            is_localizer(frame),
+            orientation.of(frame.orientation),
+            spacing.of(frame.pixel_spacing_mm),
+            instance.frame_of_reference_uid,
+            frame.mark.kernel,
+        )
+        groups[key].append(frame)
+    if len(groups) > 1:
+        groups = _join_unplaced(groups)
+    found = sorted((tuple(group) for group in groups.values()), key=_largest_first)
+    labels = _labels([group[0] for group in found])
+    return [Group(group, label) for group, label in zip(found, labels, strict=True)]
+
+
+def is_localizer(frame: Frame) -> bool:
+    """Whether the frame is of a localizer (scout)."""
+    return "LOCALIZER" in frame.image_type
+
+
+def _largest_first(group: tuple[Frame, ...]) -> tuple[bool, int, FileRef, int]:
+    return is_localizer(group[0]), -len(group), group[0].instance.file, group[0].number
+
+
+def _join_unplaced(groups: dict[Hashable, list[Frame]]) -> dict[Hashable, list[Frame]]:
+    """Put slices without a place to the only group they can have come from: a stack that lacks them is not whole."""
+    placed = {key: group for key, group in groups.items() if not stack.place_faults(group)}
+    joined: dict[Hashable, list[Frame]] = {key: list(group) for key, group in placed.items()}
+    for key, group in groups.items():
+        if key in placed:
+            continue
+        hosts = [k for k, g in placed.items() if g[0].shape == group[0].shape]
+        if len(hosts) == 1:
+            joined[hosts[0]] += group
+        else:
+            joined[key] = group
+    return joined
+
+
+class _Classes:
+    """Numbers values that are equal within a tolerance alike."""
+
+    def __init__(self, are_equal: Callable[[Sequence[float], Sequence[float]], bool]) -> None:
+        self._are_equal = are_equal
+        self._known: dict[tuple[float, ...] | None, int] = {None: 0}
+        self._first: list[tuple[float, ...]] = []
+
+    def of(self, value: tuple[float, ...] | None) -> int:
+        if value is not None and value not in self._known:
+            match = next((n for n, first in enumerate(self._first, 1) if self._are_equal(value, first)), 0)
+            if not match:
+                self._first.append(value)
+                match = len(self._first)
+            self._known[value] = match
+        return self._known[value]
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _labels(firsts: Sequence[Frame]) -> list[str]:
+    """A label for each group, from its first frame: as few words as tell the groups apart."""
+    if len(firsts) == 1:
+        return [""]
+    labels = [""] * len(firsts)
+    for word in _WORDS:
+        if len(set(labels)) == len(labels):
+            break
+        words = [word(frame) for frame in firsts]
+        by_label: dict[str, set[str]] = defaultdict(set)
+        for label, one in zip(labels, words, strict=True):
+            by_label[label].add(one)
+        labels = [
+            ", ".join(filter(None, (label, one))) if len(by_label[label]) > 1 else label
+            for label, one in zip(labels, words, strict=True)
+        ]
+    return distinct([label or "volume" for label in labels])
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """The labels; those that occur several times are numbered."""
+    counts, seen = Counter(labels), Counter[str]()
+    named = []
+    for label in labels:
+        seen[label] += 1
+        named.append(label if counts[label] == 1 else f"{label}, part {seen[label]}")
+    return named
+
+
+def _direction_word(frame: Frame) -> str:
+    """The anatomical plane that the frame is nearest to."""
+    if frame.orientation is None:
+        return "without orientation"
+    across = np.abs(np.cross(frame.orientation[:3], frame.orientation[3:]))
+    name = ("sagittal", "coronal", "axial")[int(np.argmax(across))]
+    return name if across.max() > np.cos(np.radians(5)) else f"oblique {name}"
+
+
+def _spacing_word(frame: Frame) -> str:
+    spacing = frame.pixel_spacing_mm
+    return f"{spacing[0]:.4g} x {spacing[1]:.4g} mm" if spacing else "without spacing"
+
+
+_WORDS: tuple[Callable[[Frame], str], ...] = (
+    lambda frame: "localizer" if is_localizer(frame) else "",
+    _direction_word,
+    lambda frame: f"kernel {frame.mark.kernel or 'not given'}",
+    lambda frame: f"{frame.shape[0]} x {frame.shape[1]} pixels",
+    _spacing_word,
+    lambda frame: frame.instance.format.photometric,
+)

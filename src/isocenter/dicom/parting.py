@@ -1,0 +1,321 @@
+"""Parting: frames of parallel slices that lie at the same positions, into volumes by what tells these apart. Pure.
+
+First by attributes that say what a volume is (echo, b-value, temporal position, component, ...), then by those that
+follow from how it was made (times, acquisition). Last, where no attribute divides them, by the order of their times or
+Instance Numbers, if it can be read in one way only. Else nothing is divided: true ambiguity stays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom import stack
+from isocenter.dicom.alike import Group, distinct
+from isocenter.dicom.frame import Frame, names_of
+from isocenter.dicom.ordering import Labelled, Order, by_order
+from isocenter.reasons import Reason
+
+Codes = npt.NDArray[np.int64]
+Look = Callable[[Frame], Mapping[str, Hashable]]
+"""Further facts of a frame, from its whole header; see :mod:`isocenter.dicom.second_look`."""
+
+_MOST_MARKS = 3
+"""So many attributes together may tell volumes apart."""
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """An attribute that may tell volumes apart.
+
+    Parameters
+    ----------
+    word
+        What people call it.
+    of
+        Its value of a frame; None where there is none. By default it is a fact of the second look.
+    unit
+        Unit of the value.
+    is_rank
+        Whether the place in the order says more than the value, as for times of the day.
+    """
+
+    word: str
+    of: Callable[[Frame], Hashable] | None = None
+    unit: str = ""
+    is_rank: bool = False
+
+
+def _of_multi_frame(frame: Frame) -> Hashable:
+    """What orders the multi-frame instance that holds the frame; None for a single-frame one."""
+    instance = frame.instance
+    if instance.format.frames == 1 and frame.window is None:
+        return None
+    number = instance.instance_number
+    return float("inf") if number is None else number, instance.name
+
+
+_SURE: dict[str, _Mark] = {
+    "time": _Mark("time", lambda frame: frame.mark.temporal_position),
+    "b_value": _Mark("b", lambda frame: frame.mark.b_value),
+    "direction": _Mark("direction", is_rank=True),
+    "echo": _Mark("echo", lambda frame: frame.mark.echo_number),
+    "echo_time": _Mark("echo time", lambda frame: frame.mark.echo_time_ms, "ms"),
+    "component": _Mark("", lambda frame: frame.mark.component.lower() or None),
+    "image_type": _Mark("", lambda frame: frame.mark.image_type or None),
+    "phase": _Mark("phase"),
+    "stack": _Mark("stack", lambda frame: frame.mark.stack_id or None),
+    "dimensions": _Mark("", lambda frame: frame.mark.dimensions or None),
+    "inversion_time": _Mark("inversion time", unit="ms"),
+    "flip_angle": _Mark("flip angle"),
+    "repetition_time": _Mark("repetition time", unit="ms"),
+    "kilovolt": _Mark("", unit="kV"),
+    "contrast": _Mark("contrast"),
+    "reconstruction": _Mark("filter"),
+}
+"""What says what a volume is."""
+_LESS_SURE: dict[str, _Mark] = {
+    "trigger_time": _Mark("trigger time", lambda frame: frame.mark.trigger_time_ms, "ms"),
+    "frame_time": _Mark("time", is_rank=True),
+    "acquisition": _Mark("acquisition", lambda frame: frame.mark.acquisition_number),
+    "thickness": _Mark("thickness", lambda frame: frame.slice_thickness_mm, "mm"),
+    "acquisition_time": _Mark("time", lambda frame: frame.mark.acquisition_time_s, is_rank=True),
+    "content_time": _Mark("time", lambda frame: frame.mark.content_time_s, is_rank=True),
+    "instance": _Mark("volume", _of_multi_frame, is_rank=True),
+}
+"""What follows from how it was made."""
+_MARKS = _SURE | _LESS_SURE
+_NEVER_WITHIN_A_VOLUME = {
+    name: mark.of
+    for name in ("time", "b_value", "echo", "echo_time", "component", "image_type")
+    if (mark := _MARKS[name]).of is not None
+}
+"""Marks that split even volumes that lie between each other, slice by slice."""
+_TIMES = ("frame_time", "acquisition_time", "content_time")
+_TYPE_WORDS = {
+    "M": "magnitude",
+    "P": "phase",
+    "R": "real",
+    "I": "imaginary",
+    "W": "water",
+    "F": "fat",
+    "IP": "in phase",
+    "OP": "opposed phase",
+    "TRACEW": "trace",
+}
+
+
+def parted(group: Group, look: Look | None = None) -> list[Group]:
+    """Split a group of parallel slices into complete volumes, if it holds several; else leave it as it is.
+
+    Parameters
+    ----------
+    group
+        Frames for which :func:`isocenter.dicom.stack.place_faults` found nothing.
+    look
+        Gives further facts; asked only where the frames' own do not do.
+    """
+    frames = group.frames
+    depths = stack.depths_mm(frames)
+    if not stack.has_shared_positions(depths):
+        names = [
+            name for name in _NEVER_WITHIN_A_VOLUME if len(set(map(_MARKS[name].of or (lambda _: None), frames))) > 1
+        ]
+        if not names:
+            return [group]
+        return _named(group, _between_each_other(_Table(frames, depths), names))
+    table = _Table(frames, depths)
+    found = _by_marks(table)
+    if found is None and look is not None:
+        table = _Table(frames, depths, [look(frame) for frame in frames])
+        found = _by_marks(table)
+    return _named(group, found or _by_order(table) or _incomplete(table))
+
+
+class _Table:
+    """What is known of each frame: its place among the positions, and its marks as numbers of equal values."""
+
+    def __init__(
+        self, frames: Sequence[Frame], depths: stack.Floats, further: Sequence[Mapping[str, Hashable]] = ()
+    ) -> None:
+        self.frames, self.depths = frames, depths
+        self.positions = stack.positions_of(depths)
+        self.at: Codes = np.clip(np.searchsorted(self.positions, depths + stack.SAME_POSITION_MM / 2) - 1, 0, None)
+        self.values: dict[str, list[Hashable]] = {}
+        self.codes: dict[str, Codes] = {}
+        for name, mark in _MARKS.items():
+            values = [mark.of(frame) for frame in frames] if mark.of is not None else [None] * len(frames)
+            if further:
+                values = [
+                    facts.get(name) if value is None else value for value, facts in zip(values, further, strict=True)
+                ]
+            ranks = {value: rank for rank, value in enumerate(sorted(set(values), key=_sort_key))}
+            if len(ranks) > 1:
+                self.values[name] = values
+                self.codes[name] = np.array([ranks[value] for value in values])
+
+    def together(self, names: Sequence[str]) -> Codes:
+        """Frames that agree in all these marks bear one number; in the order of the marks' values."""
+        if not names:
+            return np.zeros(len(self.frames), np.int64)
+        _, codes = np.unique(np.stack([self.codes[name] for name in names]), axis=1, return_inverse=True)
+        return np.asarray(codes, np.int64).reshape(-1)
+
+    def counts(self, codes: Codes) -> Codes:
+        """(part, position) number of frames."""
+        size = len(self.positions)
+        return np.bincount(codes * size + self.at, minlength=(int(codes.max()) + 1) * size).reshape(-1, size)
+
+    def are_complete(self, codes: Codes) -> bool:
+        """Whether each part has one frame at each position."""
+        return len(self.frames) == (int(codes.max()) + 1) * len(self.positions) and bool(
+            (self.counts(codes) == 1).all()
+        )
+
+    def labels(self, codes: Codes, names: Sequence[str]) -> list[str]:
+        """What people call each part."""
+        firsts = [int(np.argmax(codes == part)) for part in range(int(codes.max()) + 1)]
+        words = [self._words(name, firsts) for name in names]
+        return [", ".join(filter(None, part)) for part in zip(*words, strict=True)]
+
+    def _words(self, name: str, firsts: Sequence[int]) -> list[str]:
+        mark, values = _MARKS[name], [self.values[name][index] for index in firsts]
+        known = sorted({value for value in values if value is not None}, key=_sort_key)
+        rank = {value: f"{place} of {len(known)}" for place, value in enumerate(known, 1)}
+        if name == "image_type":
+            return _type_words(values)
+        if mark.is_rank or (name == "time" and known == list(range(1, len(known) + 1))):
+            return ["" if value is None else f"{mark.word} {rank[value]}" for value in values]
+        return [_word(mark, value) for value in values]
+
+
+def _sort_key(value: Hashable) -> tuple[bool, str, float, tuple[object, ...]]:
+    if value is None:
+        return False, "", 0.0, ()
+    if isinstance(value, (int, float)):
+        return True, "", float(value), ()
+    if isinstance(value, tuple):
+        return True, "tuple", float(len(value)), tuple(_sort_key(one) for one in value)
+    return True, str(value), 0.0, ()
+
+
+def _word(mark: _Mark, value: Hashable) -> str:
+    if value is None:
+        return f"without {mark.word}" if mark.word else ""
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {index}" for name, index in value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return " ".join(filter(None, (mark.word, text, mark.unit)))
+
+
+def _type_words(values: Sequence[Hashable]) -> list[str]:
+    """Of image types the words that not all of them have."""
+    types = [value if isinstance(value, tuple) else () for value in values]
+    shared = set.intersection(*(set(one) for one in types)) if types else set()
+    found = []
+    for one in types:
+        own = [_TYPE_WORDS.get(word, word) for word in dict.fromkeys(one) if word not in shared]
+        found.append(" ".join(own) or "other")
+    return found
+
+
+# --- ways ------------------------------------------------------------------------------------------------------------
+
+
+def _by_marks(table: _Table) -> Labelled | None:
+    """By the fewest attributes that divide the frames into complete volumes, those that say what a volume is first."""
+    sure = [name for name in _SURE if name in table.codes]
+    if _contradict_each_other(table, sure):
+        return None
+    every = [*sure, *(name for name in _LESS_SURE if name in table.codes)]
+    for names in (sure, every):
+        for count in range(1, min(_MOST_MARKS, len(names)) + 1):
+            for chosen in combinations(names, count):
+                codes = table.together(chosen)
+                if table.are_complete(codes):
+                    return Labelled(codes, table.labels(codes, chosen))
+    return None
+
+
+def _contradict_each_other(table: _Table, names: Sequence[str]) -> bool:
+    """Whether two attributes divide the frames into as many complete volumes, but into other ones."""
+    complete = [table.codes[name] for name in names if table.are_complete(table.codes[name])]
+    for one, other in pairwise(complete):
+        pairs = len(np.unique(np.stack([one, other]), axis=1).T)
+        if one.max() == other.max() and pairs != one.max() + 1:
+            return True
+    return False
+
+
+def _by_order(table: _Table) -> Labelled | None:
+    """By the order of times or Instance Numbers, within parts that sure marks make, if need be."""
+    sure = [name for name in _SURE if name in table.codes]
+    keys = [(table.values[name], Order.TIME) for name in _TIMES if name in table.values]
+    if "trigger_time" in table.values:
+        keys.append((table.values["trigger_time"], Order.TRIGGER))
+    keys.append(([frame.instance.instance_number for frame in table.frames], Order.NUMBER))
+    for count in range(min(2, len(sure)) + 1):
+        for chosen in combinations(sure, count):
+            codes = table.together(chosen)
+            for key, order in keys:
+                found = by_order(table.at, codes, key, order)
+                if found is not None:
+                    outer = table.labels(codes, chosen) if chosen else [""] * (int(codes.max()) + 1)
+                    return found.within(outer)
+    return None
+
+
+def _incomplete(table: _Table) -> Labelled | None:
+    """By sure marks, into volumes of which some lack slices that others have: those are held."""
+    sure = [name for name in _SURE if name in table.codes]
+    for count in range(1, min(_MOST_MARKS, len(sure)) + 1):
+        for chosen in combinations(sure, count):
+            codes = table.together(chosen)
+            counts = table.counts(codes)
+            if counts.max() > 1 or counts.sum(axis=1).max() < max(2, len(table.positions) / 2):
+                continue
+            sizes = counts.sum(axis=1)
+            short = [
+                Reason("PART_INCOMPLETE", f"{sizes[part]} slices where another part of the series has {sizes.max()}.")
+                if sizes[part] < sizes.max()
+                else None
+                for part in range(len(sizes))
+            ]
+            return Labelled(codes, table.labels(codes, chosen), tuple(short))
+    return None
+
+
+def _between_each_other(table: _Table, names: Sequence[str]) -> Labelled | None:
+    """By marks that never vary within a volume, into even stacks of several slices whose ranges overlap."""
+    for count in range(1, min(_MOST_MARKS, len(names)) + 1):
+        for chosen in combinations(names, count):
+            codes = table.together(chosen)
+            parts = [np.sort(table.depths[codes == part]) for part in range(int(codes.max()) + 1)]
+            if any(len(part) < 2 or not stack.is_even(part) for part in parts):
+                continue
+            ranges = sorted((part[0], part[-1]) for part in parts)
+            if any(after[0] < before[1] for before, after in pairwise(ranges)):
+                return Labelled(codes, table.labels(codes, chosen))
+    return None
+
+
+def _named(group: Group, found: Labelled | None) -> list[Group]:
+    if found is None:
+        return [group]
+    members: dict[int, list[Frame]] = defaultdict(list)
+    for frame, part in zip(group.frames, found.codes, strict=True):
+        members[int(part)].append(frame)
+    labels = distinct([", ".join(filter(None, (group.label, label))) or "volume" for label in found.labels])
+    return [
+        Group(tuple(members[part]), label, (*group.reasons, *_about(members[part], reason), *found.shared))
+        for part, (label, reason) in enumerate(zip(labels, found.reasons or [None] * len(labels), strict=True))
+    ]
+
+
+def _about(frames: Sequence[Frame], reason: Reason | None) -> tuple[Reason, ...]:
+    return () if reason is None else (Reason(reason.code, reason.message, names_of(frames)),)
