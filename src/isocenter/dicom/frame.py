@@ -15,6 +15,7 @@ from isocenter.dicom import parsing
 from isocenter.dicom.elements import WANTED, Header
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.parsing import Triple
+from isocenter.reasons import Reason
 
 _TAG = WANTED
 
@@ -56,6 +57,8 @@ class Mark:
         Complex Image Component: magnitude, phase, real or imaginary.
     stack_id, dimensions
         Of a multi-frame instance: Stack ID, and its further Dimension Index Values by name.
+    direction
+        Diffusion Gradient Orientation.
     acquisition_time_s, content_time_s
         Acquisition Time and Content Time, in seconds since midnight.
     """
@@ -73,6 +76,7 @@ class Mark:
     dimensions: tuple[tuple[str, int], ...] = ()
     acquisition_time_s: float | None = None
     content_time_s: float | None = None
+    direction: Triple | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class Frame:
         The part of the stored picture that it is; None if it is the whole.
     scale
         At what its pixel spacing is measured.
+    reasons
+        What was met, guessed or not understood while its place was found.
     """
 
     instance: Instance
@@ -134,6 +140,7 @@ class Frame:
     rescale: Rescale
     window: Window | None = None
     scale: Scale = Scale.PATIENT
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def name(self) -> str:
