@@ -20,6 +20,13 @@ class Code:
 # Segmented property categories (CID 7150).
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 TISSUE = Code("85756007", "SCT", "Tissue")
+SPATIAL_CONCEPT = Code("309825002", "SCT", "Spatial and Relational Concept")
+PHYSICAL_OBJECT = Code("260787004", "SCT", "Physical object")
+
+# Radiotherapy targets (CID 9534).
+GROSS_TUMOR_VOLUME = Code("228791009", "SCT", "GTV")
+CLINICAL_TARGET_VOLUME = Code("228792002", "SCT", "CTV")
+PLANNING_TARGET_VOLUME = Code("228793007", "SCT", "PTV")
 
 # Anatomy (CID 7151, 7166, 4031).
 LUNG = Code("39607008", "SCT", "Lung")
@@ -40,6 +47,7 @@ _SIDED = {LEFT_LUNG: (LUNG, LEFT), RIGHT_LUNG: (LUNG, RIGHT)}
 
 # Families of algorithms (CID 7162).
 MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
+MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
 # Measurements (CID 7469, 218, 7464).

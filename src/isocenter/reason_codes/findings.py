@@ -84,4 +84,49 @@ CODES = {
         "It was reported.",
         "Compare only with scans made alike.",
     ),
+    "STRUCTURE_LEFT_OUT": CodeEntry(
+        _V,
+        "A stored structure cannot be drawn on the grid.",
+        "It was left out; the others were taken.",
+        "Read it on the image that it was drawn on.",
+    ),
+    "STRUCTURE_WITHOUT_AREA": CodeEntry(
+        _I,
+        "A stored structure has no closed contours: it is only named, or marks points.",
+        "It was left out.",
+        "Nothing.",
+    ),
+    "FRAME_OTHER": CodeEntry(
+        _X,
+        "A stored structure and the grid belong to different frames of reference.",
+        "It was refused: it would lie in a wrong place.",
+        "Give the image that it was drawn on, or register the two.",
+    ),
+    "FRAME_UNKNOWN": CodeEntry(
+        _V,
+        "Nothing says that stored structures and the grid share a frame of reference.",
+        "They were taken to share it.",
+        "Look at the contours.",
+    ),
+    "CONTOURS_BETWEEN_SLICES": CodeEntry(
+        _G,
+        "Contours do not lie in the planes of the slices.",
+        "Each slice took the nearest contours, within half the distance of their planes.",
+        "Read them on the image that they were drawn on.",
+    ),
+    "CONTOURS_APART": CodeEntry(
+        _V,
+        "Slices between the contours of a structure have none.",
+        "They were left empty.",
+        "Look whether the structure is meant to go on there.",
+    ),
+    "CONTOURS_CROSS": CodeEntry(
+        _V,
+        "Contours of one plane overlap without one lying within the other.",
+        "They were combined by exclusive or, as contours with holes are.",
+        "Look at the named structure.",
+    ),
+    "CONTOURS_REPEATED": CodeEntry(
+        _R, "A contour is there twice, point for point.", "One of each was taken: two would cancel out.", "Nothing."
+    ),
 }
