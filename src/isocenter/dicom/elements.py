@@ -12,6 +12,8 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 GE_PRIVATE = "1.2.840.113619.5.2"
 UNWALKED = frozenset({EXPLICIT_BIG, GE_PRIVATE})
 """Transfer syntaxes of big endian data, which are left to pydicom."""
+UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
+"""Transfer syntaxes of pixel data that are not compressed by themselves."""
 WANTED = MappingProxyType(
     {
         "MediaStorageSOPClassUID": 0x00020002,
@@ -47,6 +49,7 @@ WANTED = MappingProxyType(
         "TemporalPositionIdentifier": 0x00200100,
         "SamplesPerPixel": 0x00280002,
         "PhotometricInterpretation": 0x00280004,
+        "PlanarConfiguration": 0x00280006,
         "NumberOfFrames": 0x00280008,
         "Rows": 0x00280010,
         "Columns": 0x00280011,
@@ -63,11 +66,15 @@ WANTED = MappingProxyType(
         "RescaleType": 0x00281054,
         "LossyImageCompression": 0x00282110,
         "ModalityLUTSequence": 0x00283000,
+        "RealWorldValueMappingSequence": 0x00409096,
         "Units": 0x00541001,
+        "SUVType": 0x00541006,
         "OverlayBitPosition": 0x60000102,
     }
 )
 """The attributes that are taken from every header: keyword -> tag."""
+SEQUENCES = frozenset({WANTED["ModalityLUTSequence"], WANTED["RealWorldValueMappingSequence"]})
+"""Those of them that are only noted as there."""
 
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double float, integer pixel data
 UNDEFINED = 0xFFFFFFFF
@@ -99,12 +106,15 @@ class PixelElement:
     reach
         Of encapsulated frames the byte behind the last fragment, as the lengths of the fragments tell: beyond the end
         of a file that was cut. Else 0.
+    has_stray_tail
+        Whether bytes follow the value that are neither zeros nor elements: a sign that it is longer than it says.
     """
 
     tag: int
     offset: int
     length: int
     reach: int = 0
+    has_stray_tail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

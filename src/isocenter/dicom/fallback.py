@@ -17,6 +17,7 @@ from isocenter.dicom.elements import (
     HEADER_LIMIT_BYTES,
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
+    SEQUENCES,
     UNDEFINED,
     UNWALKED,
     WANTED,
@@ -90,7 +91,7 @@ def _pixels(file: io.BytesIO, *, implicit: bool, order: str) -> PixelElement | N
 def _raw(data_set: Dataset, tag: int, *, little: bool) -> bytes:
     """Bytes of a value, as little endian."""
     element = data_set.get_item(tag)
-    if element is None or element.VR == "SQ" or tag == WANTED["ModalityLUTSequence"]:
+    if element is None or element.VR == "SQ" or tag in SEQUENCES:
         return b""
     value = element.value
     if not isinstance(value, bytes):  # pydicom has already turned it into text

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from isocenter.dicom import parsing
-from isocenter.dicom.elements import WANTED, Header
+from isocenter.dicom.elements import SEQUENCES, WANTED, Header
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.parsing import Triple
 from isocenter.reasons import Reason
@@ -33,7 +33,9 @@ class Rescale:
     padding
         Pixel Padding Value and Pixel Padding Range Limit, as far as they are there; in stored values.
     unit
-        Units (0054,1001) of a PET image, Rescale Type (0028,1054) of others.
+        Units (0054,1001) of a PET image, with its SUV Type behind a space; Rescale Type (0028,1054) of others.
+    has_map
+        Whether a Real World Value Mapping Sequence is there as well.
     """
 
     slope: float | None
@@ -41,6 +43,7 @@ class Rescale:
     has_table: bool = False
     padding: tuple[int, ...] = ()
     unit: str = ""
+    has_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def instances_of(frames: Iterable[Frame]) -> tuple[Instance, ...]:
 def only_frame(instance: Instance, header: Header) -> Frame:
     """The frame of a single-frame instance, from its header."""
     get = header.values.get
-    has_table = _TAG["ModalityLUTSequence"] in header.values
+    noted = SEQUENCES.intersection(header.values)
     return Frame(
         instance=instance,
         number=1,
@@ -187,7 +190,7 @@ def only_frame(instance: Instance, header: Header) -> Frame:
         pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
         slice_thickness_mm=parsing.length_mm(get(_TAG["SliceThickness"], b"")),
         mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
-        rescale=_rescale(instance.format.is_signed, has_table, *(get(tag, b"") for tag in _RESCALE_TAGS)),
+        rescale=_rescale(instance.format.is_signed, noted, *(get(tag, b"") for tag in _RESCALE_TAGS)),
     )
 
 
@@ -214,6 +217,7 @@ _RESCALE_TAGS = tuple(
         "PixelPaddingValue",
         "PixelPaddingRangeLimit",
         "Units",
+        "SUVType",
         "RescaleType",
     )
 )
@@ -235,9 +239,14 @@ def _mark(*raw: bytes) -> Mark:
 
 
 @lru_cache(maxsize=4096)
-def _rescale(signed: bool, has_table: bool, *raw: bytes) -> Rescale:  # noqa: FBT001
-    slope, intercept, padding, limit, unit, type_ = raw
-    paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if part)
+def _rescale(signed: bool, noted: frozenset[int], *raw: bytes) -> Rescale:  # noqa: FBT001
+    slope, intercept, padding, limit, unit, suv_type, type_ = raw
+    paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if 0 < len(part) <= 4)
     return Rescale(
-        parsing.number(slope), parsing.number(intercept), has_table, paddings, parsing.text(unit or type_).upper()
+        slope=parsing.number(slope),
+        intercept=parsing.number(intercept),
+        has_table=_TAG["ModalityLUTSequence"] in noted,
+        padding=paddings,
+        unit=" ".join(filter(None, map(parsing.text, (unit, suv_type) if unit else (type_,)))).upper(),
+        has_map=_TAG["RealWorldValueMappingSequence"] in noted,
     )

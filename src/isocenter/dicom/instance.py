@@ -25,6 +25,8 @@ _TAG = WANTED
 _CT, _MR, _PT = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "4", "128"))
 MODALITY_OF_CLASS = {_CT: "CT", _MR: "MR", _PT: "PT"}
 """The single-frame image classes that are read, and their modality."""
+HALVED = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
+"""Photometric Interpretations whose colour differences are stored for every second column only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class PixelFormat:
         Number of frames.
     has_overlay
         Whether an overlay may lie in bits that hold no value (Overlay Bit Position, retired).
+    is_planar
+        Whether uncompressed samples lie plane after plane (Planar Configuration 1).
     """
 
     rows: int
@@ -59,6 +63,18 @@ class PixelFormat:
     is_signed: bool
     frames: int
     has_overlay: bool = False
+    is_planar: bool = False
+
+    @property
+    def frame_bits(self) -> int:
+        """Size of an uncompressed frame in bits; frames of single bits do not start on whole bytes."""
+        is_halved = self.samples == 3 and self.photometric in HALVED
+        return self.rows * self.columns * (2 if is_halved else self.samples) * self.bits_allocated
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Size of all uncompressed frames."""
+        return (self.frame_bits * self.frames + 7) // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +238,7 @@ _FORMAT_TAGS = tuple(
         "PixelRepresentation",
         "NumberOfFrames",
         "OverlayBitPosition",
+        "PlanarConfiguration",
     )
 )
 _PATIENT_TAGS = tuple(_TAG[keyword] for keyword in ("PatientID", "PatientName", "PatientBirthDate"))
@@ -229,7 +246,7 @@ _PATIENT_TAGS = tuple(_TAG[keyword] for keyword in ("PatientID", "PatientName", 
 
 @lru_cache(maxsize=4096)
 def _format(*raw: bytes) -> PixelFormat:
-    rows, columns, samples, photometric, allocated, stored, high, representation, frames, overlay = raw
+    rows, columns, samples, photometric, allocated, stored, high, representation, frames, overlay, planar = raw
     bits_allocated = parsing.unsigned(allocated) or 0
     bits_stored = parsing.unsigned(stored) or bits_allocated
     high_bit = parsing.unsigned(high)
@@ -244,6 +261,7 @@ def _format(*raw: bytes) -> PixelFormat:
         is_signed=parsing.unsigned(representation) == 1,
         frames=parsing.integer(frames) or 1,
         has_overlay=bool(parsing.unsigned(overlay)),
+        is_planar=parsing.unsigned(planar) == 1,
     )
 
 

@@ -17,6 +17,7 @@ from isocenter.dicom.elements import (
     HEADER_LIMIT_BYTES,
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
+    SEQUENCES,
     UNDEFINED,
     UNWALKED,
     WANTED,
@@ -54,8 +55,7 @@ _STRAY = (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD)
 """Items and ends of items and sequences: none stands between the elements of a data set."""
 _ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, _STRAY)
 _WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *_STRAY)}
-_SEQUENCE = WANTED["ModalityLUTSequence"]
-_SPECIAL = frozenset({_SEQUENCE, *PIXEL_TAGS, *_STRAY})
+_SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *_STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
 _explicit_head = struct.Struct("<IHH").unpack_from
@@ -242,8 +242,8 @@ def _last_short(window: bytes, position: int, values: dict[int, bytes]) -> int:
 
 def _note(name: int | None, values: dict[int, bytes]) -> None:
     """Note that a wanted sequence is there; another comes here only if it is absurdly long, or an item out of place."""
-    if name == _SEQUENCE:
-        values[_SEQUENCE] = b""
+    if name in SEQUENCES:
+        values[name] = b""
     elif name is not None:
         raise UnusualError
 
