@@ -7,20 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.dicom import codecs, values
+from isocenter.dicom import codecs, regrid, values
+from isocenter.dicom.elements import UNCOMPRESSED
 from isocenter.dicom.files import MEMBER_FAULTS, Opener
 from isocenter.dicom.frame import Frame, names_of
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
 from isocenter.dicom.stored import ChangedError, Stored
-from isocenter.dicom.support import UNCOMPRESSED, numbers_of
+from isocenter.dicom.support import numbers_of
 from isocenter.dicom.tilt import upright
 from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.reasons import Reason, Severity, merge
@@ -42,13 +43,20 @@ _PICTURES_AT_ONCE = 4
 _INT16 = np.iinfo(np.int16)
 
 
-def read(series: Series, *, progress: Progress | None = None) -> Volume:
+Gaps = Literal["hold", "regrid"]
+"""What to do where slices are missing or unevenly spaced."""
+
+
+def read(series: Series, *, gaps: Gaps = "hold", progress: Progress | None = None) -> Volume:
     """Read the voxels of a series in real units.
 
     Parameters
     ----------
     series
         A series whose verdict is ``ok`` or ``repaired``.
+    gaps
+        ``"hold"`` refuses a series whose slices are missing or unevenly spaced; ``"regrid"`` brings them linearly onto
+        an even grid: a reason tells which slices were made, and these have no source.
     progress
         Called after each slice with the number of slices done and of all.
 
@@ -63,7 +71,11 @@ def read(series: Series, *, progress: Progress | None = None) -> Volume:
     Refused
         If the series is held or rejected, or its pixels cannot be read rightly.
     """
-    return _read(series, None, progress)
+    if gaps not in ("hold", "regrid"):
+        raise UsageError(f'gaps is "hold" or "regrid", not {gaps!r}.')
+    if gaps == "hold" or not isinstance(series, Series):
+        return _read(series, None, progress)
+    return _read(series, None, progress, regrid.plan(series))
 
 
 def read_with_digests(series: Series, *, progress: Progress | None = None) -> tuple[Volume, Mapping[str, str]]:
@@ -85,7 +97,10 @@ class _NotWholeError(Exception):
     """A rescaled value does not fit int16."""
 
 
-def _read(series: Series, digests: dict[str, str] | None, progress: Progress | None) -> Volume:
+def _read(
+    series: Series, digests: dict[str, str] | None, progress: Progress | None, plan: regrid.Plan | None = None
+) -> Volume:
+    series = series if plan is None else plan.series
     if not isinstance(series, Series):
         raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
     if not series.verdict.usable or series.grid is None:
@@ -101,6 +116,8 @@ def _read(series: Series, digests: dict[str, str] | None, progress: Progress | N
     reasons = [*series.reasons, *_reasons(series, array, outcomes)]
     unit, unsure = _unit(series, array)
     sources = [_source(frame) for frame in series.frames[: grid.shape[0]]]
+    if plan is not None:
+        array, grid, sources = plan.array(array), plan.grid, plan.sources(sources)
     if grid.is_sheared:
         array, grid = upright(array, grid, outside=values.AIR_HU if series.modality == "CT" else 0)
         sources = [None] * grid.shape[0]

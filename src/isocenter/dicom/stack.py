@@ -112,11 +112,12 @@ def is_even(depths: Floats) -> bool:
         return True
     step = (depths[-1] - depths[0]) / (len(depths) - 1)
     ideal = depths[0] + step * np.arange(len(depths))
-    return bool(np.abs(depths - ideal).max() <= _tolerance(step))
+    return bool(np.abs(depths - ideal).max() <= tolerance_mm(step))
 
 
-def _tolerance(step: float) -> float:
-    return min(LATTICE_TOLERANCE_MM, LATTICE_TOLERANCE_SPACINGS * abs(step))
+def tolerance_mm(step: float | Floats) -> Floats:
+    """How far a slice may be from its even place where slices are a step apart."""
+    return np.minimum(LATTICE_TOLERANCE_MM, LATTICE_TOLERANCE_SPACINGS * np.abs(step))
 
 
 def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, list[Reason]]:
@@ -146,24 +147,32 @@ def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, li
     positions = _positions(ordered)
     step = (positions[-1] - positions[0]) / (len(ordered) - 1)
     off = np.linalg.norm(positions - positions[0] - np.outer(np.arange(len(ordered)), step), axis=1)
-    if off.max() > _tolerance((depths[-1] - depths[0]) / (len(ordered) - 1)):
+    if off.max() > tolerance_mm((depths[-1] - depths[0]) / (len(ordered) - 1)):
         return ordered, None, [_uneven(ordered, depths)]
     doubts = [*_too_steep(ordered, step), *_numbered_twice(ordered)]
     if doubts:
         return ordered, None, doubts
-    grid = _grid(ordered, step)
-    return ordered, grid, [*([_tilt(grid, ordered)] if grid.is_sheared else []), *_apart(ordered, depths)]
+    grid = grid_of(ordered[0], step, len(ordered))
+    return ordered, grid, [*tilts(grid, ordered), *_apart(ordered, depths)]
 
 
-def _grid(ordered: Sequence[Frame], step: Floats) -> Grid:
-    first = ordered[0]
+def line_of(ordered: Sequence[Frame], depths: Floats) -> Floats | None:
+    """Where positions move per millimetre of depth, if all of them lie on one line that no gantry is too steep for."""
+    positions = _positions(ordered)
+    direction = (positions[-1] - positions[0]) / (depths[-1] - depths[0])
+    off = np.linalg.norm(positions - positions[0] - np.outer(depths - depths[0], direction), axis=1)
+    return None if off.max() > LATTICE_TOLERANCE_MM or _too_steep(ordered, direction) else np.asarray(direction)
+
+
+def grid_of(first: Frame, step: Floats, count: int) -> Grid:
+    """Grid of slices that follow a first one, each a step after the other."""
     rows, columns = _in_plane(first)
     assert first.pixel_spacing_mm is not None  # noqa: S101 - place_faults has been asked
     between_rows, between_columns = first.pixel_spacing_mm
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([step, rows * between_rows, columns * between_columns])
     affine[:3, 3] = first.position_mm
-    shape = (len(ordered), *first.shape)
+    shape = (count, *first.shape)
     return Grid(shape, affine, first.instance.frame_of_reference_uid or None)
 
 
@@ -195,7 +204,7 @@ def _single(ordered: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], Grid | None,
         return ordered, grid, [Reason("DEPTH_UNKNOWN", message, names_of(ordered))]
     normal = np.cross(*_in_plane(ordered[0]))
     message = f"One slice; its thickness of {thickness:g} mm stands in for the slice spacing."
-    return ordered, _grid(ordered, normal * thickness), [Reason("SINGLE_SLICE", message, names_of(ordered))]
+    return ordered, grid_of(ordered[0], normal * thickness, 1), [Reason("SINGLE_SLICE", message, names_of(ordered))]
 
 
 def _shared(ordered: Sequence[Frame], depths: Floats) -> Reason:
@@ -212,7 +221,7 @@ def _uneven(ordered: Sequence[Frame], depths: Floats) -> Reason:
     gaps = np.diff(depths)
     common = float(np.median(gaps))
     multiples = np.round(gaps / common)
-    slack = 2 * _tolerance(common)
+    slack = 2 * tolerance_mm(common)
     wide = [k for k in range(len(gaps)) if multiples[k] > 1]
     if wide and multiples.min() >= 1 and np.abs(gaps - multiples * common).max() <= slack:
         missing = int(multiples.sum()) - len(gaps)
@@ -274,10 +283,13 @@ def continues(frames: Sequence[Frame], others: Sequence[Frame]) -> bool:
     return not has_shared_positions(every) and is_even(every) and bool(np.diff(own).min() < 1.5 * step)
 
 
-def _tilt(grid: Grid, ordered: Sequence[Frame]) -> Reason:
+def tilts(grid: Grid, ordered: Sequence[Frame]) -> list[Reason]:
+    """That slices are sheared against each other, if they are."""
+    if not grid.is_sheared:
+        return []
     slices, rows, columns = grid.direction.T
     normal = np.cross(rows, columns)
     angle = math.degrees(math.acos(min(1.0, abs(float(slices @ normal)))))
     shear = ", ".join(f"{grid.spacing_mm[0] * float(slices @ axis):.4g}" for axis in (rows, columns))
     message = f"Each slice is shifted by ({shear}) mm along (rows, columns): a tilt of {angle:.2f} degrees."
-    return Reason("TILT", message, names_of(ordered))
+    return [Reason("TILT", message, names_of(ordered))]

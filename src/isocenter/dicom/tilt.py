@@ -33,7 +33,7 @@ def upright(array: npt.NDArray[Any], grid: Grid, *, outside: float) -> tuple[npt
     Parameters
     ----------
     array
-        (slice, row, column).
+        (slice, row, column), or with further axes behind.
     grid
         Its sheared grid.
     outside
@@ -46,4 +46,9 @@ def upright(array: npt.NDArray[Any], grid: Grid, *, outside: float) -> tuple[npt
     from isocenter import sampling  # numba comes with it: only tilted stacks wait for that
 
     target = upright_grid(grid)
-    return sampling.affine_linear(array, target.index_transform(grid), target.shape, outside=outside), target
+    matrix = target.index_transform(grid)
+    if array.ndim == 3:
+        return sampling.affine_linear(array, matrix, target.shape, outside=outside), target
+    volumes = np.moveaxis(array.reshape(*array.shape[:3], -1), -1, 0)
+    made = [sampling.affine_linear(np.ascontiguousarray(one), matrix, target.shape, outside=outside) for one in volumes]
+    return np.stack(made, axis=-1).reshape(*target.shape, *array.shape[3:]), target

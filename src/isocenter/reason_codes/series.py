@@ -50,6 +50,18 @@ CODES = {
         "The series was held: a gap is never closed in silence.",
         "Fetch the missing slices.",
     ),
+    "SLICES_MADE": CodeEntry(
+        _G,
+        "Slices are missing or unevenly spaced, and an even grid was asked for.",
+        "The slices that are not there were made linearly between their neighbours; they have no source.",
+        "Measure nothing that lies in them alone.",
+    ),
+    "GAPS_ABSURD": CodeEntry(
+        _X,
+        "Slices are too far apart, or too uneven, to be brought onto an even grid.",
+        "The series was refused.",
+        "Fetch the missing slices.",
+    ),
     "SLICES_APART": CodeEntry(
         _V,
         "The slices lie much farther apart than they are thick.",
