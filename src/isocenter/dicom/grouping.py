@@ -18,7 +18,7 @@ from isocenter.dicom.instance import Instance
 from isocenter.dicom.parting import Look, parted
 from isocenter.dicom.planes import planes_from
 from isocenter.dicom.series import Series
-from isocenter.dicom.support import bare, is_plane, support_faults, unsupported
+from isocenter.dicom.support import form_faults, is_plane, support_faults, unsupported
 from isocenter.errors import UsageError
 from isocenter.reasons import Reason, merge
 
@@ -132,7 +132,7 @@ def _series(group: Group, shared: Sequence[Reason]) -> Series:
             faults += met
     if is_localizer(frames[0]):
         faults.append(Reason("LOCALIZER", "The images are localizers.", names_of(frames)))
-    return Series(frames, grid, (*shared, *faults, *bare(frames)), group.label)
+    return Series(frames, grid, (*shared, *faults, *form_faults(frames)), group.label)
 
 
 def _divided(group: Group, groups: Sequence[Group]) -> list[Reason]:

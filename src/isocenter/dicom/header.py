@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from isocenter.dicom import codecs, fallback, walk
-from isocenter.dicom.elements import DEFLATED, Header
+from isocenter.dicom import fallback, walk
+from isocenter.dicom.codecs import reach
+from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED, Header
 from isocenter.dicom.files import ByteSource
+from isocenter.dicom.tail import ends_well
+
+_SEQUENCE_END_BYTES = 8
 
 
 def read_header(source: ByteSource) -> Header:
@@ -29,6 +33,17 @@ def read_header(source: ByteSource) -> Header:
     except (walk.UnusualError, KeyError):  # KeyError: a VR that there is not
         header = fallback.read_header(source)
     pixels = header.pixels
-    if pixels is None or pixels.length >= 0 or header.transfer_syntax == DEFLATED:
+    if pixels is None or header.transfer_syntax == DEFLATED:
         return header
-    return replace(header, pixels=replace(pixels, reach=codecs.reach(source, pixels.offset)))
+    if header.transfer_syntax in UNCOMPRESSED:
+        if pixels.length < 0:
+            return replace(header, is_irregular=True)
+        end = pixels.offset + pixels.length
+    elif pixels.length < 0:
+        pixels = replace(pixels, reach=reach(source, pixels.offset))
+        end = pixels.reach + _SEQUENCE_END_BYTES
+    else:
+        return header
+    if end < source.size and not ends_well(source, end, header.transfer_syntax):
+        pixels = replace(pixels, has_stray_tail=True)
+    return header if pixels is header.pixels else replace(header, pixels=pixels)

@@ -15,7 +15,7 @@ from isocenter.dicom.elements import WANTED, Header
 from isocenter.dicom.frame import Frame, Scale, names_of
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
-from isocenter.dicom.support import MOVING, PLANES, ULTRASOUND, X_RAY_PLANES, bare, support_faults, unsupported
+from isocenter.dicom.support import MOVING, PLANES, ULTRASOUND, X_RAY_PLANES, form_faults, support_faults, unsupported
 from isocenter.errors import InputError
 from isocenter.reasons import Reason
 
@@ -128,7 +128,7 @@ def _series(frames: Sequence[Frame], part: str) -> Series:
         if min(first.shape) > 0:
             grid = stack.flat_grid(first.shape, first.pixel_spacing_mm)
             faults += _about_scale(first)
-    return Series(tuple(frames), grid, (*faults, *bare(frames)), part, _axis(first) if len(frames) > 1 else "")
+    return Series(tuple(frames), grid, (*faults, *form_faults(frames)), part, _axis(first) if len(frames) > 1 else "")
 
 
 def _axis(frame: Frame) -> str:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from isocenter.dicom import codecs
 from isocenter.dicom.deflated import inflate
-from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, UNCOMPRESSED
 from isocenter.dicom.files import DiskBytes, MemberBytes, MemoryBytes, Opener
 from isocenter.dicom.instance import Instance
-from isocenter.dicom.support import UNCOMPRESSED, frame_bytes
+from isocenter.dicom.support import frame_bytes
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 
 Pixels = npt.NDArray[Any]

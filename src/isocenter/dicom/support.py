@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
-from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED
 from isocenter.dicom.frame import Frame, Rescale, instances_of, names_of
 from isocenter.dicom.instance import MODALITY_OF_CLASS, Instance
 from isocenter.reasons import Reason
@@ -51,7 +51,6 @@ PLANES = (
 MOVING = X_RAY_PLANES | ULTRASOUND | frozenset(f"{_PREFIX}77.1.{end}.1" for end in (1, 2, 4))
 """Classes of planes whose frames, where there are several, follow each other in time."""
 _MAY_BE_TOMOGRAPHIC = frozenset({f"{_PREFIX}20"})
-UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 
 
 def frame_bytes(instance: Instance) -> int:
@@ -81,10 +80,14 @@ def support_faults(frames: Sequence[Frame]) -> list[Reason]:
     return faults + _rescale_faults(frames) + _unit_faults(frames)
 
 
-def bare(frames: Sequence[Frame]) -> list[Reason]:
-    """That files have no preamble and meta header."""
-    names = tuple(instance.name for instance in instances_of(frames) if not instance.has_meta)
-    return [Reason("NO_PREAMBLE", f"{len(names)} files have no preamble and meta header.", names)] if names else []
+def form_faults(frames: Sequence[Frame]) -> list[Reason]:
+    """What is odd about the files as such: no preamble, a header that breaks the rules of its encoding."""
+    faults = []
+    for code, message, is_odd in _FORM_FAULTS:
+        names = tuple(instance.name for instance in instances_of(frames) if is_odd(instance))
+        if names:
+            faults.append(Reason(code, f"{len(names)} {message}", names))
+    return faults
 
 
 def numbers_of(instances: Sequence[Instance]) -> str:
@@ -187,11 +190,16 @@ def _is_cut(instance: Instance) -> bool:
 
 def _is_too_long(instance: Instance) -> bool:
     pixels = instance.pixels
-    if pixels is None or instance.transfer_syntax not in UNCOMPRESSED:
-        return False
-    return pixels.length > frame_bytes(instance) * instance.format.frames + 1
+    if pixels is None or pixels.has_stray_tail:
+        return pixels is not None
+    is_longer = pixels.length > frame_bytes(instance) * instance.format.frames + 1
+    return is_longer and instance.transfer_syntax in UNCOMPRESSED
 
 
+_FORM_FAULTS: tuple[tuple[str, str, Callable[[Instance], bool]], ...] = (
+    ("NO_PREAMBLE", "files have no preamble and meta header.", lambda instance: not instance.has_meta),
+    ("HEADER_IRREGULAR", "headers break the rules of their encoding.", lambda instance: instance.is_irregular),
+)
 _PIXEL_FAULTS: tuple[tuple[str, str, Callable[[Instance], bool]], ...] = (
     ("PIXELS_MISSING", "there are no pixel data.", lambda instance: instance.pixels is None),
     ("PIXELS_TRUNCATED", "the pixel data end too early.", _is_cut),

@@ -76,11 +76,45 @@ def test_what_cannot_be_a_length_is_none(raw):
 
 
 @pytest.mark.parametrize("attribute", ["SliceThickness", "PixelSpacing"])
-def test_an_absurd_length_makes_no_grid(tmp_path: Path, attribute):
+def test_an_absurd_length_is_none(tmp_path: Path, attribute):
     value = "1e300" if attribute == "SliceThickness" else ["1", "1e-300"]
     path, _ = written(tmp_path, Style(attributes={attribute: value}))
-    assert "SPACING_MISSING" in codes_of(path)
+    assert {"SPACING_MISSING", "DEPTH_UNKNOWN"} & set(codes_of(path))
 
 
 def test_a_slope_of_two_values_is_none():
     assert np.isnan(parsing.number(b"1\\2"))
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "big endian", "JPEG lossless SV1", "RLE"])
+def test_bytes_put_into_the_pixel_data_hold_the_series(tmp_path: Path, syntax):
+    path, data = written(tmp_path, Style(syntax=syntax))
+    place = data.rindex(b"\x7f\xe0\x00\x10" if syntax == "big endian" else b"\xe0\x7f\x10\x00") + 12
+    end = len(data) if "endian" in syntax or syntax == "explicit" else len(data) - 8
+    path.write_bytes(data[: place + 90] + b"\x07\x01" * 9 + data[place + 90 : end] + data[end:])
+    found = scan(path)
+    assert not found[0].verdict.usable
+    assert {"PIXELS_SURPLUS", "PIXELS_TRUNCATED"} & set(codes_of(path))
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 40, b"\xfc\xff\xfc\xffOB\0\0\x04\0\0\0abcd", b"\xe1\x7f\x10\x00LO\x02\0ab"])
+def test_zeros_and_later_elements_may_follow_the_pixel_data(tmp_path: Path, tail):
+    path, data = written(tmp_path, Style())
+    path.write_bytes(data + tail)
+    assert codes_of(path) == ["SINGLE_SLICE"]
+
+
+@pytest.mark.parametrize(
+    "tail", [b"\x01", b"junk" * 4, b"\x28\x00\x10\x00US\x02\0\x10\0", b"\xe0\x7f\x10\x00OW\0\0" + bytes(4)]
+)
+def test_other_bytes_may_not(tmp_path: Path, tail):
+    path, data = written(tmp_path, Style())
+    path.write_bytes(data + tail)
+    assert "PIXELS_SURPLUS" in codes_of(path)
+
+
+def test_uncompressed_pixels_of_undefined_length_are_told(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    place = data.rindex(b"\xe0\x7f\x10\x00")
+    path.write_bytes(data[: place + 8] + b"\xff\xff\xff\xff" + data[place + 12 :])
+    assert "HEADER_IRREGULAR" in codes_of(path)
