@@ -1,4 +1,4 @@
-"""highdicom: single-frame series by get_volume_from_series, multi-frame files by Image.get_volume, values in real units."""
+"""highdicom: single-frame series by get_volume_from_series, multi-frame files by Image.get_volume, in real units."""
 
 from __future__ import annotations
 

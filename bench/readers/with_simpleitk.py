@@ -1,4 +1,4 @@
-"""SimpleITK: each series that GDCM finds in the folder (and below), by ImageSeriesReader."""
+"""SimpleITK: each series that GDCM finds in the folder (and below), read as one image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ def read(folder: Path) -> Answer:
     pictures = []
     for place in [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]:
         for uid in found.GetGDCMSeriesIDs(str(place)):
-            reader = sitk.ImageSeriesReader()
-            reader.SetFileNames(found.GetGDCMSeriesFileNames(str(place), uid))
-            pictures.append(picture_of(reader.Execute()))
+            names = found.GetGDCMSeriesFileNames(str(place), uid)
+            pictures.append(picture_of(sitk.ReadImage(names if len(names) > 1 else names[0])))
     if not pictures:
         raise ValueError("GDCM finds no series.")
     return Answer(pictures)
