@@ -76,7 +76,8 @@ WANTED = MappingProxyType(
 SEQUENCES = frozenset({WANTED["ModalityLUTSequence"], WANTED["RealWorldValueMappingSequence"]})
 """Those of them that are only noted as there."""
 
-PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double float, integer pixel data
+PIXEL_DATA = 0x7FE00010
+PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)  # float, double float, integer pixel data
 UNDEFINED = 0xFFFFFFFF
 
 HEADER_LIMIT_BYTES = 64 << 20

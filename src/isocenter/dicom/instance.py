@@ -51,6 +51,8 @@ class PixelFormat:
         Whether an overlay may lie in bits that hold no value (Overlay Bit Position, retired).
     is_planar
         Whether uncompressed samples lie plane after plane (Planar Configuration 1).
+    guessed
+        Names of the attributes that are missing or no number, and were taken as they mostly are.
     """
 
     rows: int
@@ -64,6 +66,7 @@ class PixelFormat:
     frames: int
     has_overlay: bool = False
     is_planar: bool = False
+    guessed: tuple[str, ...] = ()
 
     @property
     def frame_bits(self) -> int:
@@ -247,21 +250,29 @@ _PATIENT_TAGS = tuple(_TAG[keyword] for keyword in ("PatientID", "PatientName", 
 @lru_cache(maxsize=4096)
 def _format(*raw: bytes) -> PixelFormat:
     rows, columns, samples, photometric, allocated, stored, high, representation, frames, overlay, planar = raw
-    bits_allocated = parsing.unsigned(allocated) or 0
-    bits_stored = parsing.unsigned(stored) or bits_allocated
-    high_bit = parsing.unsigned(high)
+    bits_allocated, bits_stored, high_bit = map(parsing.short, (allocated, stored, high))
+    sign, count = parsing.short(representation), parsing.integer(frames)
+    guessed = {
+        "Samples per Pixel": not parsing.short(samples),
+        "Photometric Interpretation": not parsing.text(photometric),
+        "Bits Stored": not bits_stored,
+        "Pixel Representation": sign not in (0, 1),
+        "Number of Frames": bool(frames.strip(b"\0 ")) and (count is None or count < 1),
+    }
+    bits_stored = bits_stored or bits_allocated or 0
     return PixelFormat(
-        rows=parsing.unsigned(rows) or 0,
-        columns=parsing.unsigned(columns) or 0,
-        samples=parsing.unsigned(samples) or 1,
+        rows=parsing.short(rows) or 0,
+        columns=parsing.short(columns) or 0,
+        samples=parsing.short(samples) or 1,
         photometric=parsing.text(photometric) or "MONOCHROME2",
-        bits_allocated=bits_allocated,
+        bits_allocated=bits_allocated or 0,
         bits_stored=bits_stored,
         high_bit=bits_stored - 1 if high_bit is None else high_bit,
-        is_signed=parsing.unsigned(representation) == 1,
-        frames=parsing.integer(frames) or 1,
-        has_overlay=bool(parsing.unsigned(overlay)),
-        is_planar=parsing.unsigned(planar) == 1,
+        is_signed=sign == 1,
+        frames=max(count or 1, 1),
+        has_overlay=bool(parsing.short(overlay)),
+        is_planar=parsing.short(planar) == 1,
+        guessed=tuple(name for name, is_guessed in guessed.items() if is_guessed),
     )
 
 

@@ -40,6 +40,11 @@ def unsigned(raw: bytes) -> int | None:
     return int.from_bytes(raw, "little") if raw else None
 
 
+def short(raw: bytes) -> int | None:
+    """A little endian number of 16 bits; None where there is none of that width."""
+    return int.from_bytes(raw, "little") if len(raw) == 2 else None
+
+
 @lru_cache(maxsize=65536)
 def numbers(raw: bytes) -> tuple[float, ...]:
     """Decimal strings; NaN for what is no number. Empty where there is nothing."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
-from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED
+from isocenter.dicom.elements import DEFLATED, PIXEL_DATA, UNCOMPRESSED
 from isocenter.dicom.frame import Frame, Rescale, instances_of, names_of
 from isocenter.dicom.instance import MODALITY_OF_CLASS, Instance
 from isocenter.reasons import Reason
@@ -77,7 +77,7 @@ def support_faults(frames: Sequence[Frame]) -> list[Reason]:
         if wrong:
             count = f"{len(wrong)} of {len(instances)} instances{numbers_of(wrong)}"
             faults.append(Reason(code, f"{count}: {message}", tuple(instance.name for instance in wrong)))
-    return faults + _rescale_faults(frames) + _unit_faults(frames)
+    return faults + _format_faults(instances) + _rescale_faults(frames) + _unit_faults(frames)
 
 
 def form_faults(frames: Sequence[Frame]) -> list[Reason]:
@@ -88,6 +88,16 @@ def form_faults(frames: Sequence[Frame]) -> list[Reason]:
         if names:
             faults.append(Reason(code, f"{len(names)} {message}", names))
     return faults
+
+
+def _format_faults(instances: Sequence[Instance]) -> list[Reason]:
+    """Integer pixels of which something had to be guessed (PS3.3 C.7.6.3: all of it is required)."""
+    unsure = [i for i in instances if i.format.guessed and i.pixels is not None and i.pixels.tag == PIXEL_DATA]
+    if not unsure:
+        return []
+    words = ", ".join(dict.fromkeys(word for instance in unsure for word in instance.format.guessed))
+    message = f"{len(unsure)} of {len(instances)} instances{numbers_of(unsure)} do not say their {words}."
+    return [Reason("PIXEL_FORMAT_GUESSED", message, tuple(instance.name for instance in unsure))]
 
 
 def numbers_of(instances: Sequence[Instance]) -> str:

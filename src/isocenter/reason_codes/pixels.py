@@ -25,6 +25,12 @@ CODES = {
     "PIXELS_UNDECODABLE": CodeEntry(
         _X, "The compressed pixel data cannot be decoded.", "The series was refused.", "Fetch the instance again."
     ),
+    "PIXEL_FORMAT_GUESSED": CodeEntry(
+        _G,
+        "An attribute that says how the pixels are stored is missing or no number.",
+        "The named ones were taken as they mostly are: one unsigned sample that fills its cell, in a single frame.",
+        "Export the series again from its source.",
+    ),
     "RESCALE_MISSING": CodeEntry(
         _G,
         "A CT without Rescale Slope and Intercept.",

@@ -118,3 +118,32 @@ def test_uncompressed_pixels_of_undefined_length_are_told(tmp_path: Path):
     place = data.rindex(b"\xe0\x7f\x10\x00")
     path.write_bytes(data[: place + 8] + b"\xff\xff\xff\xff" + data[place + 12 :])
     assert "HEADER_IRREGULAR" in codes_of(path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "word"),
+    [
+        ("BitsStored", "Bits Stored"),
+        ("PixelRepresentation", "Pixel Representation"),
+        ("PhotometricInterpretation", "Photometric Interpretation"),
+        ("SamplesPerPixel", "Samples per Pixel"),
+    ],
+)
+def test_a_pixel_format_that_is_not_said_is_guessed_and_told(tmp_path: Path, keyword, word):
+    path, _ = written(tmp_path, Style(attributes={keyword: None}))
+    (series,) = scan(path)
+    assert [reason.message for reason in series.reasons if reason.code == "PIXEL_FORMAT_GUESSED"] == [
+        f"1 of 1 instances (Instance Number 1) do not say their {word}."
+    ]
+
+
+@pytest.mark.parametrize("frames", ["0", "-1", "1\\2"])
+def test_a_number_of_frames_that_is_none_is_told(tmp_path: Path, frames):
+    path, _ = written(tmp_path, Style(attributes={"NumberOfFrames": frames.split("\\")}))
+    assert "PIXEL_FORMAT_GUESSED" in codes_of(path)
+
+
+def test_rows_of_another_width_are_none(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    path.write_bytes(data.replace(b"\x28\x00\x10\x00US\x02\0\x18\0", b"\x28\x00\x10\x00US\x04\0\x18\0\0\0"))
+    assert "UNSUPPORTED" in codes_of(path)
