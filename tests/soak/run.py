@@ -112,23 +112,28 @@ def _content(instance: Any) -> bytes:
             source.close()
 
 
+def _fair(kind: Kind, base: Kind) -> Kind:
+    """The kind of a case; where there is no slow reading of the sound files either, none is missed."""
+    return Kind.UNJUDGED if kind is Kind.ALONE and base in (Kind.ALONE, Kind.UNJUDGED) else kind
+
+
 def _work(sounds: list[corpus.Sound], seed: str, indices: range, pipe: Connection) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
-    usual: dict[str, frozenset[str]] = {}
+    bases: dict[str, Outcome] = {}
     for index in indices:
         pipe.send((index, "reading"))
         sound, files, steps = case_of(sounds, seed, index)
-        if sound.name not in usual:
-            outcome, _, _ = trial(dict(sound.files), folder / "case", frozenset())
-            usual[sound.name] = outcome.codes
+        if sound.name not in bases:
+            bases[sound.name], _, _ = trial(dict(sound.files), folder / "case", frozenset())
+        base = bases[sound.name]
         outcome, claimed, seconds = trial(
             files,
             folder / "case",
-            usual[sound.name],
+            base.codes,
             lambda: pipe.send((index, "judging")),  # noqa: B023
         )
         size = sum(map(len, files.values()))
@@ -137,9 +142,9 @@ def _work(sounds: list[corpus.Sound], seed: str, indices: range, pipe: Connectio
             "index": index,
             "sound": sound.name,
             "steps": steps,
-            "kind": str(outcome.kind),
+            "kind": str(_fair(outcome.kind, base.kind)),
             "detail": outcome.detail,
-            "codes": sorted(outcome.codes - usual[sound.name]),
+            "codes": sorted(outcome.codes - base.codes),
             "claimed": claimed,
             "excess": max(0, claimed - allowed),
             "seconds": round(seconds, 4),

@@ -95,6 +95,8 @@ class Stored:
         if not instance.is_unchanged(source):
             raise ChangedError
         file: _File = source
+        if isinstance(source, MemberBytes):
+            source.at(source.size, 0)  # a member is held against its checksum once it is read to its end
         if self._wants_digest:
             file = self._hashed(source)
         if instance.transfer_syntax == DEFLATED:

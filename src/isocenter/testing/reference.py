@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRBigEndian
 
 from isocenter.dicom.elements import WANTED
@@ -31,7 +33,7 @@ _PLACE_TOLERANCE_MM = 0.12
 """Positions may be rounded to a tenth of a millimetre, and the grid's lattice runs evenly through them."""
 _DIRECTION_TOLERANCE = 2e-3
 _CHARACTER_SET = WANTED["SpecificCharacterSet"]
-_BY_GDCM = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+_BY_GDCM = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (51, 53, 55, 57, 70))
 _NO_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -83,7 +85,7 @@ def picture_of(content: bytes) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ds = dcmread(io.BytesIO(content), force=True)
+            ds = _by_dictionary(dcmread(io.BytesIO(content), force=True))
             return Picture(_real(ds, _stored(ds)), *_place(ds))
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -107,7 +109,8 @@ def header_of(content: bytes) -> Mapping[int, bytes]:
             ds = dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
             found = {}
             for tag in WANTED.values():
-                if tag != _CHARACTER_SET and (element := (ds.file_meta if tag >> 16 == 2 else ds).get_item(tag)):
+                element = ds.get_item(tag) or (ds.file_meta.get_item(tag) if tag >> 16 == 2 else None)
+                if element is not None and tag != _CHARACTER_SET:
                     is_bytes = isinstance(element.value, bytes) and tag != WANTED["ModalityLUTSequence"]
                     found[tag] = bytes(element.value) if is_bytes else b""
         except Exception as error:
@@ -167,7 +170,20 @@ def _value_differences(ours: npt.NDArray[Any], true: Floats, frame: Frame) -> li
     return [f"values: {np.count_nonzero(off)} of {off.size}; at {place} {ours[place]} for {expected[place]}"]
 
 
-# --- one file ---------------------------------------------------------------------------------------------------------
+def _by_dictionary(ds: Dataset) -> Dataset:
+    """The data set with its elements read by the representation that the dictionary knows, whatever the file writes.
+
+    That is how a header in implicit VR is read, and how the fast reading reads every one.
+    """
+    for part in (ds, ds.file_meta):
+        for tag in list(part.keys()):
+            raw: Any = part.get_item(tag)
+            if isinstance(raw, RawDataElement) and dictionary_has_tag(tag) and " " not in dictionary_VR(tag):
+                part[tag] = raw._replace(VR=dictionary_VR(tag))
+    return ds
+
+
+# --- one file --------------------------------------------------------------------------------------------------------
 
 
 def _place(ds: Dataset) -> tuple[Floats, Floats, float]:
@@ -209,7 +225,7 @@ def _masked(cells: npt.NDArray[Any], ds: Dataset, high_bit: int) -> npt.NDArray[
 
 def _real(ds: Dataset, stored: npt.NDArray[Any]) -> Floats:
     """Real values: the Modality LUT's slope and intercept, both or none (PS3.3 C.11.1)."""
-    if "RescaleSlope" not in ds and "RescaleIntercept" not in ds:
+    if all(ds.get(keyword) in (None, "") for keyword in ("RescaleSlope", "RescaleIntercept")):
         return stored.astype(np.float64)
     slope, intercept = float(ds.RescaleSlope), float(ds.RescaleIntercept)
     return stored.astype(np.float64) * slope + intercept
