@@ -19,6 +19,8 @@ from isocenter.testing.truth import Case, Ramp, Truth
 
 CT = Style(bits_stored=12, is_signed=False)
 MR = Style(modality="MR", rescale=None)
+LATER = range(SHAPE[0] + 1, 2 * SHAPE[0] + 1)
+"""Instance Numbers of a second volume in the series."""
 FIRST, SECOND = Ramp(40.0), Ramp(260.0, (2.3, -4.1, 6.7))
 """Values of two volumes; no voxel has both."""
 
@@ -75,6 +77,13 @@ def _marked() -> Iterator[Case]:
     }
     for name, (style, one, other) in kinds.items():
         yield _pair(f"two {name}", f"Told apart by {', '.join(other)}.", style, (one, other))
+    yield _pair(
+        "two acquisitions, numbers repeated",
+        "Both volumes count from 1.",
+        CT,
+        ({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}),
+        ({}, {}),
+    )
     interleaved = {"instance_numbers": range(1, 2 * SHAPE[0], 2)}, {"instance_numbers": range(2, 2 * SHAPE[0] + 1, 2)}
     yield _pair(
         "two echoes, numbers interleaved",
@@ -94,7 +103,7 @@ def _pair(
     told: str,
     style: Style,
     attributes: tuple[Attributes, Attributes],
-    options: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    options: tuple[dict[str, Any], dict[str, Any]] = ({}, {"instance_numbers": LATER}),
 ) -> Case:
     def writer(folder: Path) -> None:
         for label, value, own, option in zip("ab", (FIRST, SECOND), attributes, options, strict=True):
@@ -107,17 +116,21 @@ def _pair(
 
 def _several() -> Iterator[Case]:
     """More than two volumes."""
+
+    def numbered(place: int) -> Style:
+        return replace(MR, instance_numbers=range(1 + place * SHAPE[0], 1 + (place + 1) * SHAPE[0]))
+
     values = {(t, e): Ramp(300.0 * t + 900 * e, (2.3 + t, -4.1, 6.7 - e)) for t in range(1, 4) for e in (1, 2)}
 
     def dynamic(folder: Path) -> None:
         for time in (1, 2, 3):
             extra = {"TemporalPositionIdentifier": time, "NumberOfTemporalPositions": 3}
-            write_part(folder, f"t{time}", values[time, 1], style=MR, attributes=extra)
+            write_part(folder, f"t{time}", values[time, 1], style=numbered(time - 1), attributes=extra)
 
     def both(folder: Path) -> None:
-        for (time, echo), value in values.items():
+        for place, ((time, echo), value) in enumerate(values.items()):
             extra = {"TemporalPositionIdentifier": time, "EchoNumbers": echo, "EchoTime": f"{echo * 2.3:g}"}
-            write_part(folder, f"t{time}e{echo}", value, style=MR, attributes=extra)
+            write_part(folder, f"t{time}e{echo}", value, style=numbered(place), attributes=extra)
 
     told = tuple(Truth(value, AXIAL, name=f"time {t}") for (t, e), value in values.items() if e == 1)
     yield Case("three temporal positions", "grouping", "A dynamic series.", dynamic, told)
@@ -127,7 +140,7 @@ def _several() -> Iterator[Case]:
 
     def woven(folder: Path) -> None:
         write_part(folder, "a", FIRST, style=MR, attributes={"EchoNumbers": 1})
-        write_part(folder, "b", SECOND, half, style=MR, attributes={"EchoNumbers": 2})
+        write_part(folder, "b", SECOND, half, style=replace(MR, instance_numbers=LATER), attributes={"EchoNumbers": 2})
 
     pair = Truth(FIRST, AXIAL, name="echo 1"), Truth(SECOND, half, name="echo 2")
     yield Case(
@@ -137,7 +150,7 @@ def _several() -> Iterator[Case]:
 
 def _unmarked() -> Iterator[Case]:
     """Several slices at one position and no attribute that divides them."""
-    codes = frozenset({"DUPLICATE_POSITION", "SERIES_INCONSISTENT"})
+    codes = frozenset({"DUPLICATE_POSITION", "SERIES_INCONSISTENT", "PART_INCOMPLETE"})
 
     def ambiguous(folder: Path) -> None:
         write_part(folder, "a", FIRST)
@@ -205,7 +218,7 @@ def _apart() -> Iterator[Case]:
 def _with_others(grid: Grid, attributes: Attributes) -> Callable[[Path], None]:
     def writer(folder: Path) -> None:
         write_part(folder, "a", FIRST)
-        write_part(folder, "s", SECOND, grid, attributes=attributes)
+        write_part(folder, "s", SECOND, grid, style=replace(CT, instance_numbers=LATER), attributes=attributes)
 
     return writer
 

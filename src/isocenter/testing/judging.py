@@ -62,17 +62,30 @@ def _verdict_on_what_is_missing(case: Case, answer: Answer, *, is_missing: bool)
 def _volumes(case: Case, answer: Answer) -> Iterator[Picture]:
     """The pictures of an answer, those with further axes (time) taken apart.
 
-    Readers that know no place but the patient's stack the frames of a cine as slices: these are taken apart too.
+    Readers that know no place but the patient's stack the frames of a cine as slices, and may store rows and columns
+    the other way, as their affine says: these are taken apart and turned too.
     """
-    has_colour = any(np.shape(truth.value(np.zeros((1, 3)))) == (1, 3) for truth in case.truths)
+    is_coloured = any(np.shape(truth.value(np.zeros((1, 3)))) == (1, 3) for truth in case.truths)
     are_planes = bool(case.truths) and case.truths[0].grid.space is not Space.PATIENT
     for picture in answer.pictures:
-        array = picture.array[None] if picture.array.ndim == 2 + has_colour else picture.array
+        array = picture.array
+        has_colour = is_coloured and array.ndim > 2 and array.shape[-1] == 3
+        array = array[None] if array.ndim == 2 + has_colour else array
         colour = array.shape[array.ndim - has_colour :]
         volumes = array.reshape(*array.shape[:3], -1, *colour)
-        depth = 1 if are_planes and not picture.space else max(1, array.shape[0])
+        depth = max(1, len(volumes))
+        if are_planes and not picture.space:
+            volumes, depth = _upright(volumes, picture.affine), 1
         for start, index in itertools.product(range(0, len(volumes), depth), range(volumes.shape[3])):
             yield replace(picture, array=volumes[start : start + depth, :, :, index])
+
+
+def _upright(array: Array, affine: Points | None) -> Array:
+    """The array with rows running to P and columns to L, as its affine says that they lie."""
+    if affine is None:
+        return array
+    down, right = (-1 if direction < 0 else 1 for direction in (affine[1, 1], affine[0, 2]))
+    return array[:, ::down, ::right]
 
 
 def _fault(picture: Picture, truth: Truth) -> str:
