@@ -6,23 +6,25 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter import codes
-from isocenter.codes import Code
-from isocenter.dicom import codecs, regrid, values
+from isocenter.dicom import codecs, regrid
 from isocenter.dicom.elements import UNCOMPRESSED
 from isocenter.dicom.files import MEMBER_FAULTS, Opener
-from isocenter.dicom.frame import Frame, names_of
+from isocenter.dicom.frame import Frame
 from isocenter.dicom.instance import Instance
+from isocenter.dicom.meaning import Meaning, in_suv, is_colour, meanings_of
+from isocenter.dicom.remarks import remarks, unit_of
 from isocenter.dicom.series import Series
 from isocenter.dicom.stored import ChangedError, Stored
 from isocenter.dicom.support import numbers_of
+from isocenter.dicom.suv import Kind
 from isocenter.dicom.tilt import upright
+from isocenter.dicom.values import DoesNotFitError, Holder, Outcome, StrayBitsError, holders, realize
 from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.reasons import Reason, Severity, merge
 from isocenter.volume import Source, Volume
@@ -31,29 +33,26 @@ Pixels = npt.NDArray[Any]
 Progress = Callable[[int, int | None], None]
 """Called with the number of slices done and the number of all."""
 
-_PET_UNITS = {
-    "BQML": Code("Bq/ml", "UCUM", "Becquerels/milliliter"),
-    "GML": Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight"),
-    "CNTS": Code("{counts}", "UCUM", "Counts"),
-    "CPS": Code("{counts}/s", "UCUM", "Counts per second"),
-}
-_GAS_BELOW_HU = -500
-_TISSUE_HU = (-200, 200)
 _PICTURES_AT_ONCE = 4
-_INT16 = np.iinfo(np.int16)
-
-
+_FLOAT, _DOUBLE = 0x7FE00008, 0x7FE00009
 Gaps = Literal["hold", "regrid"]
 """What to do where slices are missing or unevenly spaced."""
+Quantity = Literal["native", Kind]
+"""What the values are to be: what the header says of them, or of PET a standardized uptake value."""
 
 
-def read(series: Series, *, gaps: Gaps = "hold", progress: Progress | None = None) -> Volume:
+def read(
+    series: Series, *, values: Quantity = "native", gaps: Gaps = "hold", progress: Progress | None = None
+) -> Volume:
     """Read the voxels of a series in real units.
 
     Parameters
     ----------
     series
         A series whose verdict is ``ok`` or ``repaired``.
+    values
+        ``"native"`` for what the header says that they are; of PET also a :data:`isocenter.dicom.suv.Kind`, such as
+        ``"suvbw"``.
     gaps
         ``"hold"`` refuses a series whose slices are missing or unevenly spaced; ``"regrid"`` brings them linearly onto
         an even grid: a reason tells which slices were made, and these have no source.
@@ -63,8 +62,9 @@ def read(series: Series, *, gaps: Gaps = "hold", progress: Progress | None = Non
     Returns
     -------
     (slice, row, column) on an orthogonal grid: HU for CT, the scanner's unit for PET, 1 for MR. int16 where every
-    value of every slice is whole and fits, else float32. A tilted stack is resampled linearly onto an orthogonal
-    grid; its slices have no source.
+    value of every slice is whole and fits; float32 where not, but whole values that it cannot hold exactly are int32,
+    or float64 beyond that, as doubles are. Colours are red, green and blue on a last axis, unsigned and as wide as
+    they are stored. A tilted stack is resampled linearly onto an orthogonal grid; its slices have no source.
 
     Raises
     ------
@@ -73,9 +73,11 @@ def read(series: Series, *, gaps: Gaps = "hold", progress: Progress | None = Non
     """
     if gaps not in ("hold", "regrid"):
         raise UsageError(f'gaps is "hold" or "regrid", not {gaps!r}.')
-    if gaps == "hold" or not isinstance(series, Series):
-        return _read(series, None, progress)
-    return _read(series, None, progress, regrid.plan(series))
+    kinds = get_args(Kind)
+    if values != "native" and values not in kinds:
+        raise UsageError(f'values is "native" or one of {", ".join(kinds)}, not {values!r}.')
+    plan = None if gaps == "hold" or not isinstance(series, Series) else regrid.plan(series)
+    return _read(series, progress, plan=plan, suv=None if values == "native" else values)
 
 
 def read_with_digests(series: Series, *, progress: Progress | None = None) -> tuple[Volume, Mapping[str, str]]:
@@ -89,41 +91,59 @@ def read_with_digests(series: Series, *, progress: Progress | None = None) -> tu
         Path of each instance -> SHA-256 of its file (or zip member) in hexadecimal.
     """
     digests: dict[str, str] = {}
-    volume = _read(series, digests, progress)
+    volume = _read(series, progress, digests=digests)
     return volume, dict(sorted(digests.items()))
 
 
-class _NotWholeError(Exception):
-    """A rescaled value does not fit int16."""
-
-
 def _read(
-    series: Series, digests: dict[str, str] | None, progress: Progress | None, plan: regrid.Plan | None = None
+    series: Series,
+    progress: Progress | None,
+    *,
+    digests: dict[str, str] | None = None,
+    plan: regrid.Plan | None = None,
+    suv: Kind | None = None,
 ) -> Volume:
     series = series if plan is None else plan.series
     if not isinstance(series, Series):
         raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
     if not series.verdict.usable or series.grid is None:
         raise Refused(reason for reason in series.reasons if reason.severity in (Severity.HELD, Severity.REJECTED))
-    if values.may_be_whole([_rescale_of(frame) for frame in series.frames]):
-        try:
-            array, outcomes = _filled(series, np.dtype(np.int16), digests, progress)
-        except _NotWholeError:
-            array, outcomes = _filled(series, np.dtype(np.float32), digests, progress)
-    else:
-        array, outcomes = _filled(series, np.dtype(np.float32), digests, progress)
+    meanings = meanings_of(series.frames)
+    if suv is not None:
+        meanings = in_suv(meanings, series.frames, suv)
+    array, outcomes = _held(series, meanings, digests, progress)
     grid = series.grid
-    reasons = [*series.reasons, *_reasons(series, array, outcomes)]
-    unit, unsure = _unit(series, array)
+    reasons = [*series.reasons, *remarks(series, meanings, array, outcomes), *_losses(series)]
+    unit, unsure = unit_of(series, meanings, array)
     sources = [_source(frame) for frame in series.frames[: grid.shape[0]]]
     if plan is not None:
         array, grid, sources = plan.array(array), plan.grid, plan.sources(sources)
     if grid.is_sheared:
-        array, grid = upright(array, grid, outside=values.AIR_HU if series.modality == "CT" else 0)
+        array, grid = upright(array, grid, outside=meanings[0].nothing or 0)
         sources = [None] * grid.shape[0]
-    axes = (series.axis,) if series.axis else ()
-    reasons = list(merge(reasons, unsure))
-    return Volume(array, grid, unit, axes, series.modality, tuple(sources), tuple(reasons))
+    axes = (*filter(None, [series.axis]), *(["color"] if is_colour(series.frames[0]) else []))
+    return Volume(array, grid, unit, axes, series.modality, tuple(sources), merge(reasons, unsure))
+
+
+def _held(
+    series: Series, meanings: Sequence[Meaning], digests: dict[str, str] | None, progress: Progress | None
+) -> tuple[Pixels, list[Outcome]]:
+    """The array, of the first type that holds all values rightly."""
+    for holder in _holders(series, meanings):
+        try:
+            return _filled(_Reading(series, meanings, holder), digests, progress)
+        except DoesNotFitError:
+            continue
+    raise DoesNotFitError  # the last holder holds all
+
+
+def _holders(series: Series, meanings: Sequence[Meaning]) -> tuple[Holder, ...]:
+    if is_colour(series.frames[0]):
+        tables = [meaning.table for meaning in meanings if meaning.table is not None]
+        widths = [np.dtype(f"u{frame.instance.format.bits_allocated // 8}") for frame in series.frames]
+        return (Holder(max([table.entries.dtype for table in tables] or widths)),)
+    tags = {one.pixels.tag for one in series.instances if one.pixels is not None}
+    return holders(meanings, stored="double" if _DOUBLE in tags else "float" if _FLOAT in tags else "integer")
 
 
 def _source(frame: Frame) -> Source | None:
@@ -131,104 +151,82 @@ def _source(frame: Frame) -> Source | None:
     return Source(uid, frame.number) if uid else None
 
 
-def _unit(series: Series, array: Pixels) -> tuple[Code, list[Reason]]:
-    units = {frame.rescale.unit for frame in series.frames}
-    if series.modality == "CT":
-        if "US" not in units:
-            return codes.HU, []
-        message = "Rescale Type says that the unit is unspecified; the values"
-        if not _looks_like_hu(array):
-            return codes.ONE, [Reason("UNIT_UNKNOWN", f"{message} do not look like HU.")]
-        return codes.HU, [Reason("UNIT_GUESSED", f"{message} were taken as HU: they hold air and soft tissue.")]
-    if series.modality == "MR":
-        return codes.ONE, []
-    if len(units) == 1 and units <= set(_PET_UNITS):
-        return _PET_UNITS[units.pop()], []
-    return codes.ONE, [Reason("UNIT_UNKNOWN", "The instances do not state one known unit.")]
-
-
-def _reasons(series: Series, array: Pixels, outcomes: Sequence[_Outcome]) -> list[Reason]:
-    """What was met while reading."""
-    reasons = []
-    aired = [(frame, o.aired) for frame, o in zip(series.frames, outcomes, strict=True) if o.aired]
-    if aired:
-        count = sum(number for _, number in aired)
-        message = f"{count} voxels in {len(aired)} of {len(outcomes)} slices were set to {values.AIR_HU} HU."
-        reasons.append(Reason("OUTSIDE_SCAN_CIRCLE", message, names_of(frame for frame, _ in aired)))
+def _losses(series: Series) -> list[Reason]:
     lossy = tuple(i.name for i in series.instances if i.is_lossy or i.transfer_syntax in codecs.LOSSY)
-    if lossy:
-        message = f"{len(lossy)} of {len(series.instances)} images were compressed with loss."
-        reasons.append(Reason("LOSSY", message, lossy))
-    if series.modality == "CT" and series.frames[0].rescale.slope is None:
-        message = "No slice has a Rescale Slope and Intercept; the stored values"
-        if not _looks_like_hu(array):
-            raise Refused([Reason("RESCALE_UNKNOWN", f"{message} do not look like HU.")])
-        reasons.append(Reason("RESCALE_MISSING", f"{message} were taken as HU: they hold air and soft tissue."))
-    return reasons
-
-
-def _looks_like_hu(array: Pixels) -> bool:
-    """Whether the values hold air or lung, and tissue; padding at -1024 does not count as air."""
-    enough = array.size / 1000
-    is_gas = (array > values.AIR_HU) & (array <= _GAS_BELOW_HU)
-    is_tissue = (array >= _TISSUE_HU[0]) & (array <= _TISSUE_HU[1])
-    return bool(np.count_nonzero(is_gas) >= enough and np.count_nonzero(is_tissue) >= enough)
+    if not lossy:
+        return []
+    message = f"{len(lossy)} of {len(series.instances)} images were compressed with loss."
+    return [Reason("LOSSY", message, lossy)]
 
 
 # --- frames ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of a frame: how many pixels were set to air, or a fault if it failed."""
+class _Reading:
+    """What is read: a series, what its frames mean, and the type of the voxels."""
 
-    aired: int = 0
+    series: Series
+    meanings: Sequence[Meaning]
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of a picture: the outcome of each of its frames by place, or a fault."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
     fault: Reason | None = None
 
 
 def _filled(
-    series: Series, dtype: np.dtype[Any], digests: dict[str, str] | None, progress: Progress | None
-) -> tuple[Pixels, list[_Outcome]]:
-    """The array of all frames, (slice, row, column[, axis]), filled in threads; and what came of each frame.
+    reading: _Reading, digests: dict[str, str] | None, progress: Progress | None
+) -> tuple[Pixels, list[Outcome]]:
+    """The array of all frames, (slice, row, column[, axis][, color]), filled in threads; what came of each frame.
 
     Raises
     ------
     Refused
         If a frame cannot be read.
+    DoesNotFitError
+        If a value does not fit the type.
     TryLater
         If the volume does not fit into memory.
     """
+    series = reading.series
     assert series.grid is not None  # noqa: S101 - asked before
     count = len(series.frames)
     try:
-        array = np.empty((count, *series.grid.shape[1:]), dtype)
+        colours = (3,) if is_colour(series.frames[0]) else ()
+        array = np.empty((count, *series.grid.shape[1:], *colours), reading.holder.dtype)
     except MemoryError:
         message = f"There is no room in memory for {count} frames of {series.grid.shape[1:]} pixels."
         raise TryLater(message) from None
     jobs = _jobs(series.frames)
-    outcomes: dict[int, _Outcome] = {}
+    done: list[_Done] = []
     with Opener() as opener, ThreadPoolExecutor(os.cpu_count()) as pool:
         uses = Counter(id(job.instance) for job in jobs)
         stored = {
             id(one): Stored(one, opener, uses[id(one)], wants_digest=digests is not None) for one in series.instances
         }
         blocks = [jobs[start : start + _PICTURES_AT_ONCE] for start in range(0, len(jobs), _PICTURES_AT_ONCE)]
-        pending = [pool.submit(_read_block, block, stored, array) for block in blocks]
+        pending = [pool.submit(_read_block, block, stored, reading, array) for block in blocks]
         try:
             for future in pending:
-                outcomes |= future.result()
+                done += future.result()
                 if progress is not None:
-                    progress(len(outcomes), count)
+                    progress(sum(len(one.outcomes) for one in done), count)
         finally:
             for future in pending:
                 future.cancel()
-    faults = [outcome.fault for outcome in outcomes.values() if outcome.fault is not None]
+    faults = [one.fault for one in done if one.fault is not None]
     if faults:
         raise Refused(merge(faults))
     if digests is not None:
         digests |= {one.instance.path: one.digest for one in stored.values()}
     if series.axis:
-        array = np.moveaxis(array.reshape(-1, *series.grid.shape), 0, -1)
+        array = np.moveaxis(array.reshape(-1, *series.grid.shape, *colours), 0, 3)
+    outcomes = {place: outcome for one in done for place, outcome in one.outcomes.items()}
     return array, [outcomes[place] for place in range(count)]
 
 
@@ -249,14 +247,11 @@ def _jobs(frames: Sequence[Frame]) -> list[_Job]:
     return list(jobs.values())
 
 
-def _read_block(jobs: Sequence[_Job], stored: Mapping[int, Stored], array: Pixels) -> dict[int, _Outcome]:
-    outcomes: dict[int, _Outcome] = {}
-    for job in jobs:
-        outcomes |= _read_picture(job, stored[id(job.instance)], array)
-    return outcomes
+def _read_block(jobs: Sequence[_Job], stored: Mapping[int, Stored], reading: _Reading, array: Pixels) -> list[_Done]:
+    return [_read_picture(job, stored[id(job.instance)], reading, array) for job in jobs]
 
 
-def _read_picture(job: _Job, stored: Stored, array: Pixels) -> dict[int, _Outcome]:
+def _read_picture(job: _Job, stored: Stored, reading: _Reading, array: Pixels) -> _Done:
     try:
         cells = stored.picture(job.number, array[next(iter(job.frames))])
     except codecs.TruncatedError as error:
@@ -267,39 +262,27 @@ def _read_picture(job: _Job, stored: Stored, array: Pixels) -> dict[int, _Outcom
         return _failed(job, "FILE_CHANGED", "The file was changed or removed after its header was read.")
     except MEMBER_FAULTS as error:
         return _failed(job, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
+    form = job.instance.format
+    if job.instance.transfer_syntax not in UNCOMPRESSED:
+        form = replace(form, high_bit=form.bits_stored - 1)  # a codestream holds the value alone
     try:
-        return {place: _Outcome(_rescaled(frame, cells, array[place])) for place, frame in job.frames.items()}
-    except values.StrayBitsError as error:
+        return _Done(
+            {
+                place: realize(_within(cells, frame), form, reading.meanings[place], array[place], reading.holder)
+                for place, frame in job.frames.items()
+            }
+        )
+    except StrayBitsError as error:
         return _failed(job, "BITS_BEYOND_STORED", error)
 
 
-def _failed(job: _Job, code: str, why: object) -> dict[int, _Outcome]:
-    fault = Reason(code, f"{str(why).rstrip('.')}{numbers_of([job.instance])}.", (job.instance.name,))
-    return dict.fromkeys(job.frames, _Outcome(fault=fault))
+def _within(cells: Pixels, frame: Frame) -> Pixels:
+    """The cells of the frame's own part of the picture."""
+    if frame.window is None:
+        return cells
+    row, column = frame.window.row, frame.window.column
+    return cells[row : row + frame.window.rows, column : column + frame.window.columns].copy()
 
 
-def _rescale_of(frame: Frame) -> tuple[float, float]:
-    """Slope and intercept; those that change nothing where there are none."""
-    slope, intercept = frame.rescale.slope, frame.rescale.intercept
-    return (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)
-
-
-def _rescaled(frame: Frame, cells: Pixels, out: Pixels) -> int:
-    """Cells to real values in ``out``; the number of pixels set to air."""
-    form, (slope, intercept) = frame.instance.format, _rescale_of(frame)
-    if frame.window is not None:
-        row, column = frame.window.row, frame.window.column
-        cells = cells[row : row + frame.window.rows, column : column + frame.window.columns].copy()
-    if frame.instance.transfer_syntax not in UNCOMPRESSED:
-        form = replace(form, high_bit=form.bits_stored - 1)  # a codestream holds the value alone
-    is_ct = frame.modality == "CT"
-    stored, lowest, highest = values.unpack(cells, form, stray_bits="refuse" if is_ct else "drop")
-    low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
-    padding = values.padding_mask(stored, frame.rescale.padding, (slope, intercept)) if is_ct else None
-    if out.dtype == np.int16:
-        if low < _INT16.min or high > _INT16.max:
-            raise _NotWholeError
-        values.to_int16(stored, slope, intercept, out)
-    else:
-        values.to_float32(stored, slope, intercept, out)
-    return values.set_air(out, padding, low) if is_ct else 0
+def _failed(job: _Job, code: str, why: object) -> _Done:
+    return _Done(fault=Reason(code, f"{str(why).rstrip('.')}{numbers_of([job.instance])}.", (job.instance.name,)))

@@ -1,18 +1,21 @@
-"""Values: stored pixel values to real ones, slice by slice: masking, sign, rescale, padding. Arrays only."""
+"""Values: stored pixel values to real ones, frame by frame: masking, sign, line or table, padding. Arrays only.
+
+What the values mean is told by :mod:`isocenter.dicom.meaning`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.instance import PixelFormat
+from isocenter.dicom.meaning import AIR_HU, Meaning
 
 Pixels = npt.NDArray[Any]
-
-AIR_HU = -1024
-"""What pixels outside the scanner's circle are set to; nothing measured lies below."""
 
 
 class StrayBitsError(Exception):
@@ -25,7 +28,7 @@ def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "dro
     Parameters
     ----------
     raw
-        Cells of 8 or 16 bits; changed in place where they hold more than the value (overlays, missing sign bits).
+        Cells of 8, 16 or 32 bits; changed in place where they hold more than the value (overlays, missing sign bits).
     form
         Which bits hold the value.
     stray_bits
@@ -69,9 +72,137 @@ def _refuse(bits: Pixels) -> None:
         raise StrayBitsError("Pixel cells hold something outside their stored bits, and no overlay is stated.")
 
 
-def may_be_whole(rescales: list[tuple[float, float]]) -> bool:
-    """Whether every rescaled value is a whole number, as slope and intercept of every slice are."""
-    return all(float(number).is_integer() for rescale in set(rescales) for number in rescale)
+class DoesNotFitError(Exception):
+    """A real value cannot be held exactly, or at all, by the type that was tried."""
+
+
+class Holder(NamedTuple):
+    """A type of voxels, and between what bounds it holds the real values rightly."""
+
+    dtype: np.dtype[Any]
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+
+_WHOLE = (
+    Holder(np.dtype(np.int16), -(2**15), 2**15 - 1),
+    Holder(np.dtype(np.float32), -(2**24), 2**24),
+    Holder(np.dtype(np.int32), -(2**31), 2**31 - 1),
+    Holder(np.dtype(np.float64)),
+)
+
+
+def holders(meanings: Iterable[Meaning], *, stored: Literal["integer", "float", "double"]) -> tuple[Holder, ...]:
+    """The types that may hold the real values of frames: the first in which all of them fit is the one.
+
+    Whole numbers are kept exactly: in int16 where they fit, else in float32, else in int32, else in float64. Others
+    are float32, and float64 where they are stored so.
+    """
+    if stored == "double":
+        return (Holder(np.dtype(np.float64)),)
+    if stored == "integer" and all(meaning.is_whole for meaning in meanings):
+        return _WHOLE
+    return (Holder(np.dtype(np.float32)),)
+
+
+class Outcome(NamedTuple):
+    """What was met in a frame: numbers of pixels.
+
+    Parameters
+    ----------
+    emptied
+        Set to what stands for nothing measured.
+    padded
+        Left as they are although they are padding.
+    unmapped
+        Beyond what the real-world value map is for.
+    """
+
+    emptied: int = 0
+    padded: int = 0
+    unmapped: int = 0
+
+
+def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, holder: Holder) -> Outcome:
+    """Turn pixel cells into real values.
+
+    Parameters
+    ----------
+    cells
+        (row, column) of integers or floats, or (row, column, 3) of red, green and blue; may be the memory of ``out``.
+    form
+        Which bits of integers hold the value.
+    meaning
+        What the values stand for.
+    out
+        (row, column[, 3]) of the type of ``holder``; filled.
+    holder
+        One of :func:`holders`.
+
+    Raises
+    ------
+    DoesNotFitError
+        If the next holder is to be tried.
+    StrayBitsError
+        If cells of Hounsfield units hold something outside their stored bits.
+    """
+    if out.ndim == 3:
+        out[...] = cells if meaning.table is None else meaning.table.of(unpack(cells, form, stray_bits="drop")[0])
+        return Outcome()
+    if cells.dtype.kind == "f":
+        return _realize_floats(cells, meaning, out)
+    stored, lowest, highest = unpack(cells, form, stray_bits="refuse" if meaning.is_hu else "drop")
+    unmapped = _count_beyond(stored, (lowest, highest), meaning.limits)
+    padding = None if not meaning.padding or meaning.is_padding_harmless else padding_mask(stored, meaning.padding)
+    line = meaning.slope, meaning.intercept
+    if meaning.table is not None:
+        stored, line = meaning.table.of(stored), (1.0, 0.0)
+        lowest, highest = stored.min(), stored.max()
+    low, high = sorted((lowest * line[0] + line[1], highest * line[0] + line[1]))
+    if not holder.lowest <= low <= high <= holder.highest:
+        raise DoesNotFitError
+    _place(stored, line, out)
+    return _emptied(out, padding, meaning, low)._replace(unmapped=unmapped)
+
+
+def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:
+    """Of Float and Double Float Pixel Data (PS3.3 C.7.6.24, C.7.6.25)."""
+    padding = None
+    if meaning.padding:
+        padding = (cells >= meaning.padding[0]) & (cells <= meaning.padding[1])
+    if (meaning.slope, meaning.intercept) != (1, 0):
+        to_float(cells, meaning.slope, meaning.intercept, out)
+    elif cells.ctypes.data != out.ctypes.data:
+        out[...] = cells
+    return _emptied(out, padding, meaning, 0)
+
+
+def _count_beyond(stored: Pixels, ends: tuple[int, int], limits: tuple[float, float] | None) -> int:
+    if limits is None or limits[0] <= ends[0] <= ends[1] <= limits[1]:
+        return 0
+    return int(np.count_nonzero((stored < limits[0]) | (stored > limits[1])))
+
+
+def _emptied(out: Pixels, padding: Pixels | None, meaning: Meaning, lowest: float) -> Outcome:
+    """Set padding to what stands for nothing measured, where the meaning has such a value that the type can hold."""
+    if meaning.is_hu:
+        return Outcome(emptied=set_air(out, padding, lowest))
+    if padding is None:
+        return Outcome()
+    count = int(np.count_nonzero(padding))
+    if meaning.nothing is None or (math.isnan(meaning.nothing) and out.dtype.kind != "f"):
+        return Outcome(padded=count)
+    out[padding] = meaning.nothing
+    return Outcome(emptied=count)
+
+
+def _place(values: Pixels, line: tuple[float, float], out: Pixels) -> None:
+    if out.dtype == np.int16:
+        to_int16(values, *line, out)
+    elif out.dtype == np.int32:
+        out[...] = values.astype(np.int64) * int(line[0]) + int(line[1])
+    else:
+        to_float(values, *line, out)
 
 
 def to_int16(values: Pixels, slope: float, intercept: float, out: Pixels) -> None:
@@ -86,7 +217,7 @@ def to_int16(values: Pixels, slope: float, intercept: float, out: Pixels) -> Non
     out
         (row, column) int16.
     """
-    if values.dtype.itemsize == 1:
+    if values.dtype.itemsize != 2:
         out[...] = values
     elif values.ctypes.data != out.ctypes.data:
         out[...] = values.view(np.int16)
@@ -101,8 +232,8 @@ def _wrapped(number: float) -> np.int16:
     return np.int16((int(number) + 32768) % 65536 - 32768)
 
 
-def to_float32(values: Pixels, slope: float, intercept: float, out: Pixels) -> None:
-    """Rescale into float32: computed in float64 and rounded once."""
+def to_float(values: Pixels, slope: float, intercept: float, out: Pixels) -> None:
+    """Rescale into float32 or float64: computed in float64 and rounded once."""
     out[...] = values * np.float64(slope) + np.float64(intercept)
 
 
@@ -128,18 +259,12 @@ def set_air(out: Pixels, padding: Pixels | None, lowest: float) -> int:
     return count
 
 
-def padding_mask(values: Pixels, padding: tuple[int, ...], rescale: tuple[float, float]) -> Pixels | None:
-    """Padding pixels that would pass for tissue: stored values in the padding range, joined to the image's border.
+def padding_mask(values: Pixels, padding: tuple[float, ...]) -> Pixels | None:
+    """Padding pixels: stored values in the padding range, joined to the image's border; None without any.
 
-    Padding below air needs no mask. Values of the padding range within the body are left: they are measurements.
+    Values of the padding range within the body are left: they are measurements.
     """
-    if not padding:
-        return None
-    low, high = min(padding), max(padding)
-    slope, intercept = rescale
-    if max(low * slope + intercept, high * slope + intercept) <= AIR_HU:
-        return None
-    mask = (values >= low) & (values <= high)
+    mask = (values >= padding[0]) & (values <= padding[-1])
     if not mask.any():
         return None
     from scipy.ndimage import label

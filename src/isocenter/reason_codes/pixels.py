@@ -64,6 +64,39 @@ CODES = {
         "They were set to air (-1024 HU).",
         "Nothing.",
     ),
+    "PADDING_EMPTIED": CodeEntry(
+        _R,
+        "Pixels hold padding, not a measurement.",
+        "They were set to no signal (0), in a parametric map to no number (NaN).",
+        "Nothing.",
+    ),
+    "PADDING_KEPT": CodeEntry(
+        _I,
+        "Pixels hold padding, not a measurement, and no value of this kind of image stands for nothing measured.",
+        "They were left as they are.",
+        "Leave them out of statistics.",
+    ),
+    "TABLE_INVALID": CodeEntry(
+        _X,
+        "A table by which stored values become others is damaged, missing or contradicts itself.",
+        "The series was refused.",
+        "Export the series again from its source.",
+    ),
+    "REAL_WORLD_MAP": CodeEntry(
+        _I,
+        "The header maps the stored values to a further quantity, by a real-world value map.",
+        "The values are those of the Modality LUT; of a parametric map those of its first map.",
+        "Apply the map if that quantity is wanted.",
+    ),
+    "VALUES_UNMAPPED": CodeEntry(
+        _V,
+        "Stored values of a parametric map lie beyond those that its real-world value map is for.",
+        "They were mapped as the nearest of a table, or along the same line.",
+        "Look whether they are measurements.",
+    ),
+    "MONOCHROME1": CodeEntry(
+        _I, "Low values of the image are to be shown bright.", "The values were not inverted.", "Invert what is shown."
+    ),
     "LOSSY": CodeEntry(
         _I,
         "The image was compressed with loss.",

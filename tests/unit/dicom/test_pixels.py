@@ -198,11 +198,15 @@ def test_padding_that_looks_like_tissue_is_air_only_where_it_touches_the_border(
     assert array[0, 3, 3] == 0
 
 
-def test_mr_values_are_left_alone(tmp_path: Path):
+def test_padding_of_an_mr_is_no_signal_and_its_other_values_are_left_alone(tmp_path: Path):
     values = np.arange(16).reshape(1, 4, 4) - 3000.0
     style = Style(modality="MR", rescale=None, attributes={"PixelPaddingValue": -3000})
     write_series(values, Grid.from_vectors((1, 4, 4)), tmp_path, style=style)
-    assert np.array_equal(read(only(tmp_path)).array, values)
+    volume = read(only(tmp_path))
+    values[0, 0, 0] = 0
+    assert np.array_equal(volume.array, values)
+    assert codes_of(volume) == ["SINGLE_SLICE", "PADDING_EMPTIED"]
+    assert "1 voxels in 1 of 1 slices were set to 0" in volume.reasons[-1].message
 
 
 def test_a_ct_without_rescale_is_guessed_only_if_it_holds_air_and_tissue(tmp_path: Path):
@@ -232,7 +236,9 @@ def test_a_slice_without_rescale_among_others_is_held(tmp_path: Path):
 def test_monochrome1_does_not_invert_hounsfield_units(tmp_path: Path):
     grid = oblique()
     write_series(ramp, grid, tmp_path, style=Style(attributes={"PhotometricInterpretation": "MONOCHROME1"}))
-    assert np.array_equal(read(only(tmp_path)).array, values_on(ramp, grid))
+    volume = read(only(tmp_path))
+    assert np.array_equal(volume.array, values_on(ramp, grid))
+    assert codes_of(volume) == ["MONOCHROME1"]
 
 
 def test_a_tilted_stack_is_resampled_onto_an_orthogonal_grid(tmp_path: Path):

@@ -1,0 +1,139 @@
+"""Remarks: what is to be said of the values of a series once they are read: their unit, and what was met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter import codes
+from isocenter.codes import Code
+from isocenter.dicom import tables
+from isocenter.dicom.frame import names_of
+from isocenter.dicom.meaning import AIR_HU, PARAMETRIC_MAP, Meaning, is_colour
+from isocenter.dicom.quiet import quietly
+from isocenter.dicom.series import Series
+from isocenter.dicom.values import Outcome
+from isocenter.errors import Refused
+from isocenter.reasons import Reason
+
+Pixels = npt.NDArray[Any]
+_GAS_BELOW_HU = -500
+_TISSUE_HU = (-200, 200)
+
+
+def unit_of(series: Series, meanings: Sequence[Meaning], array: Pixels) -> tuple[Code, list[Reason]]:
+    """Unit of the values, and what is unsure of it."""
+    if is_colour(series.frames[0]):
+        return codes.ONE, []
+    if meanings[0].is_hu:
+        return _hounsfield(series, meanings, array)
+    units = {meaning.unit for meaning in meanings}
+    unit = units.pop()
+    if unit is not None and not units:
+        return unit, []
+    if series.modality == "MR":
+        return codes.ONE, []
+    return codes.ONE, [Reason("UNIT_UNKNOWN", "The instances do not state one known unit.")]
+
+
+def _hounsfield(series: Series, meanings: Sequence[Meaning], array: Pixels) -> tuple[Code, list[Reason]]:
+    stated = {frame.rescale.unit for frame in series.frames if not frame.rescale.has_table}
+    stated |= {meaning.table.unit for meaning in meanings if meaning.table is not None}
+    if "US" not in stated:
+        return codes.HU, []
+    message = "Rescale Type says that the unit is unspecified; the values"
+    if not _looks_like_hu(array):
+        return codes.ONE, [Reason("UNIT_UNKNOWN", f"{message} do not look like HU.")]
+    return codes.HU, [Reason("UNIT_GUESSED", f"{message} were taken as HU: they hold air and soft tissue.")]
+
+
+def remarks(series: Series, meanings: Sequence[Meaning], array: Pixels, outcomes: Sequence[Outcome]) -> list[Reason]:
+    """What was met in the values.
+
+    Raises
+    ------
+    Refused
+        RESCALE_UNKNOWN: a CT without slope and intercept does not look like HU.
+    """
+    return [
+        *_padding(series, meanings, outcomes),
+        *_unmapped(series, outcomes),
+        *_missing_rescale(series, meanings, array),
+        *_inverse(series),
+        *_other_maps(series),
+    ]
+
+
+def _padding(series: Series, meanings: Sequence[Meaning], outcomes: Sequence[Outcome]) -> list[Reason]:
+    found = []
+    emptied = [(frame, one.emptied) for frame, one in zip(series.frames, outcomes, strict=True) if one.emptied]
+    if emptied:
+        count, place = sum(number for _, number in emptied), f"{len(emptied)} of {len(outcomes)} slices"
+        is_hu, nothing = meanings[0].is_hu, meanings[0].nothing
+        code, value = ("OUTSIDE_SCAN_CIRCLE", f"{AIR_HU} HU") if is_hu else ("PADDING_EMPTIED", f"{nothing:g}")
+        message = f"{count} voxels in {place} were set to {value}."
+        found.append(Reason(code, message, names_of(frame for frame, _ in emptied)))
+    padded = [(frame, one.padded) for frame, one in zip(series.frames, outcomes, strict=True) if one.padded]
+    if padded:
+        count, place = sum(number for _, number in padded), f"{len(padded)} of {len(outcomes)} slices"
+        message = f"{count} pixels in {place} are padding, not measured, and were left as they are."
+        found.append(Reason("PADDING_KEPT", message, names_of(frame for frame, _ in padded)))
+    return found
+
+
+def _unmapped(series: Series, outcomes: Sequence[Outcome]) -> list[Reason]:
+    beyond = [(frame, one.unmapped) for frame, one in zip(series.frames, outcomes, strict=True) if one.unmapped]
+    if not beyond:
+        return []
+    count = sum(number for _, number in beyond)
+    message = f"{count} stored values in {len(beyond)} of {len(outcomes)} frames are beyond the map's first and last."
+    return [Reason("VALUES_UNMAPPED", message, names_of(frame for frame, _ in beyond))]
+
+
+def _missing_rescale(series: Series, meanings: Sequence[Meaning], array: Pixels) -> list[Reason]:
+    if not meanings[0].is_hu or meanings[0].table is not None or series.frames[0].rescale.slope is not None:
+        return []
+    message = "No slice has a Rescale Slope and Intercept; the stored values"
+    if not _looks_like_hu(array):
+        raise Refused([Reason("RESCALE_UNKNOWN", f"{message} do not look like HU.")])
+    return [Reason("RESCALE_MISSING", f"{message} were taken as HU: they hold air and soft tissue.")]
+
+
+def _inverse(series: Series) -> list[Reason]:
+    inverse = [frame for frame in series.frames if frame.instance.format.photometric == "MONOCHROME1"]
+    if not inverse:
+        return []
+    message = "Low values are meant to be shown bright (MONOCHROME1); the values are as they are stored."
+    return [Reason("MONOCHROME1", message, names_of(inverse))]
+
+
+@quietly()
+def _other_maps(series: Series) -> list[Reason]:
+    """The real-world value maps that were not applied, by their units, as the first frame has them."""
+    frame = series.frames[0]
+    is_map = frame.instance.sop_class_uid == PARAMETRIC_MAP
+    if is_colour(frame) or not (is_map or frame.rescale.has_map):
+        return []
+    header = frame.instance.dataset()
+    holder = tables.of_frame(header, frame.number, "RealWorldValueMappingSequence")
+    try:
+        maps = tables.real_world_maps(holder) if holder is not None else ()
+    except tables.TableError:
+        return []
+    others = maps[1:] if is_map else maps
+    if not others:
+        return []
+    units = ", ".join(sorted({one.unit.value for one in others}))
+    message = f"The header maps the stored values to another quantity as well (unit {units})."
+    return [Reason("REAL_WORLD_MAP", message, names_of(series.frames))]
+
+
+def _looks_like_hu(array: Pixels) -> bool:
+    """Whether the values hold air or lung, and tissue; padding at -1024 does not count as air."""
+    enough = array.size / 1000
+    is_gas = (array > AIR_HU) & (array <= _GAS_BELOW_HU)
+    is_tissue = (array >= _TISSUE_HU[0]) & (array <= _TISSUE_HU[1])
+    return bool(np.count_nonzero(is_gas) >= enough and np.count_nonzero(is_tissue) >= enough)
