@@ -100,10 +100,13 @@ class Series:
         return "LOCALIZER" in self.frames[0].image_type
 
     @property
-    def name(self) -> str:
-        """Short name for people, such as ``"CT 4 ThorRoutine 2.0 D40s"``."""
-        instance = self.frames[0].instance
+    def title(self) -> str:
+        """Short name of the DICOM series for people, such as ``"CT 4 ThorRoutine 2.0 D40s"``."""
         number = "" if self.number is None else str(self.number)
-        words = [self.modality or "?", number, self.description or instance.protocol]
-        label = " ".join(" ".join(words).split())
-        return f"{label} ({self.part})" if self.part else label
+        words = [self.modality or "?", number, self.description or self.frames[0].instance.protocol]
+        return " ".join(" ".join(words).split())
+
+    @property
+    def name(self) -> str:
+        """The title, and in parentheses the part where there are several."""
+        return f"{self.title} ({self.part})" if self.part else self.title
