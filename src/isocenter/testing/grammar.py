@@ -28,7 +28,7 @@ _SYNTAXES = tuple(
 _NESTING = 5000
 
 
-# --- lengths and structure --------------------------------------------------------------------------------------------
+# --- lengths and structure -------------------------------------------------------------------------------------------
 
 
 def _length(layout: Layout, rng: random.Random) -> bytes:
@@ -139,7 +139,7 @@ def _ended(layout: Layout, rng: random.Random) -> bytes:
     return layout.spliced(at, at, mark)
 
 
-# --- meta header and pixels -------------------------------------------------------------------------------------------
+# --- meta header and pixels ------------------------------------------------------------------------------------------
 
 
 def _syntax(layout: Layout, rng: random.Random) -> bytes:
@@ -178,7 +178,7 @@ def _fragments(layout: Layout, rng: random.Random) -> bytes:
     if not fragments:
         return _length(layout, rng)
     one, other = rng.choice(fragments), rng.choice(fragments)
-    head, data, size = b"\xfe\xff\x00\xe0", layout.data, one.end - one.start
+    head, data, size = b"\xfe\xff\x00\xe0", layout.data, min(one.end, len(layout.data)) - one.start
     new = {
         "gone": b"",
         "empty": head + b"\0\0\0\0",

@@ -1,7 +1,7 @@
-"""The slow reading of a picture plane: pydicom, one pixel formula, float64. Written to be seen to be right, not fast.
+"""The slow reading: pydicom, plain formulas, float64. Written to be seen to be right, not fast.
 
-The fast reading shares no code with it, and is held against it (:func:`differences`). It knows single-frame pictures of
-one sample; where pydicom has no decoder, GDCM (in SimpleITK) decodes.
+The fast reading shares no code with it, and is held against it (:func:`differences`), frame by frame. pydicom's own
+decoders are used, and GDCM (in SimpleITK) where pydicom has none.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pydicom.uid import ExplicitVRBigEndian
 from isocenter.dicom.elements import WANTED
 from isocenter.dicom.frame import Frame
 from isocenter.dicom.series import Series
+from isocenter.geometry import Space
 from isocenter.volume import Volume
 
 Floats = npt.NDArray[np.float64]
@@ -31,46 +32,23 @@ Floats = npt.NDArray[np.float64]
 AIR_HU = -1024
 _PLACE_TOLERANCE_MM = 0.12
 """Positions may be rounded to a tenth of a millimetre, and the grid's lattice runs evenly through them."""
-_DIRECTION_TOLERANCE = 2e-3
+_SIZE_TOLERANCE = 2e-3
+_COLOUR_TOLERANCE = 2
 _CHARACTER_SET = WANTED["SpecificCharacterSet"]
 _BY_GDCM = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (51, 53, 55, 57, 70))
-_NO_CLASS = "1.2.840.10008.5.1.4.1.1.7"
-
-
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _PIXEL_KEYWORDS = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PixelData",
+    "PixelRepresentation", "NumberOfFrames", "PixelData",
 )  # fmt: skip
 
 
 class NoReferenceError(Exception):
-    """The slow reading does not read this picture; the message says why."""
+    """The slow reading cannot read this; the message says why."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture plane as the slow reading sees it.
-
-    Parameters
-    ----------
-    values
-        (row, column) real values, in float64.
-    position_mm
-        LPS of the first pixel's centre.
-    steps_mm
-        (2, 3) steps of growing row index and of growing column index.
-    thickness_mm
-        Slice Thickness; NaN where there is none.
-    """
-
-    values: Floats
-    position_mm: Floats
-    steps_mm: Floats
-    thickness_mm: float
-
-
-def picture_of(content: bytes) -> Picture:
-    """The picture plane in a file.
+class File:
+    """One file as the slow reading sees it.
 
     Parameters
     ----------
@@ -80,41 +58,80 @@ def picture_of(content: bytes) -> Picture:
     Raises
     ------
     NoReferenceError
-        If pydicom cannot read it, or it is not a single picture of one sample with a place in the patient.
+        If pydicom cannot read it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ds = _by_dictionary(dcmread(io.BytesIO(content), force=True))
-            return Picture(_real(ds, _stored(ds)), *_place(ds))
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a decoder written in Rust panics with one that is no Exception
-            raise NoReferenceError(f"{type(error).__name__}: {error}"[:200]) from error
+
+    def __init__(self, content: bytes) -> None:
+        with _guarded():
+            self.dataset = _by_dictionary(dcmread(io.BytesIO(content), force=True))
+        self._decoded: npt.NDArray[Any] | None = None
+
+    def values(self, number: int) -> Floats:
+        """(row, column) real values or (row, column, 3) red, green and blue of a frame, counted from 1."""
+        with _guarded():
+            ds = self.dataset
+            if ds.get("SamplesPerPixel", 1) > 1 or ds.get("PhotometricInterpretation") == "PALETTE COLOR":
+                return np.asarray(self._all(_colours)[number - 1], np.float64)
+            return _real(self._all(_stored)[number - 1], self._part(number, "PixelValueTransformationSequence"))
+
+    def place(self, number: int) -> Place:
+        """Where a frame lies."""
+        with _guarded():
+            position, along, spacing, thickness = (
+                _numbers(self._part(number, sequence).get(keyword))
+                for sequence, keyword in (
+                    ("PlanePositionSequence", "ImagePositionPatient"),
+                    ("PlaneOrientationSequence", "ImageOrientationPatient"),
+                    ("PixelMeasuresSequence", "PixelSpacing"),
+                    ("PixelMeasuresSequence", "SliceThickness"),
+                )
+            )
+            return Place(position, along, spacing, thickness)
+
+    def _all(self, stored: Any) -> npt.NDArray[Any]:
+        if self._decoded is None:
+            found = stored(self.dataset)
+            count = int(self.dataset.get("NumberOfFrames") or 1)
+            shape = (count, self.dataset.Rows, self.dataset.Columns)
+            self._decoded = found.reshape(*shape, *found.shape[-1:] if found.size == 3 * np.prod(shape) else ())
+        return self._decoded
+
+    def _part(self, number: int, sequence: str) -> Dataset:
+        """Where an attribute of a frame stands: in its own functional group, the shared one, or the data set itself."""
+        for groups, index in (("PerFrameFunctionalGroupsSequence", number - 1), ("SharedFunctionalGroupsSequence", 0)):
+            if self.dataset.get(groups) and (found := self.dataset[groups].value[index].get(sequence)):
+                return found[0]  # type: ignore[no-any-return]
+        return self.dataset
+
+
+@dataclass(frozen=True)
+class Place:
+    """Position, orientation, pixel spacing and slice thickness as numbers; empty where they are not given."""
+
+    position_mm: Floats
+    along: Floats
+    spacing_mm: Floats
+    thickness_mm: Floats
 
 
 def header_of(content: bytes) -> Mapping[int, bytes]:
     """The wanted values of a header as pydicom finds them: tag -> bytes as they stand, in the file's byte order.
 
-    The Specific Character Set is left out: pydicom mends it.
+    The Specific Character Set is left out: pydicom mends it. Sequences are empty.
 
     Raises
     ------
     NoReferenceError
         If pydicom cannot follow the header.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ds = dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
-            found = {}
-            for tag in WANTED.values():
-                element = ds.get_item(tag) or (ds.file_meta.get_item(tag) if tag >> 16 == 2 else None)
-                if element is not None and tag != _CHARACTER_SET:
-                    is_bytes = isinstance(element.value, bytes) and tag != WANTED["ModalityLUTSequence"]
-                    found[tag] = bytes(element.value) if is_bytes else b""
-        except Exception as error:
-            raise NoReferenceError(f"{type(error).__name__}: {error}"[:200]) from error
+    found = {}
+    with _guarded():
+        ds = dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
+        for tag in WANTED.values():
+            element = ds.get_item(tag) or (ds.file_meta.get_item(tag) if tag >> 16 == 2 else None)
+            if element is not None and tag != _CHARACTER_SET:
+                is_sequence = dictionary_VR(tag) == "SQ" or not isinstance(element.value, bytes)
+                found[tag] = b"" if is_sequence else bytes(element.value)
     return found
 
 
@@ -124,7 +141,7 @@ def differences(series: Series, volume: Volume, contents: Mapping[str, bytes]) -
     Parameters
     ----------
     series
-        A series of single-frame instances, not sheared.
+        A series that is not sheared.
     volume
         What was read of it.
     contents
@@ -135,25 +152,47 @@ def differences(series: Series, volume: Volume, contents: Mapping[str, bytes]) -
     NoReferenceError
         If a file has no slow reading.
     """
+    files = {path: File(content) for path, content in contents.items() if path in _paths(series)}
     found = []
-    for index, frame in enumerate(series.frames):
-        picture = picture_of(contents[frame.instance.path])
-        found += _place_differences(volume, index, picture)
-        found += _value_differences(volume.array[index], picture.values, frame)
+    for index, (frame, ours) in enumerate(_frames(series, volume)):
+        file = files[frame.instance.path]
+        found += _place_differences(volume, index % volume.grid.shape[0], file.place(frame.number))
+        found += _value_differences(ours, file.values(frame.number), frame)
     return found
 
 
-def _place_differences(volume: Volume, index: int, picture: Picture) -> list[str]:
-    affine = volume.grid.affine
+def _paths(series: Series) -> set[str]:
+    return {instance.path for instance in series.instances}
+
+
+def _frames(series: Series, volume: Volume) -> Iterator[tuple[Frame, npt.NDArray[Any]]]:
+    """Each frame with its part of the volume."""
+    array = np.moveaxis(volume.array, 3, 0) if series.axis else volume.array[np.newaxis]
+    for index, frame in enumerate(series.frames):
+        yield frame, array[divmod(index, volume.grid.shape[0])]
+
+
+def _place_differences(volume: Volume, index: int, place: Place) -> list[str]:
+    affine, space = volume.grid.affine, volume.grid.space
+    if space is Space.PIXEL or (space is Space.PLANE and len(place.spacing_mm) != 2):
+        return []
+    sizes = np.linalg.norm(affine[:3, 1:3], axis=0)
+    if space is Space.PLANE:
+        is_off = not np.allclose(sizes, place.spacing_mm, rtol=_SIZE_TOLERANCE)
+        return [f"pixel size: {sizes} for {place.spacing_mm}"] if is_off else []
+    if (len(place.position_mm), len(place.along), len(place.spacing_mm)) != (3, 6, 2):
+        raise NoReferenceError("No position, orientation or spacing.")
+    along = place.along.reshape(2, 3) / np.linalg.norm(place.along.reshape(2, 3), axis=1, keepdims=True)
+    steps = along[::-1] * place.spacing_mm[:, np.newaxis]  # of growing row index, of growing column index
+    corner = (affine @ (index, 0, 0, 1))[:3]
     found = []
-    corner = affine @ (index, 0, 0, 1)
-    if not np.allclose(corner[:3], picture.position_mm, atol=_PLACE_TOLERANCE_MM, rtol=0):
-        found.append(f"position of slice {index}: {corner[:3]} for {picture.position_mm}")
-    for name, step, true in zip(("row", "column"), affine[:3, 1:3].T, picture.steps_mm, strict=True):
-        if not np.allclose(step, true, atol=_DIRECTION_TOLERANCE * max(1.0, float(np.linalg.norm(true))), rtol=0):
-            found.append(f"{name} step of slice {index}: {step} for {true}")
-    if volume.grid.shape[0] == 1 and not np.isclose(np.linalg.norm(affine[:3, 0]), picture.thickness_mm):
-        found.append(f"thickness: {np.linalg.norm(affine[:3, 0])} for {picture.thickness_mm}")
+    if not np.allclose(corner, place.position_mm, atol=_PLACE_TOLERANCE_MM, rtol=0):
+        found.append(f"position of slice {index}: {corner} for {place.position_mm}")
+    if np.abs(affine[:3, 1:3].T - steps).max() > _SIZE_TOLERANCE * max(1.0, *place.spacing_mm):
+        found.append(f"steps of slice {index}: {affine[:3, 1:3].T} for {steps}")
+    depth = np.linalg.norm(affine[:3, 0])
+    if volume.grid.shape[0] == 1 and not (len(place.thickness_mm) == 1 and np.isclose(depth, place.thickness_mm[0])):
+        found.append(f"depth: {depth} for {place.thickness_mm}")
     return found
 
 
@@ -161,13 +200,29 @@ def _value_differences(ours: npt.NDArray[Any], true: Floats, frame: Frame) -> li
     if ours.shape != true.shape:
         return [f"shape: {ours.shape} for {true.shape}"]
     expected = np.maximum(true, AIR_HU) if frame.modality == "CT" else true
-    off = ~np.isclose(ours, expected, rtol=1e-6, atol=1e-3)
+    off = ~np.isclose(ours, expected, rtol=1e-6, atol=1e-3 if true.ndim == 2 else _COLOUR_TOLERANCE, equal_nan=True)
     if frame.modality == "CT" and frame.rescale.padding:
         off &= ours != AIR_HU  # padding becomes air
     if not off.any():
         return []
-    place = tuple(int(index[0]) for index in np.nonzero(off))
-    return [f"values: {np.count_nonzero(off)} of {off.size}; at {place} {ours[place]} for {expected[place]}"]
+    at = tuple(int(index[0]) for index in np.nonzero(off))
+    return [f"values: {np.count_nonzero(off)} of {off.size}; at {at} {ours[at]} for {expected[at]}"]
+
+
+# --- one file ---------------------------------------------------------------------------------------------------------
+
+
+class _guarded(warnings.catch_warnings):  # noqa: N801
+    """Whatever is raised becomes NoReferenceError: pydicom raises of everything, a decoder in Rust no Exception."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+
+    def __exit__(self, kind: Any, error: Any, at: Any) -> None:
+        super().__exit__(kind, error, at)
+        if error is not None and not isinstance(error, (NoReferenceError, KeyboardInterrupt, SystemExit)):
+            raise NoReferenceError(f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _by_dictionary(ds: Dataset) -> Dataset:
@@ -183,35 +238,24 @@ def _by_dictionary(ds: Dataset) -> Dataset:
     return ds
 
 
-# --- one file --------------------------------------------------------------------------------------------------------
-
-
-def _place(ds: Dataset) -> tuple[Floats, Floats, float]:
-    position, along, spacing = (
-        np.array([float(number) for number in ds[keyword].value])
-        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-    )
-    if (len(position), len(along), len(spacing)) != (3, 6, 2):
-        raise NoReferenceError("A position, orientation or spacing of another number of values.")
-    columns, rows = (axis / np.linalg.norm(axis) for axis in along.reshape(2, 3))
-    thickness = ds.get("SliceThickness")
-    steps = np.stack([rows * spacing[0], columns * spacing[1]])
-    return position, steps, float("nan") if thickness in (None, "") else float(thickness)
+def _numbers(value: Any) -> Floats:
+    if value is None or value == "":
+        return np.empty(0)
+    return np.array([float(number) for number in (value if hasattr(value, "__iter__") else (value,))])
 
 
 def _stored(ds: Dataset) -> npt.NDArray[Any]:
-    """Stored values, with their sign."""
-    if ds.get("SamplesPerPixel", 1) != 1 or int(ds.get("NumberOfFrames") or 1) != 1:
-        raise NoReferenceError("Not a single picture of one sample.")
-    syntax = ds.file_meta.get("TransferSyntaxUID")
+    """Stored values of one sample, with their sign."""
+    if "PixelData" not in ds:
+        return ds.pixel_array  # floats
+    syntax, count = ds.file_meta.get("TransferSyntaxUID"), ds.Rows * ds.Columns * int(ds.get("NumberOfFrames") or 1)
     if syntax is not None and syntax.is_compressed and not syntax.is_deflated:
-        return _masked(_decoded(ds, syntax), ds, ds.BitsStored - 1)
+        return _masked(_decoded(ds) if syntax in _BY_GDCM else ds.pixel_array, ds, ds.BitsStored - 1)
+    if ds.BitsAllocated == 1:
+        return np.unpackbits(np.frombuffer(ds.PixelData, np.uint8), bitorder="little")[:count]
     order = ">" if syntax == ExplicitVRBigEndian else "<"
-    count = ds.Rows * ds.Columns
-    cells = np.frombuffer(ds.PixelData, f"{order}u{ds.BitsAllocated // 8}")
-    if len(cells) < count:
-        raise NoReferenceError("Fewer pixels than rows and columns say.")
-    return _masked(cells[:count].reshape(ds.Rows, ds.Columns), ds, ds.get("HighBit", ds.BitsStored - 1))
+    cells = np.frombuffer(ds.PixelData, f"{order}u{ds.BitsAllocated // 8}", count)
+    return _masked(cells, ds, ds.get("HighBit", ds.BitsStored - 1))
 
 
 def _masked(cells: npt.NDArray[Any], ds: Dataset, high_bit: int) -> npt.NDArray[np.int64]:
@@ -223,27 +267,37 @@ def _masked(cells: npt.NDArray[Any], ds: Dataset, high_bit: int) -> npt.NDArray[
     return values
 
 
-def _real(ds: Dataset, stored: npt.NDArray[Any]) -> Floats:
+def _real(stored: npt.NDArray[Any], part: Dataset) -> Floats:
     """Real values: the Modality LUT's slope and intercept, both or none (PS3.3 C.11.1)."""
-    if all(ds.get(keyword) in (None, "") for keyword in ("RescaleSlope", "RescaleIntercept")):
+    if "ModalityLUTSequence" in part:
+        raise NoReferenceError("A Modality LUT Sequence.")
+    slope, intercept = _numbers(part.get("RescaleSlope")), _numbers(part.get("RescaleIntercept"))
+    if len(slope) == len(intercept) == 0:
         return stored.astype(np.float64)
-    slope, intercept = float(ds.RescaleSlope), float(ds.RescaleIntercept)
-    return stored.astype(np.float64) * slope + intercept
+    return stored.astype(np.float64) * slope.item() + intercept.item()
 
 
-def _decoded(ds: Dataset, syntax: str) -> npt.NDArray[Any]:
-    if syntax not in _BY_GDCM:
-        return ds.pixel_array
+def _colours(ds: Dataset) -> npt.NDArray[Any]:
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
+
+    if ds.PhotometricInterpretation != "PALETTE COLOR":
+        return pixel_array(ds)  # becomes RGB
+    return apply_color_lut(ds.pixel_array, ds)
+
+
+def _decoded(ds: Dataset) -> npt.NDArray[Any]:
+    """Pixels decoded by GDCM, out of a file that holds nothing else."""
     import SimpleITK
 
     plain = Dataset()
     for keyword in _PIXEL_KEYWORDS:
         if keyword in ds:
             plain[keyword] = ds[keyword]
-    plain.SOPClassUID, plain.SOPInstanceUID, plain.file_meta = _NO_CLASS, "1.2.3", ds.file_meta
+    plain.SOPClassUID, plain.SOPInstanceUID, plain.file_meta = _SECONDARY_CAPTURE, "1.2.3", ds.file_meta
     SimpleITK.ProcessObject.GlobalWarningDisplayOff()
     with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
         plain.save_as(Path(file.name), enforce_file_format=True)
         image = SimpleITK.ReadImage(file.name)
-    decoded: npt.NDArray[Any] = SimpleITK.GetArrayFromImage(image)[0]
+    decoded: npt.NDArray[Any] = SimpleITK.GetArrayFromImage(image)
     return decoded

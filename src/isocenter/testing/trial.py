@@ -127,8 +127,7 @@ def crashed(error: BaseException) -> Outcome:
 
 
 def _outcome(series: Series, volume: Volume, contents: Mapping[str, bytes], unusual: frozenset[str]) -> Outcome:
-    is_single = all(frame.instance.format.frames == 1 and frame.window is None for frame in series.frames)
-    if series.grid is None or series.grid.is_sheared or not is_single or volume.array.ndim != 3:
+    if series.grid is None or series.grid.is_sheared or any(frame.window is not None for frame in series.frames):
         return Outcome(Kind.UNJUDGED, f"{series.modality} of {volume.array.shape}")
     try:
         found = differences(series, volume, contents)
