@@ -66,7 +66,7 @@ _SURE: dict[str, _Mark] = {
     "direction": _Mark("direction", is_rank=True),
     "echo": _Mark("echo", lambda frame: frame.mark.echo_number),
     "echo_time": _Mark("echo time", lambda frame: frame.mark.echo_time_ms, "ms"),
-    "component": _Mark("", lambda frame: frame.mark.component.lower() or None),
+    "component": _Mark("", lambda frame: frame.mark.component or None),
     "image_type": _Mark("", lambda frame: frame.mark.image_type or None),
     "phase": _Mark("phase"),
     "stack": _Mark("stack", lambda frame: frame.mark.stack_id or None),
@@ -130,11 +130,13 @@ def parted(group: Group, look: Look | None = None) -> list[Group]:
             return [group]
         return _named(group, _between_each_other(_Table(frames, depths), names))
     table = _Table(frames, depths)
-    found = _by_marks(table)
-    if found is None and look is not None:
+    if (found := _by_marks(table)) is not None:
+        return _named(group, found)
+    if look is not None:
         table = _Table(frames, depths, [look(frame) for frame in frames])
-        found = _by_marks(table)
-    return _named(group, found or _by_order(table) or _incomplete(table))
+    if _contradict_each_other(table):
+        return [group]
+    return _named(group, _by_marks(table) or _by_order(table) or _incomplete(table))
 
 
 class _Table:
@@ -149,7 +151,7 @@ class _Table:
         self.values: dict[str, list[Hashable]] = {}
         self.codes: dict[str, Codes] = {}
         for name, mark in _MARKS.items():
-            values = [mark.of(frame) for frame in frames] if mark.of is not None else [None] * len(frames)
+            values: list[Hashable] = [None if mark.of is None else mark.of(frame) for frame in frames]
             if further:
                 values = [
                     facts.get(name) if value is None else value for value, facts in zip(values, further, strict=True)
@@ -189,6 +191,8 @@ class _Table:
         rank = {value: f"{place} of {len(known)}" for place, value in enumerate(known, 1)}
         if name == "image_type":
             return _type_words(values)
+        if name == "component":
+            return ["" if value is None else str(value).lower() for value in values]
         if mark.is_rank or (name == "time" and known == list(range(1, len(known) + 1))):
             return ["" if value is None else f"{mark.word} {rank[value]}" for value in values]
         return [_word(mark, value) for value in values]
@@ -230,21 +234,26 @@ def _type_words(values: Sequence[Hashable]) -> list[str]:
 def _by_marks(table: _Table) -> Labelled | None:
     """By the fewest attributes that divide the frames into complete volumes, those that say what a volume is first."""
     sure = [name for name in _SURE if name in table.codes]
-    if _contradict_each_other(table, sure):
-        return None
     every = [*sure, *(name for name in _LESS_SURE if name in table.codes)]
     for names in (sure, every):
         for count in range(1, min(_MOST_MARKS, len(names)) + 1):
             for chosen in combinations(names, count):
                 codes = table.together(chosen)
-                if table.are_complete(codes):
-                    return Labelled(codes, table.labels(codes, chosen))
+                if not table.are_complete(codes):
+                    continue
+                if _contradict_each_other(table):
+                    return None
+                if "direction" in chosen and "b_value" in table.codes and "b_value" not in chosen:
+                    chosen = ("b_value", *chosen)  # noqa: PLW2901 - a direction says little without it
+                    codes = table.together(chosen)
+                return Labelled(codes, table.labels(codes, chosen))
     return None
 
 
-def _contradict_each_other(table: _Table, names: Sequence[str]) -> bool:
-    """Whether two attributes divide the frames into as many complete volumes, but into other ones."""
-    complete = [table.codes[name] for name in names if table.are_complete(table.codes[name])]
+def _contradict_each_other(table: _Table) -> bool:
+    """Whether two sure attributes divide the frames into as many complete volumes, but into other ones."""
+    sure = [table.codes[name] for name in _SURE if name in table.codes]
+    complete = [codes for codes in sure if table.are_complete(codes)]
     for one, other in pairwise(complete):
         pairs = len(np.unique(np.stack([one, other]), axis=1).T)
         if one.max() == other.max() and pairs != one.max() + 1:

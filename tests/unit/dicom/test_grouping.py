@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isocenter.dicom.grouping import together
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.errors import UsageError
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series
@@ -254,9 +256,6 @@ def test_a_single_slice_without_thickness_is_a_picture_without_depth(tmp_path: P
         {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]},
         {"NumberOfFrames": 2},
         {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.6"},
-        {"PhotometricInterpretation": "PALETTE COLOR"},
-        {"SamplesPerPixel": 3},
-        {"BitsAllocated": 32},
         {"BitsStored": 17},
         {"Rows": 0},
     ],
@@ -368,3 +367,266 @@ def test_directions_that_are_not_perpendicular_are_refused(tmp_path):
     (series,) = scan(tmp_path)
     assert series.verdict is Verdict.REJECTED
     assert "ORIENTATION_INVALID" in [reason.code for reason in series.reasons]
+
+
+# --- what tells volumes apart -----------------------------------------------------------------------------------------
+
+
+def private(group, creator, element, vr, value):
+    """An edit that puts a private attribute."""
+
+    def put(data_set):
+        data_set.private_block(group, creator, create=True).add_new(element, vr, value)
+
+    return put
+
+
+def write_volumes(folder, edits, **style):
+    """A volume for each edit of data sets, of the value 100 times its number; all slices numbered alike."""
+    for number, edit in enumerate(edits):
+
+        def change(index, data_set, edit=edit):
+            edit(data_set) if edit.__code__.co_argcount == 1 else edit(index, data_set)
+
+        write(folder, f"v{number}-", value=100.0 * number, modality="MR", rescale=None, edit=change, **style)
+    return scan(folder)
+
+
+def attribute(keyword, value):
+    return lambda data_set: setattr(data_set, keyword, value)
+
+
+MARKS = {
+    "inversion time": ([attribute("InversionTime", t) for t in (100, 900)], "inversion time {} ms", (100, 900)),
+    "flip angle": ([attribute("FlipAngle", a) for a in (5, 26)], "flip angle {}", (5, 26)),
+    "component": (
+        [attribute("ComplexImageComponent", c) for c in ("MAGNITUDE", "PHASE")],
+        "{}",
+        ("magnitude", "phase"),
+    ),
+    "image type": (
+        [attribute("ImageType", ["ORIGINAL", "PRIMARY", c]) for c in ("M", "P")],
+        "{}",
+        ("magnitude", "phase"),
+    ),
+    "dual energy": ([attribute("KVP", kv) for kv in (80, 140)], "{} kV", (80, 140)),
+    "frame of PET": ([attribute("FrameReferenceTime", t) for t in (500, 2000)], "time {} of 2", (1, 2)),
+    "one time each": ([attribute("AcquisitionTime", t) for t in ("235959.5", "101010")], "time {} of 2", (2, 1)),
+    "GE b": ([private(0x43, "GEMS_PARM_01", 0x39, "IS", [b, 1, 0, 0]) for b in (0, 1000000800)], "b {}", (0, 800)),
+    "Siemens b": ([private(0x19, "SIEMENS MR HEADER", 0x0C, "IS", b) for b in (0, 1000)], "b {}", (0, 1000)),
+    "Siemens b, unknown": (
+        [private(0x19, "SIEMENS MR HEADER", 0x0C, "UN", b) for b in (b"0 ", b"50")],
+        "b {}",
+        (0, 50),
+    ),
+    "Philips b": ([private(0x2001, "Philips Imaging DD 001", 0x03, "FL", b) for b in (0.0, 700.0)], "b {}", (0, 700)),
+    "GE component": ([private(0x43, "GEMS_PARM_01", 0x2F, "SS", c) for c in (2, 3)], "{}", ("real", "imaginary")),
+}
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_rare_attributes_tell_volumes_apart_as_well(tmp_path: Path, name):
+    edits, label, values = MARKS[name]
+    found = write_volumes(tmp_path, edits)
+    expected = {label.format(value): 100.0 * number for number, value in enumerate(values)}
+    assert {series.part for series in found} == set(expected)
+    for series in found:
+        assert reasons(series) == ["SPLIT"]
+        assert (read(series).array == expected[series.part]).all()
+
+
+def test_directions_of_diffusion_are_numbered(tmp_path: Path):
+    def diffusion(b, direction):
+        def edit(data_set):
+            data_set.DiffusionBValue = float(b)
+            if direction is not None:
+                data_set.DiffusionGradientOrientation = direction
+
+        return edit
+
+    edits = [diffusion(0, None), *(diffusion(1000, list(np.eye(3)[axis])) for axis in range(3))]
+    found = write_volumes(tmp_path, edits)
+    assert [series.part for series in found] == [
+        "b 0",
+        "b 1000, direction 1 of 3",
+        "b 1000, direction 2 of 3",
+        "b 1000, direction 3 of 3",
+    ]
+
+
+def test_twelve_time_points_are_in_order(tmp_path: Path):
+    found = write_volumes(tmp_path, [attribute("TemporalPositionIdentifier", time) for time in range(1, 13)])
+    assert [series.part for series in found] == [f"time {time} of 12" for time in range(1, 13)]
+    assert [int(read(series).array[0, 0, 0]) for series in found] == list(range(0, 1200, 100))
+
+
+def clock(seconds):
+    return f"10{int(seconds) // 60:02d}{seconds % 60:05.2f}"
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionTime", "ContentTime"])
+def test_volumes_that_follow_each_other_slice_by_slice_are_told_by_their_times(tmp_path: Path, keyword):
+    """As of a 2D dynamic scan: each slice has a time of its own."""
+
+    def taken(volume):
+        return lambda index, data_set: setattr(data_set, keyword, clock(10 * volume + (index * 3) % 5))
+
+    found = write_volumes(tmp_path, [taken(volume) for volume in range(3)])
+    assert [series.part for series in found] == ["time 1 of 3", "time 2 of 3", "time 3 of 3"]
+    assert [int(read(series).array[0, 0, 0]) for series in found] == [0, 100, 200]
+    assert all(reasons(series) == ["SPLIT", "PARTED_BY_TIME"] for series in found)
+    assert all(series.verdict is Verdict.OK for series in found)
+
+
+def test_times_that_overlap_tell_nothing(tmp_path: Path):
+    def taken(volume):
+        return lambda index, data_set: setattr(data_set, "AcquisitionTime", clock(volume + 3 * index))
+
+    assert reasons(write_volumes(tmp_path, [taken(0), taken(1)])[0]) == ["DUPLICATE_POSITION"]
+
+
+def test_phases_of_the_heart_are_told_by_their_trigger_times(tmp_path: Path):
+    """Each slice was taken in other heart beats: the times of a phase differ from slice to slice."""
+
+    def phase(number):
+        return lambda index, data_set: setattr(data_set, "TriggerTime", f"{number * (40 + 3 * index)}")
+
+    found = write_volumes(tmp_path, [phase(number) for number in range(4)])
+    assert [series.part for series in found] == [f"time {number} of 4" for number in (1, 2, 3, 4)]
+    assert [int(read(series).array[4, 0, 0]) for series in found] == [0, 100, 200, 300]
+    assert all(reasons(series) == ["SPLIT", "PARTED_BY_ORDER"] for series in found)
+
+
+def numbered(volume, number):
+    return lambda index, data_set: setattr(data_set, "InstanceNumber", number(volume, index))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        lambda volume, index: 5 * volume + index + 1,
+        lambda volume, index: 40 * volume + 5 - index,
+        lambda volume, index: 3 * index + volume + 1,
+    ],
+    ids=["volume by volume", "volume by volume, upwards, with gaps", "slice by slice"],
+)
+def test_the_order_of_instance_numbers_tells_volumes_apart_as_a_guess(tmp_path: Path, number):
+    found = write_volumes(tmp_path, [numbered(volume, number) for volume in range(3)])
+    assert [series.part for series in found] == ["volume 1 of 3", "volume 2 of 3", "volume 3 of 3"]
+    assert [int(read(series).array[0, 0, 0]) for series in found] == [0, 100, 200]
+    assert all(series.verdict is Verdict.REPAIRED for series in found)
+    assert all(reasons(series) == ["SPLIT", "PARTED_BY_ORDER"] for series in found)
+
+
+def test_instance_numbers_in_disorder_tell_nothing(tmp_path: Path):
+    shuffled = [3, 9, 1, 10, 5, 2, 8, 4, 7, 6]
+    edits = [numbered(volume, lambda volume, index: shuffled[5 * volume + index]) for volume in (0, 1)]
+    assert reasons(write_volumes(tmp_path, edits)[0]) == ["DUPLICATE_POSITION"]
+
+
+def test_echoes_of_several_times_are_told_by_mark_and_order(tmp_path: Path):
+    def edit(time, echo):
+        def change(index, data_set):
+            data_set.EchoNumbers, data_set.AcquisitionTime = echo, clock(20 * time + index + 0.1 * echo)
+
+        return change
+
+    found = write_volumes(tmp_path, [edit(time, echo) for time in (0, 1) for echo in (1, 2)])
+    assert [(series.part, int(read(series).array[0, 0, 0])) for series in found] == [
+        ("echo 1, time 1 of 2", 0),
+        ("echo 1, time 2 of 2", 200),
+        ("echo 2, time 1 of 2", 100),
+        ("echo 2, time 2 of 2", 300),
+    ]
+
+
+def test_attributes_that_divide_the_slices_otherwise_are_an_ambiguity(tmp_path: Path):
+    """Echo number says one thing, inversion time another."""
+
+    def edit(volume):
+        def change(index, data_set):
+            data_set.EchoNumbers = volume + 1
+            data_set.TemporalPositionIdentifier = 1 + (volume + (index > 2)) % 2
+
+        return change
+
+    assert reasons(write_volumes(tmp_path, [edit(0), edit(1)])[0]) == ["DUPLICATE_POSITION"]
+
+
+def test_whole_headers_are_parsed_only_where_nothing_else_tells(tmp_path: Path, monkeypatch):
+    from isocenter.dicom import second_look
+
+    monkeypatch.setattr(second_look, "facts_of", lambda data_set: pytest.fail("looked"))
+    assert len(write_volumes(tmp_path, [attribute("EchoNumbers", echo) for echo in (1, 2)])) == 2
+
+
+def test_the_names_of_parts_say_what_differs(tmp_path: Path):
+    write(tmp_path, "a")
+    write(tmp_path, "b", attributes={"ConvolutionKernel": "B70f"})
+    turned = Grid.from_vectors((2, 4, 3), direction=np.eye(3)[:, [1, 2, 0]])
+    write(tmp_path, "c", grid=turned, attributes={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})
+    wide = Grid.from_vectors((3, 4, 3), direction=np.eye(3)[:, [0, 1, 2]], spacing_mm=(2, 1, 1))
+    write(tmp_path, "d", grid=wide)
+    found = {series.part: len(series) for series in scan(tmp_path)}
+    assert len(found) == 4
+    assert any(part.startswith("localizer") for part in found)
+    assert any("kernel B70f" in part for part in found)
+
+
+def test_volumes_of_one_series_have_distinct_names(tmp_path: Path):
+    for number, spacing in enumerate((0.5, 0.50001, 0.6)):
+        grid = Grid.from_vectors(
+            (2 + number, 4, 3), spacing_mm=(2, spacing, 0.75), frame_of_reference_uid=f"1.2.{number}"
+        )
+        write(tmp_path, f"v{number}", grid=grid)
+    names = [series.name for series in scan(tmp_path)]
+    assert len(set(names)) == len(names) == 3
+
+
+# --- together ---------------------------------------------------------------------------------------------------------
+
+
+def test_time_points_together_make_one_series_with_an_axis(tmp_path: Path):
+    parts = write_volumes(tmp_path, [attribute("TemporalPositionIdentifier", time) for time in (1, 2, 3)])
+    whole = together(parts, "time")
+    assert (whole.axis, len(whole), len(whole.frames), whole.part) == ("time", 5, 15, "")
+    assert whole.grid == parts[0].grid
+    volume = read(whole)
+    assert volume.axes == ("time",)
+    assert volume.shape == (5, 4, 3, 3)
+    for time, part in enumerate(parts):
+        assert np.array_equal(volume.array[..., time], read(part).array)
+
+
+def test_what_the_parts_share_stays_in_the_name(tmp_path: Path):
+    for time in (1, 2):
+        for echo in (1, 2):
+            extra = {"TemporalPositionIdentifier": time, "EchoNumbers": echo}
+            write(tmp_path, f"{time}{echo}", modality="MR", rescale=None, attributes=extra)
+    echo_2 = [series for series in scan(tmp_path) if "echo 2" in series.part]
+    assert together(echo_2, "time").part == "echo 2"
+
+
+def test_a_tilted_dynamic_scan_is_read_upright(tmp_path: Path):
+    affine = GRID.affine.copy()
+    affine[:3, 0] += (0, 0.5, 0)
+    edits = [attribute("TemporalPositionIdentifier", time) for time in (1, 2)]
+    parts = write_volumes(tmp_path, edits, grid=Grid(GRID.shape, affine))
+    volume = read(together(parts, "time"))
+    assert not volume.grid.is_sheared
+    for time, part in enumerate(parts):
+        assert np.array_equal(volume.array[..., time], read(part).array)
+
+
+def test_volumes_on_other_grids_are_not_put_together(tmp_path: Path):
+    write(tmp_path, "a")
+    write(tmp_path, "b", grid=Grid.from_vectors((2, 4, 3), spacing_mm=(2, 0.5, 0.9)))
+    parts = scan(tmp_path)
+    for wrong in (parts, parts[:1], ()):
+        with pytest.raises(UsageError):
+            together(wrong, "time")
+    with pytest.raises(UsageError, match="axis"):
+        together([parts[0], parts[0]], "")
+    twice = together([parts[0], parts[0]], "time")
+    with pytest.raises(UsageError, match="axis of their own"):
+        together([twice, twice], "echo")
