@@ -118,7 +118,7 @@ def _headers() -> Iterator[Case]:
     yield rewritten("trailing padding", "Data Set Trailing Padding behind the pixels.", lambda data: data + trailing)
     yield rewritten("rubbish behind the pixels", "300 noughts.", lambda data: data + bytes(300))
     lied = rewritten("meta header lies", "It says implicit, but the data set is explicit.", _says_implicit)
-    yield replace(lied, refusals=frozenset({"HEADER_UNREADABLE", "PIXELS_MISSING", "UNSUPPORTED"}))
+    yield replace(lied, refusals=frozenset({"HEADER_UNREADABLE", "PIXELS_MISSING", "PIXELS_SURPLUS"}))
     yield rewritten("group length of the meta header wrong", "Ten too many.", _wrong_meta_length)
 
     def group_lengths(_: int, ds: Dataset) -> None:
