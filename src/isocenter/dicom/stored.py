@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom import codecs
+from isocenter.dicom import codecs, colour
 from isocenter.dicom.deflated import inflate
 from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, UNCOMPRESSED
 from isocenter.dicom.files import DiskBytes, MemberBytes, MemoryBytes, Opener
-from isocenter.dicom.instance import Instance
-from isocenter.dicom.support import frame_bytes
+from isocenter.dicom.instance import HALVED, Instance, PixelFormat
+from isocenter.dicom.values import unpack
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 
 Pixels = npt.NDArray[Any]
 _File = DiskBytes | MemberBytes | MemoryBytes
 _HASHED_BYTES = 1 << 20
+_FLOATS = {0x7FE00008: np.float32, 0x7FE00009: np.float64}
 
 
 class ChangedError(Exception):
@@ -65,8 +66,8 @@ class Stored:
 
         Returns
         -------
-        (row, column[, sample]) of integers as wide as Bits Allocated or the codestream says; see
-        :func:`isocenter.dicom.codecs.decode`.
+        (row, column) of integers as wide as Bits Allocated or the codestream says (see
+        :func:`isocenter.dicom.codecs.decode`), or of floats; of colour (row, column, 3) red, green and blue.
 
         Raises
         ------
@@ -100,7 +101,7 @@ class Stored:
         if self._wants_digest:
             file = self._hashed(source)
         if instance.transfer_syntax == DEFLATED:
-            file = _inflated(file, instance.pixels.offset + frame_bytes(instance) * instance.format.frames)
+            file = _inflated(file, instance.pixels.offset + instance.format.pixel_bytes)
         elif instance.transfer_syntax not in UNCOMPRESSED:
             self._streams = [codecs.frame_of(file.at(instance.pixels.offset, file.size))]
         return file
@@ -128,13 +129,31 @@ class Stored:
 
     def _uncompressed(self, file: _File, number: int, out: Pixels) -> Pixels:
         instance = self.instance
-        assert instance.pixels is not None  # noqa: S101 - asked on opening
-        dtype = np.dtype(f"u{instance.format.bits_allocated // 8}")
-        shape = instance.format.rows, instance.format.columns
+        form, pixels = instance.format, instance.pixels
+        assert pixels is not None  # noqa: S101 - asked on opening
+        first_bit = (number - 1) * form.frame_bits
+        offset = pixels.offset + first_bit // 8
+        if form.bits_allocated == 1:
+            count = (first_bit % 8 + form.frame_bits + 7) // 8
+            packed = self._filled(file, offset, np.empty(count, np.uint8))
+            bits = np.unpackbits(packed, bitorder="little")
+            return bits[first_bit % 8 :][: form.frame_bits].reshape(form.rows, form.columns)
+        dtype = np.dtype(f"u{form.bits_allocated // 8}")
+        is_apart = form.samples > 1 and (form.is_planar or form.photometric in HALVED)
+        shape = (form.frame_bits // form.bits_allocated,) if is_apart else _shape(form)
         fits = out.dtype.itemsize == dtype.itemsize and out.shape == shape
-        cells = out.view(dtype) if fits else np.empty(shape, dtype)
+        cells = self._filled(file, offset, out.view(dtype) if fits else np.empty(shape, dtype))
+        if pixels.tag in _FLOATS:
+            return cells.view(_FLOATS[pixels.tag])
+        if form.photometric in HALVED and form.samples > 1:
+            cells = colour.from_halved(cells, (form.rows, form.columns))
+        elif is_apart:
+            cells = colour.from_planes(cells, (form.rows, form.columns))
+        return _as_rgb(cells, form, form.photometric)
+
+    def _filled(self, file: _File, offset: int, cells: Pixels) -> Pixels:
+        """Cells from the file, in the byte order of this machine."""
         target = memoryview(cells.data).cast("B")
-        offset = instance.pixels.offset + (number - 1) * frame_bytes(instance)
         if isinstance(file, DiskBytes):
             got = file.into(target, offset)
         else:
@@ -143,9 +162,24 @@ class Stored:
             target[:got] = found
         if got < len(target):
             raise codecs.TruncatedError("The pixel data end before the last pixel.")
-        if instance.transfer_syntax == EXPLICIT_BIG:
-            cells.byteswap(inplace=True)
-        return cells
+        if self.instance.transfer_syntax != EXPLICIT_BIG:
+            return cells
+        if cells.dtype.itemsize > 1:
+            return cells.byteswap(inplace=True)
+        return self._unswapped(file, offset, cells)
+
+    def _unswapped(self, file: _File, offset: int, cells: Pixels) -> Pixels:
+        """Bytes of big endian data: those of words (OW) are swapped two by two (PS3.5 8.1.1)."""
+        pixels = self.instance.pixels
+        assert pixels is not None  # noqa: S101 - asked on opening
+        if file.at(pixels.offset - 8, 2) != b"OW":
+            return cells
+        start = (offset - pixels.offset) % 2
+        count = cells.size + start
+        words = np.frombuffer(file.at(offset - start, count + count % 2), ">u2")
+        if 2 * len(words) < count:
+            raise codecs.TruncatedError("The pixel data end before the last pixel.")
+        return words.astype("<u2").view(np.uint8)[start : start + cells.size].reshape(cells.shape)
 
     def _decoded(self, number: int) -> Pixels:
         form = self.instance.format
@@ -161,6 +195,19 @@ def _inflated(file: _File, count: int) -> MemoryBytes:
         return MemoryBytes(inflate(content[start:], count))
     except zlib.error as error:
         raise codecs.UndecodableError("The deflated data set is damaged.") from error
+
+
+def _shape(form: PixelFormat) -> tuple[int, ...]:
+    return (form.rows, form.columns) if form.samples == 1 else (form.rows, form.columns, form.samples)
+
+
+def _as_rgb(cells: Pixels, form: PixelFormat, photometric: str) -> Pixels:
+    """Samples of a colour picture as red, green and blue; the cells of others as they are."""
+    if form.samples == 1:
+        return cells
+    if form.bits_stored < form.bits_allocated:
+        cells, _, _ = unpack(cells, form, stray_bits="drop")
+    return colour.to_rgb(cells, photometric, form.bits_stored)
 
 
 def _widened(decoded: Pixels, bits_allocated: int) -> Pixels:

@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
+from isocenter.dicom.colour import TRUE_COLOURS
 from isocenter.dicom.elements import DEFLATED, PIXEL_DATA, UNCOMPRESSED
 from isocenter.dicom.frame import Frame, Rescale, instances_of, names_of
-from isocenter.dicom.instance import MODALITY_OF_CLASS, Instance
+from isocenter.dicom.instance import HALVED, MODALITY_OF_CLASS, Instance
+from isocenter.dicom.meaning import speaks_hu
 from isocenter.reasons import Reason
 
+_FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
 _HU_TYPES = ("HU", "US", "")
 """Rescale Types of a CT that may be HU: stated, unspecified or missing."""
 _PREFIX = "1.2.840.10008.5.1.4.1.1."
@@ -55,8 +58,7 @@ _MAY_BE_TOMOGRAPHIC = frozenset({f"{_PREFIX}20"})
 
 def frame_bytes(instance: Instance) -> int:
     """Size of an uncompressed frame."""
-    form = instance.format
-    return (form.rows * form.columns * form.samples * form.bits_allocated + 7) // 8
+    return (instance.format.frame_bits + 7) // 8
 
 
 def unsupported(frames: Sequence[Frame]) -> list[Reason]:
@@ -110,7 +112,7 @@ def numbers_of(instances: Sequence[Instance]) -> str:
 
 def _unit_faults(frames: Sequence[Frame]) -> list[Reason]:
     """CT images whose values are said to be something else than HU (Rescale Type, PS3.3 C.11.1.1.2)."""
-    other = [frame for frame in frames if frame.modality == "CT" and frame.rescale.unit not in _HU_TYPES]
+    other = [frame for frame in frames if speaks_hu(frame) and frame.rescale.unit not in _HU_TYPES]
     if not other:
         return []
     units = " or ".join(sorted({frame.rescale.unit for frame in other}))
@@ -161,15 +163,27 @@ def _is_other_kind(frame: Frame) -> bool:
     return frame.modality not in MODALITY_OF_CLASS.values()
 
 
-def _is_colour(frame: Frame) -> bool:
+def _has_odd_colours(frame: Frame) -> bool:
     form = frame.instance.format
-    return form.samples != 1 or not form.photometric.startswith("MONOCHROME")
+    if form.samples == 1:
+        return not form.photometric.startswith("MONOCHROME") and form.photometric != "PALETTE COLOR"
+    if form.samples != 3 or form.is_signed or form.photometric not in TRUE_COLOURS:
+        return True
+    is_coded = frame.instance.transfer_syntax not in UNCOMPRESSED
+    if form.photometric in ("YBR_RCT", "YBR_ICT", "YBR_PARTIAL_420"):
+        return not is_coded
+    return form.photometric in HALVED and form.columns % 2 == 1 and not is_coded
 
 
 def _has_odd_bits(frame: Frame) -> bool:
-    form = frame.instance.format
-    fits = 0 < form.bits_stored <= form.high_bit + 1 <= form.bits_allocated
-    return form.bits_allocated not in (8, 16) or not fits or form.rows < 1 or form.columns < 1
+    form, pixels = frame.instance.format, frame.instance.pixels
+    if form.rows < 1 or form.columns < 1:
+        return True
+    if pixels is not None and pixels.tag in _FLOAT_BITS:
+        return form.bits_allocated != _FLOAT_BITS[pixels.tag] or form.samples != 1
+    if form.bits_allocated not in (1, 8, 16, 32) or (form.bits_allocated == 1 and form.samples != 1):
+        return True
+    return not 0 < form.bits_stored <= form.high_bit + 1 <= form.bits_allocated
 
 
 def _has_odd_syntax(frame: Frame) -> bool:
@@ -180,8 +194,7 @@ _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
     (_is_other_kind, "Images of this class, or of a modality that its class does not have, are not read."),
     (lambda frame: frame.instance.format.frames > 1, "Multi-frame images are not read yet."),
     (lambda frame: "MOSAIC" in frame.image_type, "Mosaics (many slices tiled into one image) are not read yet."),
-    (_is_colour, "Colour images are not read yet."),
-    (lambda frame: frame.rescale.has_table, "Images with a Modality LUT Sequence are not read yet."),
+    (_has_odd_colours, "Images of this Photometric Interpretation, with these samples, are not read."),
     (_has_odd_bits, "Images with this number of bits, rows or columns are not read."),
     (_has_odd_syntax, "Images in this transfer syntax are not read."),
 )
@@ -192,7 +205,7 @@ def _is_cut(instance: Instance) -> bool:
     pixels = instance.pixels
     if pixels is None:
         return False
-    needed = frame_bytes(instance) * instance.format.frames if pixels.length >= 0 else 16
+    needed = instance.format.pixel_bytes if pixels.length >= 0 else 16
     if 0 <= pixels.length < needed or pixels.reach > instance.file_size:
         return True
     return instance.transfer_syntax != DEFLATED and instance.file_size - pixels.offset < needed
@@ -202,7 +215,7 @@ def _is_too_long(instance: Instance) -> bool:
     pixels = instance.pixels
     if pixels is None or pixels.has_stray_tail:
         return pixels is not None
-    is_longer = pixels.length > frame_bytes(instance) * instance.format.frames + 1
+    is_longer = pixels.length > instance.format.pixel_bytes + 1
     return is_longer and instance.transfer_syntax in UNCOMPRESSED
 
 
