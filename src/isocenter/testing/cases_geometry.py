@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.testing.dicom import Style, write_series
 from isocenter.testing.truth import Case, Ramp, Truth
 
@@ -253,15 +253,25 @@ def _some_slices(grid: Grid, kept: Sequence[int]) -> Callable[[Path], None]:
     return writer
 
 
+_PLANE = Grid(
+    (1, 8, 10),
+    np.array([[0, 0, SPACING_MM[2], 0], [0, SPACING_MM[1], 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]]),
+    space=Space.PLANE,
+)
+"""A slice of :data:`SPACING_MM` as a picture: x along the columns, y along the rows."""
+
+
 def _few() -> Iterator[Case]:
     single = grid_along(*turned((0, 17), (2, 11)), shape=(1, 8, 10))
     yield plain("one slice", "With Slice Thickness.", single)
     yield plain("two slices", "Two.", grid_along(*turned((0, 17), (2, 11)), shape=(2, 8, 10)))
     yield plain("one row", "Slices of 1 x 10.", grid_along((1, 0, 0), (0, 1, 0), shape=(4, 1, 10)))
-    bare = plain("one slice without thickness", "No depth is known.", single)
+    bare = plain("one slice without thickness", "No depth is known: a picture of known pixel size.", single)
     style = edited(_same, attributes={"SliceThickness": None})
+    flat = Truth(lambda points: VALUE(single.to_world(_PLANE.to_index(points))), _PLANE)
     may_refuse = frozenset({"SPACING_MISSING"})
-    yield replace(bare, writer=lambda folder: write_series(VALUE, single, folder, style=style), refusals=may_refuse)
+    writer = _writer(style, single)
+    yield replace(bare, writer=writer, truths=(flat,), refusals=may_refuse, says=frozenset({"DEPTH_UNKNOWN"}))
 
 
 def _damaged() -> Iterator[Case]:
@@ -296,5 +306,5 @@ def _damaged() -> Iterator[Case]:
         yield Case(name, "geometry", "No right place can be told.", _writer(style), refusals=codes)
 
 
-def _writer(style: Style) -> Callable[[Path], object]:
-    return lambda folder: write_series(VALUE, AXIAL, folder, style=style)
+def _writer(style: Style, grid: Grid = AXIAL) -> Callable[[Path], object]:
+    return lambda folder: write_series(VALUE, grid, folder, style=style)
