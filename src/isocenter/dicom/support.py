@@ -151,7 +151,13 @@ def is_plane(frame: Frame) -> bool:
         return False
     if class_uid in PLANES:
         return class_uid not in _MAY_BE_TOMOGRAPHIC or frame.position_mm is None or frame.orientation is None
-    return False
+    return _is_bare_picture(frame)
+
+
+def _is_bare_picture(frame: Frame) -> bool:
+    """Whether a frame of an unknown class is a colour picture without a place: nothing of it could be misread."""
+    is_placed = frame.position_mm is not None or frame.orientation is not None
+    return frame.instance.format.samples == 3 and not frame.modality and not is_placed
 
 
 def _is_other_kind(frame: Frame) -> bool:
@@ -159,7 +165,7 @@ def _is_other_kind(frame: Frame) -> bool:
     if class_uid in MODALITY_OF_CLASS:
         return MODALITY_OF_CLASS[class_uid] != frame.modality
     if class_uid:
-        return class_uid not in STACKS | PLANES
+        return class_uid not in STACKS | PLANES and not _is_bare_picture(frame)
     return frame.modality not in MODALITY_OF_CLASS.values()
 
 
