@@ -47,6 +47,7 @@ _SIDED = {LEFT_LUNG: (LUNG, LEFT), RIGHT_LUNG: (LUNG, RIGHT)}
 
 # Families of algorithms (CID 7162).
 MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
+UNKNOWN = Code("261665006", "SCT", "Unknown")
 MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
@@ -83,3 +84,10 @@ ONE = Code("1", "UCUM", "no units")
 def organ_and_side(code: Code) -> tuple[Code, Code | None]:
     """A paired organ as DICOM wants it: the organ, and its laterality (CID 244) or None."""
     return _SIDED.get(code, (code, None))
+
+
+def sided(organ: Code, side: Code | None) -> tuple[Code, Code | None]:
+    """The inverse of :func:`organ_and_side`: a code for both where there is one, else the two as they are."""
+    both = {(one.value, other.value): code for code, (one, other) in _SIDED.items()}
+    code = None if side is None else both.get((organ.value, side.value))
+    return (organ, side) if code is None else (code, None)

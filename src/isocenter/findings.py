@@ -62,6 +62,10 @@ class Segment:
         sRGB from 0 to 255.
     layer
         Index of the label map that holds it; segments of different layers may overlap.
+    modifier
+        What narrows the property type, such as a side; None where that says it all.
+    region
+        Part of the body that it lies in; None where the property type says it.
     """
 
     name: str
@@ -71,6 +75,8 @@ class Segment:
     property_category: Code = codes.ANATOMICAL_STRUCTURE
     color: tuple[int, int, int] = (230, 120, 60)
     layer: int = 0
+    modifier: Code | None = None
+    region: Code | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -185,20 +185,24 @@ class Instance:
                 source.close()
 
 
+def class_of(header: Header) -> str:
+    """SOP Class UID; empty where there is none."""
+    get = header.values.get
+    return parsing.text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
+
+
 def is_image(header: Header) -> bool:
     """Whether the header is that of an image, with or without its pixels."""
-    values = header.values
-    class_uid = values.get(_TAG["SOPClassUID"], b"") or values.get(_TAG["MediaStorageSOPClassUID"], b"")
-    if header.pixels is not None or parsing.text(class_uid) in MODALITY_OF_CLASS:
+    if header.pixels is not None or class_of(header) in MODALITY_OF_CLASS:
         return True
-    return _TAG["Rows"] in values and _TAG["Columns"] in values
+    return _TAG["Rows"] in header.values and _TAG["Columns"] in header.values
 
 
 def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
     """The instance that a header describes, in a file of a stamp."""
     get = header.values.get
     charset = get(_TAG["SpecificCharacterSet"], b"")
-    class_uid = parsing.text(get(_TAG["SOPClassUID"], b"") or get(_TAG["MediaStorageSOPClassUID"], b""))
+    class_uid = class_of(header)
     format_ = _format(*(get(tag, b"") for tag in _FORMAT_TAGS))
     return Instance(
         file=file,

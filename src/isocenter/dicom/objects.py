@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from isocenter.dicom import parsing
+import numpy as np
+
+from isocenter.dicom import nested
 from isocenter.dicom.deflated import inflate
-from isocenter.dicom.elements import DEFLATED, HEADER_LIMIT_BYTES, WANTED, DamagedHeaderError, Header, NotDicomError
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, DamagedHeaderError, Header, NotDicomError
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, MemoryBytes, Opener
 from isocenter.dicom.header import read_header
+from isocenter.dicom.instance import Instance, instance_from
 from isocenter.dicom.quiet import quietly
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 from isocenter.errors import InputError, UsageError
@@ -20,7 +23,7 @@ from isocenter.errors import InputError, UsageError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_INFLATED_LIMIT_BYTES = 1 << 30
+_LARGEST_BYTES = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +66,80 @@ class OpenObject:
 
     Parameters
     ----------
-    dataset
-        Its header, without pixel data.
-    syntax
-        Transfer Syntax UID.
-    pixels
-        The pixel data's value as it is stored, and whatever lies behind it; empty without any.
-    is_encapsulated
-        Whether the pixel data are divided into fragments.
+    content
+        The file.
+    header
+        What the common walk found in it.
+    instance
+        What that means.
     """
 
-    dataset: Dataset
-    syntax: str
-    pixels: memoryview
-    is_encapsulated: bool
+    content: bytes = field(repr=False)
+    header: Header = field(repr=False)
+    instance: Instance = field(repr=False)
+
+    def take(self, wanted: nested.Wanted) -> nested.Item:
+        """Chosen attributes of the header, those within sequences too."""
+        return nested.read(MemoryBytes(self.content), self.header, wanted)
+
+    @quietly()
+    def dataset(self) -> Dataset:
+        """The whole header, without pixel data.
+
+        Raises
+        ------
+        InputError
+            If pydicom cannot read it.
+        """
+        from pydicom import dcmread
+
+        content = self.content if self.header.transfer_syntax != DEFLATED else self._inflated(_LARGEST_BYTES)
+        try:
+            return dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
+        except Exception as error:
+            raise InputError("pydicom cannot read the header of the object: export it again.") from error
+
+    def pixels(self) -> memoryview:
+        """The pixel data's value, little endian; of encapsulated frames whatever lies behind it too. Empty without any.
+
+        Raises
+        ------
+        InputError
+            If they are damaged.
+        """
+        place, form = self.header.pixels, self.instance.format
+        if place is None:
+            return memoryview(b"")
+        content = self.content
+        if self.header.transfer_syntax == DEFLATED:
+            content = self._inflated(
+                place.offset + form.rows * form.columns * form.frames * form.bits_allocated // 8 + 1
+            )
+        value = memoryview(content)[place.offset : len(content) if place.length < 0 else place.offset + place.length]
+        is_words = content[place.offset - 8 : place.offset - 6] == b"OW"
+        if self.header.transfer_syntax == EXPLICIT_BIG and is_words:
+            return memoryview(np.frombuffer(value[: len(value) & ~1], ">u2").astype("<u2").tobytes())
+        return value
+
+    def _inflated(self, count: int) -> bytes:
+        _, start = read_meta(self.content, PREAMBLE_BYTES, {})
+        try:
+            return inflate(self.content[start:], min(count, _LARGEST_BYTES))
+        except zlib.error as error:
+            raise InputError("The deflated object is damaged: export it again.") from error
 
 
 def found_object(file: FileRef, header: Header, kind: str) -> FoundObject:
     """What a scan says of an object."""
-    get = header.values.get
-    charset = get(WANTED["SpecificCharacterSet"], b"")
+    instance = instance_from(file, header)
     return FoundObject(
         file=file,
         kind=kind,
-        sop_instance_uid=parsing.text(
-            get(WANTED["SOPInstanceUID"], b"") or get(WANTED["MediaStorageSOPInstanceUID"], b"")
-        ),
-        study_uid=parsing.text(get(WANTED["StudyInstanceUID"], b"")),
-        series_uid=parsing.text(get(WANTED["SeriesInstanceUID"], b"")),
-        frame_of_reference_uid=parsing.text(get(WANTED["FrameOfReferenceUID"], b"")),
-        description=parsing.words(get(WANTED["SeriesDescription"], b""), charset),
+        sop_instance_uid=instance.sop_instance_uid,
+        study_uid=instance.study_uid,
+        series_uid=instance.series_uid,
+        frame_of_reference_uid=instance.frame_of_reference_uid,
+        description=instance.series_description,
     )
 
 
@@ -106,31 +153,22 @@ def open_object(source: ObjectSource) -> OpenObject:
     InputError
         If it is no DICOM, or its header is damaged.
     """
-    from pydicom import dcmread
-
-    content = _content(source)
+    file = (
+        source.file
+        if isinstance(source, FoundObject)
+        else FileRef("" if isinstance(source, bytes) else os.fspath(source))
+    )
+    content = source if isinstance(source, bytes) else _content(file)
     try:
         header = read_header(MemoryBytes(content))
-        if header.transfer_syntax == DEFLATED:
-            content = _inflated(content)
-        with quietly():
-            dataset = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
     except NotDicomError as error:
         raise InputError("This is no DICOM file: give a DICOM Segmentation or RT Structure Set.") from error
     except (DamagedHeaderError, *MEMBER_FAULTS) as error:
         raise InputError("The header of the object is damaged: export it again.") from error
-    except Exception as error:  # whatever pydicom stumbles over
-        raise InputError("pydicom cannot read the header of the object: export it again.") from error
-    start = len(content) if header.pixels is None else header.pixels.offset
-    is_encapsulated = header.pixels is not None and header.pixels.length < 0
-    end = len(content) if is_encapsulated or header.pixels is None else start + header.pixels.length
-    return OpenObject(dataset, header.transfer_syntax, memoryview(content)[start:end], is_encapsulated)
+    return OpenObject(content, header, instance_from(file, header))
 
 
-def _content(source: ObjectSource) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    file = source.file if isinstance(source, FoundObject) else FileRef(os.fspath(source))
+def _content(file: FileRef) -> bytes:
     with Opener() as opener:
         try:
             opened: ByteSource = opener.open(file)
@@ -144,15 +182,3 @@ def _content(source: ObjectSource) -> bytes:
             raise InputError(f"{file} cannot be read any more.") from error
         finally:
             opened.close()
-
-
-def _inflated(content: bytes) -> bytes:
-    """The data set alone, as pydicom reads it without a preamble; not more than any object of sense holds."""
-    _, start = read_meta(content[:HEADER_LIMIT_BYTES], PREAMBLE_BYTES, {})
-    try:
-        inflated = inflate(content[start:], _INFLATED_LIMIT_BYTES + 1)
-    except zlib.error as error:
-        raise DamagedHeaderError from error
-    if len(inflated) > _INFLATED_LIMIT_BYTES:
-        raise DamagedHeaderError
-    return inflated

@@ -1,4 +1,4 @@
-"""Scan: a path to its series, by headers alone. What is no image is listed with a reason; no pixel is read."""
+"""Scan: a path to its series, by headers alone. What is no image is listed, or left with a reason; no pixel is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef,
 from isocenter.dicom.frame import Frame, only_frame
 from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
-from isocenter.dicom.instance import Instance, instance_from, is_image
+from isocenter.dicom.instance import Instance, class_of, instance_from, is_image
+from isocenter.dicom.kinds import Kind, kind_of
+from isocenter.dicom.objects import FoundObject, found_object
 from isocenter.dicom.parting import Look
 from isocenter.dicom.planes import scaled
 from isocenter.dicom.series import Series
@@ -27,7 +29,7 @@ _COMPARED_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A file that is no image, or cannot be followed."""
+    """A file that is no image, or of a kind that is not read, or cannot be followed."""
 
     path: str
     reason: Reason
@@ -43,10 +45,13 @@ class Scan(Sequence[Series]):
         Sorted by study, series number and series UID.
     ignored
         The files that gave no image, and why.
+    findings
+        Segmentations and RT Structure Sets: :func:`isocenter.read_segmentation` reads them.
     """
 
     series: tuple[Series, ...]
     ignored: tuple[Ignored, ...] = ()
+    findings: tuple[FoundObject, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Series: ...
@@ -85,11 +90,14 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
         raise UsageError(f"There is no file or folder {root!r}: give the path of a DICOM file, folder or zip archive.")
     frames: list[Frame] = []
     ignored: list[Ignored] = []
+    findings: list[FoundObject] = []
     with Opener() as opener:
         try:
             for count, found in enumerate(_found(root, opener), 1):
                 if isinstance(found, Ignored):
                     ignored.append(found)
+                elif isinstance(found, FoundObject):
+                    findings.append(found)
                 else:
                     frames += found
                 if progress is not None:
@@ -101,10 +109,13 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
         except OSError as error:
             raise TryLater(f"{error.filename!r} cannot be read ({error.strerror}): try again.") from error
         series = series_from(frames, lambda a, b: _same_bytes(opener, a, b), _looker())
-    return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored))
+    return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored), tuple(findings))
 
 
-def _found(root: str, opener: Opener) -> Iterator[tuple[Frame, ...] | Ignored]:
+_Found = tuple[Frame, ...] | FoundObject | Ignored
+
+
+def _found(root: str, opener: Opener) -> Iterator[_Found]:
     for path in walk(root):
         found = _examined(FileRef(path), opener)
         if found is not None:
@@ -120,7 +131,7 @@ def _found(root: str, opener: Opener) -> Iterator[tuple[Frame, ...] | Ignored]:
         yield from (_examined(member, opener) or _nested(member) for member in members)
 
 
-def _examined(file: FileRef, opener: Opener) -> tuple[Frame, ...] | Ignored | None:
+def _examined(file: FileRef, opener: Opener) -> _Found | None:
     """What a file is; None for a zip archive."""
     try:
         source = opener.open(file)
@@ -140,7 +151,7 @@ def _examined(file: FileRef, opener: Opener) -> tuple[Frame, ...] | Ignored | No
         source.close()
 
 
-def _recognized(file: FileRef, source: ByteSource) -> tuple[Frame, ...] | Ignored | None:
+def _recognized(file: FileRef, source: ByteSource) -> _Found | None:
     if source.size == 0:
         return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
     try:
@@ -149,11 +160,26 @@ def _recognized(file: FileRef, source: ByteSource) -> tuple[Frame, ...] | Ignore
         return None if source.at(0, 4) == ZIP_MAGIC else _not_dicom(file)
     except (DamagedHeaderError, *MEMBER_FAULTS):
         return _ignored(file, "HEADER_UNREADABLE", "The header cannot be followed.")
+    return _told(file, header, source.stamp)
+
+
+def _told(file: FileRef, header: Header, stamp: int) -> _Found:
+    """What a file with a header is."""
+    kind = kind_of(class_of(header), header.transfer_syntax)
+    if kind is not None and not (kind.code == "NOT_IMAGE" and is_image(header)):
+        return _of_kind(kind, file, header)
     if not is_image(header):
-        return _ignored(file, "NOT_IMAGE", "A DICOM object without pixels.")
+        return _ignored(file, "NOT_IMAGE", "It is a DICOM object without pixels.")
     if header.pixels is None and WANTED["Rows"] not in header.values:
         return _ignored(file, "HEADER_UNREADABLE", "The file ends within its header.")
-    return frames_from(instance_from(file, header, stamp=source.stamp), header)
+    return frames_from(instance_from(file, header, stamp=stamp), header)
+
+
+def _of_kind(kind: Kind, file: FileRef, header: Header) -> _Found:
+    """What is listed of an object that is not read as an image."""
+    if not kind.code:
+        return found_object(file, header, kind.name.partition(" ")[2])
+    return _ignored(file, kind.code, f"It is {kind.name}.")
 
 
 def frames_from(instance: Instance, header: Header) -> tuple[Frame, ...]:

@@ -217,7 +217,9 @@ def _description(number: int, segment: Segment, algorithm: Any, uid: str) -> Any
         tracking_uid=uid,
         tracking_id=f"{segment.name}@{uid[-8:]}",
         display_color=hd.color.CIELabColor.from_rgb(*segment.color),
+        anatomic_regions=None if segment.region is None else [_coded(segment.region)],
     )
+    side = segment.modifier or side
     if side is not None:
         description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_coded(side)]
     return description

@@ -9,7 +9,13 @@ _I, _R, _G, _V, _H, _X = Severity
 CODES = {
     "NOT_DICOM": CodeEntry(_I, "The file is not DICOM.", "It was left out.", "Nothing, if it is not an image."),
     "EMPTY_FILE": CodeEntry(_I, "The file has no bytes.", "It was left out.", "Copy the study again."),
-    "NOT_IMAGE": CodeEntry(_I, "A DICOM object without pixels.", "It was listed, not read as an image.", "Nothing."),
+    "NOT_IMAGE": CodeEntry(_I, "A DICOM object that is no image.", "It was listed, not read as an image.", "Nothing."),
+    "KIND_NOT_READ": CodeEntry(
+        _V,
+        "An image of a kind that is not read: a video, a slide.",
+        "It was listed.",
+        "Open it with a viewer of its kind.",
+    ),
     "HEADER_UNREADABLE": CodeEntry(
         _I, "The DICOM header is damaged.", "The file was left out.", "Export the instance again from its source."
     ),

@@ -129,4 +129,22 @@ CODES = {
     "CONTOURS_REPEATED": CodeEntry(
         _R, "A contour is there twice, point for point.", "One of each was taken: two would cancel out.", "Nothing."
     ),
+    "SEGMENTATION_UNEVEN": CodeEntry(
+        _X,
+        "The frames of a stored segmentation differ in orientation or pixel spacing, or do not lie on one lattice.",
+        "It was refused.",
+        "Read it onto the grid of the image that it was drawn on, or convert it with another tool.",
+    ),
+    "SEGMENT_UNDESCRIBED": CodeEntry(
+        _V,
+        "Frames or voxels belong to a segment that the stored segmentation does not describe.",
+        "They were left out.",
+        "Export the segmentation again.",
+    ),
+    "FRACTIONS_CUT": CodeEntry(
+        _G,
+        "The stored segmentation holds fractions: how much of a voxel is filled, or how probable it is.",
+        "A voxel was taken to belong to the segment from one half on.",
+        "Read the fractions themselves if the border matters.",
+    ),
 }
