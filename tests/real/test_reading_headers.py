@@ -16,6 +16,7 @@ from isocenter.dicom.elements import DEFLATED, WANTED, DamagedHeaderError, NotDi
 from isocenter.dicom.files import DiskBytes, FileRef
 from isocenter.dicom.frame import only_frame
 from isocenter.dicom.instance import instance_from, is_image
+from isocenter.dicom.layouts import Layouts
 
 pytestmark = pytest.mark.real
 
@@ -52,6 +53,25 @@ def test_the_walk_equals_pydicom_on_every_file(shared_data: Path):
         assert ours == theirs, path
     assert counts["walked"] > 1000
     assert counts["left to pydicom"] < 20
+
+
+def test_layouts_equal_the_walk_on_every_file(shared_data: Path):
+    layouts, known = Layouts(), 0
+    for path in sorted(files(shared_data)):
+        source = DiskBytes(str(path))
+        try:
+            expected = walk.read_header(source)
+            found = layouts.header_of(source)
+            if found is None:
+                layouts.learn(source, expected)
+            else:
+                assert found == expected, path
+                known += 1
+        except (NotDicomError, walk.UnusualError, KeyError):
+            assert layouts.header_of(source) is None, path
+        finally:
+            source.close()
+    assert known > 500
 
 
 def reference(path: Path):

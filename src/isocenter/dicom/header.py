@@ -8,18 +8,21 @@ from isocenter.dicom import fallback, walk
 from isocenter.dicom.codecs import reach
 from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED, Header
 from isocenter.dicom.files import ByteSource
+from isocenter.dicom.layouts import Layouts
 from isocenter.dicom.tail import ends_well
 
 _SEQUENCE_END_BYTES = 8
 
 
-def read_header(source: ByteSource) -> Header:
+def read_header(source: ByteSource, layouts: Layouts | None = None) -> Header:
     """Header of a file.
 
     Parameters
     ----------
     source
         The file's bytes.
+    layouts
+        What is known of the headers of other files, and learns from this one.
 
     Raises
     ------
@@ -28,10 +31,9 @@ def read_header(source: ByteSource) -> Header:
     DamagedHeaderError
         If the header cannot be followed.
     """
-    try:
-        header = walk.read_header(source)
-    except (walk.UnusualError, KeyError):  # KeyError: a VR that there is not
-        header = fallback.read_header(source)
+    header = layouts.header_of(source) if layouts is not None else None
+    if header is None:
+        header = _followed(source, layouts)
     pixels = header.pixels
     if pixels is None or header.transfer_syntax == DEFLATED:
         return header
@@ -47,3 +49,13 @@ def read_header(source: ByteSource) -> Header:
     if end < source.size and not ends_well(source, end, header.transfer_syntax):
         pixels = replace(pixels, has_stray_tail=True)
     return header if pixels is header.pixels else replace(header, pixels=pixels)
+
+
+def _followed(source: ByteSource, layouts: Layouts | None) -> Header:
+    try:
+        header = walk.read_header(source)
+    except (walk.UnusualError, KeyError):  # KeyError: a VR that there is not
+        return fallback.read_header(source)
+    if layouts is not None:
+        layouts.learn(source, header)
+    return header

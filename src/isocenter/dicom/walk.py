@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from isocenter.dicom.deflated import inflate
 from isocenter.dicom.elements import (
@@ -30,7 +31,8 @@ from isocenter.dicom.files import ByteSource, MemoryBytes
 FIRST_READ_BYTES = 8192
 PREAMBLE_BYTES = 132
 """128 bytes of anything, then ``DICM``."""
-_VALUE_LIMIT_BYTES = 1 << 16
+VALUE_LIMIT_BYTES = 1 << 16
+"""A wanted value is not longer."""
 _NESTING_LIMIT = 32
 
 
@@ -187,7 +189,7 @@ def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
         if start == position + 12:
             length = _uint32(window, position + 8)[0]
         name = wanted(tag)
-        if name is not None and length <= _VALUE_LIMIT_BYTES and name not in _SPECIAL:
+        if name is not None and length <= VALUE_LIMIT_BYTES and name not in _SPECIAL:
             if start + length > size:
                 return position, None
             values[name] = window[start : start + length]
@@ -211,7 +213,7 @@ def _step_implicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
         tag, length = _tag_length(window, position)
         start = position + 8
         name = wanted(tag)
-        if name is not None and length <= _VALUE_LIMIT_BYTES and name not in _SPECIAL:
+        if name is not None and length <= VALUE_LIMIT_BYTES and name not in _SPECIAL:
             if start + length > size:
                 return position, None
             values[name] = window[start : start + length]
@@ -285,3 +287,52 @@ def _item_end(window: bytes, position: int, explicit: bool, depth: int) -> int: 
             if start == position + 12:
                 length = _uint32(window, position + 8)[0]
         position = _sequence_end(window, start, inner, depth + 1) if length == UNDEFINED else start + length
+
+
+# --- all elements ----------------------------------------------------------------------------------------------------
+
+
+class Element(NamedTuple):
+    """Where an element lies: its head, the length in it, its value, and where the next one starts."""
+
+    tag: int
+    start: int
+    length_at: int
+    value_at: int
+    end: int
+    is_open: bool
+
+
+def elements(window: bytes, *, is_explicit: bool) -> list[Element]:
+    """All elements of a file with a meta header, from there to the value at which the window ends.
+
+    Parameters
+    ----------
+    window
+        The file up to the value of its pixel data.
+    is_explicit
+        Whether the data set is in explicit VR.
+
+    Raises
+    ------
+    UnusualError, KeyError, struct.error
+        If the file is not a common one.
+    """
+    found: list[Element] = []
+    position, in_meta = PREAMBLE_BYTES, True
+    while True:
+        in_meta = in_meta and window[position : position + 2] == b"\x02\x00"
+        tag, length = _tag_length(window, position)
+        length_at, value_at, inner = position + 4, position + 8, False
+        if in_meta or is_explicit:
+            _, vr, length = _explicit_head(window, position)
+            length_at, value_at, inner = position + 6, position + _VALUE_AT[vr], vr != _UN
+            if value_at == position + 12:
+                length_at, length = position + 8, _uint32(window, position + 8)[0]
+        if value_at >= len(window):
+            return found
+        end = _past(window, value_at, length, explicit=inner)
+        if end < 0:
+            raise UnusualError
+        found.append(Element(_swapped(tag), position, length_at, value_at, end, length == UNDEFINED))
+        position = end
