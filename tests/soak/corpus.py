@@ -16,7 +16,7 @@ from isocenter.testing.dicom import SYNTAXES, Style, write_series
 
 _LARGEST_BYTES = 400_000
 _PER_FOLDER = 12
-_SLICES = 3
+_SLICES = 5
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sound:
 
 
 def synthetic(folder: Path) -> Iterator[Sound]:
-    """Small series of three slices: every transfer syntax, CT, MR and PET."""
+    """Small series of five slices: every transfer syntax, CT, MR and PET."""
     grid = Grid.from_vectors((_SLICES, 24, 20), spacing_mm=(3, 0.7, 0.8))
     values = (np.arange(grid.shape[0] * 480).reshape(grid.shape) * 7) % 1800 - 900.0
     styles = {name: Style(syntax=name, bits_stored=12, is_signed=False) for name in SYNTAXES}

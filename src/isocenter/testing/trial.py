@@ -15,6 +15,7 @@ from pathlib import Path
 from isocenter.dicom.elements import EXPLICIT_BIG, WANTED, DamagedHeaderError, NotDicomError
 from isocenter.dicom.files import MemoryBytes
 from isocenter.dicom.header import read_header
+from isocenter.dicom.instance import instance_from
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.dicom.series import Series
@@ -110,7 +111,9 @@ def judged(
         Codes of the reasons that the sound files give: they excuse nothing.
     """
     volumes, codes = read_files
-    outcomes = [_outcome(series, volume, contents, codes - usual) for series, volume in volumes]
+    unusual = codes - (usual - {"HEADER_IRREGULAR"})
+    outcomes = [_outcome(series, volume, contents, unusual) for series, volume in volumes]
+    outcomes += [_same_instances(series, contents) for series, _ in volumes]
     outcomes += [_header_outcome(content) for content in contents.values()]
     ranks = list(Kind)
     worst = max(outcomes, key=lambda one: ranks.index(one.kind), default=Outcome(Kind.REFUSED))
@@ -151,5 +154,22 @@ def _header_outcome(content: bytes) -> Outcome:
     if header.transfer_syntax == EXPLICIT_BIG:  # its values are turned round, and by pydicom in any case
         return Outcome(Kind.REFUSED)
     found = {tag: value for tag, value in header.values.items() if tag != WANTED["SpecificCharacterSet"]}
-    odd = [f"{tag:08X}" for tag in {*found, *expected} if found.get(tag) != expected.get(tag)]
-    return Outcome(Kind.HEADER, " ".join(sorted(odd))) if odd else Outcome(Kind.REFUSED)
+    odd = [f"{tag:08X}" for tag in {*found, *expected} if _bare(found.get(tag)) != _bare(expected.get(tag))]
+    if not odd:
+        return Outcome(Kind.REFUSED)
+    return Outcome(Kind.TOLD if header.is_irregular else Kind.HEADER, " ".join(sorted(odd)))
+
+
+def _bare(value: bytes | None) -> bytes | None:
+    return value if value is None else value.rstrip(b"\0 ")
+
+
+def _same_instances(series: Series, contents: Mapping[str, bytes]) -> Outcome:
+    """Whether each instance, read in company, is the one that its file gives by itself."""
+    for instance in series.instances:
+        alone = instance_from(
+            instance.file, read_header(MemoryBytes(contents[instance.path])), stamp=instance.file_stamp
+        )
+        if alone != instance:
+            return Outcome(Kind.HEADER, f"in company {instance} for {alone}")
+    return Outcome(Kind.REFUSED)
