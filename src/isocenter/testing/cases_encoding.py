@@ -208,7 +208,15 @@ def _sequences() -> Iterator[Case]:
         ):
             yield encoded(f"{name}, {syntax}", told, replace(style, edit=edit))
 
+    told = "A private FD of six bytes, which is no whole number of values."
+    yield rewritten("private element of wrong length", told, _uneven_private)
     yield rewritten("private element of odd length", "One byte more than told before it.", _odd_private)
+
+
+def _uneven_private(data: bytes) -> bytes:
+    """A private element of doubles whose length is none of theirs."""
+    at = data.index(b"\x28\x00\x02\x00US")
+    return data[:at] + struct.pack("<HH2sH", 0x0027, 0x1010, b"FD", 6) + b"123456" + data[at:]
 
 
 def _odd_private(data: bytes) -> bytes:

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.fileset import FileSet
 from pydicom.uid import ExplicitVRLittleEndian
 
 from isocenter.geometry import Grid
@@ -25,18 +27,25 @@ FIRST, SECOND = Ramp(40.0), Ramp(260.0, (2.3, -4.1, 6.7))
 """Values of two volumes; no voxel has both."""
 
 Attributes = Mapping[str, Any]
+"""Keyword -> value; under :data:`_PRIVATE` group, creator, element and text of a private attribute."""
+_PRIVATE = "private"
 
 
 def write_part(
     folder: Path, name: str, value: Ramp, grid: Grid = AXIAL, *, style: Style = CT, attributes: Attributes | None = None
 ) -> tuple[Path, ...]:
     """Write one volume into a series that may hold others; its name makes its files and instances its own."""
+    given = dict(attributes or {})
+    private = given.pop(_PRIVATE, None)
 
     def edit(index: int, ds: Dataset) -> None:
         ds.SOPInstanceUID = uid_of(style.seed, name, index)
+        if private is not None:
+            group, creator, element, text = private
+            ds.private_block(group, creator, create=True).add_new(element, "IS", text)
         style.edit(index, ds)
 
-    merged = {**style.attributes, **(attributes or {})}
+    merged = {**style.attributes, **given}
     named = replace(style, edit=edit, attributes=merged, file_name=lambda index: f"{name}{index:02d}.dcm")
     return write_series(value, grid, folder, style=named)
 
@@ -66,6 +75,16 @@ def _marked() -> Iterator[Case]:
         "echoes by number": (MR, {"EchoNumbers": 1}, {"EchoNumbers": 2}),
         "echoes by time": (MR, {"EchoTime": "2.46"}, {"EchoTime": "4.92"}),
         "b-values": (MR, {"DiffusionBValue": 0.0}, {"DiffusionBValue": 800.0}),
+        "b-values, Siemens": (
+            MR,
+            _private(0x0019, "SIEMENS MR HEADER", 0x0C, "0"),
+            _private(0x0019, "SIEMENS MR HEADER", 0x0C, "800"),
+        ),
+        "b-values, GE": (
+            MR,
+            _private(0x0043, "GEMS_PARM_01", 0x39, "0\\8\\0\\0"),
+            _private(0x0043, "GEMS_PARM_01", 0x39, "800\\8\\0\\0"),
+        ),
         "convolution kernels": (CT, {"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}),
         "magnitude and phase": (MR, _type_of("M"), _type_of("P")),
         "real and imaginary part": (
@@ -92,6 +111,11 @@ def _marked() -> Iterator[Case]:
         ({"EchoTime": "2.46"}, {"EchoTime": "4.92"}),
         interleaved,
     )
+
+
+def _private(group: int, creator: str, element: int, text: str) -> Attributes:
+    """A private attribute of numbers as text, by its tags."""
+    return {_PRIVATE: (group, creator, element, text)}
 
 
 def _type_of(kind: str) -> Attributes:
@@ -277,6 +301,13 @@ def _folders() -> Iterator[Case]:
         (folder / "Thumbs.db").write_bytes(bytes(range(256)) * 8)
         (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
 
+    def with_directory(folder: Path) -> None:
+        directory = FileSet()
+        with TemporaryDirectory() as elsewhere:
+            for path in write_part(Path(elsewhere), "a", FIRST):
+                directory.add(path)
+            directory.write(folder)
+
     def with_report(folder: Path) -> None:
         write_part(folder, "a", FIRST)
         _write_report(folder / "report.dcm", uid_of("isocenter", "series"))
@@ -286,6 +317,7 @@ def _folders() -> Iterator[Case]:
     yield Case("two studies in one folder", "grouping", "Files side by side.", mixed, pair)
     yield Case("two series of one number", "grouping", "One study, one Series Number.", same_number, pair)
     yield Case("strangers in the folder", "grouping", "Text, an empty file, a database.", strangers, truth)
+    yield Case("DICOMDIR in the folder", "grouping", "A file set as on a disc.", with_directory, truth)
     yield Case("report in the series", "grouping", "A structured report bears the series' UID.", with_report, truth)
 
 

@@ -139,7 +139,7 @@ _ENCODERS: dict[str, Encoder] = {
     "HTJ2K lossless": _by_imagecodecs("htj2k_encode", reversible=True),
     "HTJ2K lossless RPCL": _by_imagecodecs("htj2k_encode", reversible=True),
     "HTJ2K": _by_imagecodecs("htj2k_encode", reversible=True),
-    "JPEG baseline": _jpeg(level=100),
+    "JPEG baseline": _jpeg(level=100, subsampling="444"),
     "JPEG extended": _jpeg(level=100),
     "JPEG XL lossless": _by_imagecodecs("jpegxl_encode", lossless=True, usecontainer=False),
     "encapsulated uncompressed": lambda cells, _: cells.tobytes(),
