@@ -20,6 +20,7 @@ from rich.table import Table
 
 from isocenter import __version__
 from isocenter.cli import words
+from isocenter.dicom.pixels import Gaps, Quantity
 from isocenter.errors import UsageError
 from isocenter.reasons import CODES, Severity
 
@@ -37,7 +38,16 @@ app = typer.Typer(
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 _Series = Annotated[
-    str, typer.Option("--series", help="Series number or Series Instance UID. By default the one that fits best.")
+    str,
+    typer.Option(
+        "--series", help="Series number or UID, and a part of it as in '5:echo 2'. By default the one that fits best."
+    ),
+]
+_Values = Annotated[
+    Quantity, typer.Option("--values", help="What the values of PET are to be: as the header has them, or SUV.")
+]
+_Gaps = Annotated[
+    Gaps, typer.Option("--gaps", help="Hold a series whose slices are uneven, or bring them onto a grid.")
 ]
 
 
@@ -65,6 +75,8 @@ def _options(
 @app.command()
 def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")], as_json: _Json = False) -> None:
     """List the series of a folder with their verdicts."""
+    from isocenter.dicom.listing import rows
+
     scan = _scan(path)
     if as_json:
         words.print_json(
@@ -74,10 +86,10 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
             }
         )
         return
-    for study, members in groupby(scan, key=lambda series: series.study_uid):
+    for study, members in groupby(rows(scan), key=lambda row: row.series[0].study_uid):
         words.out.print(f"[bold]Study[/] {escape(study) or 'without UID'}", highlight=False, soft_wrap=True)
-        for series in members:
-            words.show_series(series)
+        for row in members:
+            words.show_row(row)
     if scan.ignored:
         words.out.print(f"[dim]No image:[/] {words.counted(i.reason for i in scan.ignored)}")
         words.explain_reasons(item.reason for item in scan.ignored if item.reason.severity is not Severity.INFO)
@@ -118,12 +130,14 @@ def show(
     series: _Series = "best",
     segmenter: Annotated[str, typer.Option("--segment", help="Draw what this segmenter finds, and a 3D view.")] = "",
     window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
+    values: _Values = "native",
+    gaps: _Gaps = "hold",
     as_json: _Json = False,
 ) -> None:
     """Draw pictures of a series: contact sheet, histogram and a 3D view (of a CT's bones, or of what is segmented)."""
     from isocenter.pipeline import look
 
-    volume = _volume(path, series)
+    volume = _volume(path, series, values=values, gaps=gaps)
     paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
     words.print_json({"pictures": paths}) if as_json else words.out.print(
         "\n".join(paths), highlight=False, markup=False
@@ -135,12 +149,14 @@ def convert(
     path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
     out: Annotated[Path, typer.Argument(help="File to write: .nii, .nii.gz, .nrrd, .npz or .zarr.")],
     series: _Series = "best",
+    values: _Values = "native",
+    gaps: _Gaps = "hold",
     as_json: _Json = False,
 ) -> None:
     """Write a series as NIfTI, NRRD, NumPy or Zarr."""
     from isocenter import formats
 
-    volume = _volume(path, series)
+    volume = _volume(path, series, values=values, gaps=gaps)
     formats.save(volume, out)
     if as_json:
         words.print_json({"output": str(out), **words.volume_facts(volume)})
@@ -189,12 +205,14 @@ def explain(
 def info(
     path: Annotated[Path | None, typer.Argument(help="Folder or file; without one, the installation.")] = None,
     series: _Series = "best",
+    values: _Values = "native",
+    gaps: _Gaps = "hold",
     as_json: _Json = False,
 ) -> None:
     """Print the facts of one volume, or of the installation."""
     from isocenter.pipeline.provenance import versions
 
-    volume = None if path is None else _volume(path, series)
+    volume = None if path is None else _volume(path, series, values=values, gaps=gaps)
     facts = dict(versions()) if volume is None else words.volume_facts(volume)
     if as_json:
         words.print_json(facts)
@@ -245,8 +263,8 @@ def _scan(path: Path) -> Scan:
         return scanned(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
 
 
-def _volume(path: Path, series: str) -> Volume:
+def _volume(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> Volume:
     from isocenter.pipeline import look
 
     with words.err.status("Reading", spinner="line"):
-        return look.volume(path, series)
+        return look.volume(path, series, values=values, gaps=gaps)

@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason, Severity, Verdict
 
 if TYPE_CHECKING:
+    from isocenter.dicom.listing import Row
     from isocenter.dicom.series import Series
     from isocenter.findings import Measurement, Segment
     from isocenter.pipeline.run import Result
@@ -64,17 +66,25 @@ def volume_facts(volume: Volume) -> dict[str, Any]:
     }
 
 
-def show_series(series: Series) -> None:
-    """Print a series: verdict, name, size, reasons."""
-    facts = [f"{len(series)} slices" if len(series) > 1 else "1 slice"]
+def show_row(row: Row) -> None:
+    """Print a series, or alike parts of one: verdict, name, size, reasons."""
+    series = row.series[0]
+    facts = [row.parts] if row.parts else []
+    facts.append(f"{len(series)} slices" if len(series) > 1 else "1 slice")
     if series.grid is not None:
+        places = len(series.frames) // series.grid.shape[0]
+        facts += [f"{series.axis} of {places}"] if series.axis else []
         facts.append(" x ".join(str(n) for n in series.grid.shape))
-        facts.append(" x ".join(f"{length:.4g}" for length in series.grid.spacing_mm) + " mm")
-    verdict = f"[{_STYLE[series.verdict]}]{series.verdict:<8}[/]"
-    out.print(
-        f"  {verdict} [bold]{escape(series.name)}[/]  [dim]{', '.join(facts)}[/]", highlight=False, soft_wrap=True
-    )
-    explain_reasons(series.reasons, indent=11)
+        facts += _size(series.grid)
+    verdict = f"[{_STYLE[row.verdict]}]{row.verdict:<8}[/]"
+    out.print(f"  {verdict} [bold]{escape(row.name)}[/]  [dim]{', '.join(facts)}[/]", highlight=False, soft_wrap=True)
+    explain_reasons(row.reasons, indent=11)
+
+
+def _size(grid: Grid) -> list[str]:
+    """Spacing of a grid, as far as it is known."""
+    known = {Space.PATIENT: grid.spacing_mm, Space.PLANE: grid.spacing_mm[1:], Space.PIXEL: ()}[grid.space]
+    return [" x ".join(f"{length:.4g}" for length in known) + " mm"] if known else []
 
 
 def show_result(result: Result) -> None:

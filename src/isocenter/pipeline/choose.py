@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from isocenter.dicom import listing
+from isocenter.dicom.grouping import together
 from isocenter.dicom.series import Series
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
@@ -17,6 +19,7 @@ _KERNELS = (
     ("lung", r"LUNG|B[6-8]\d|Bl[5-7]\d|B[rv][5-7]\d|[IJ][5-8]\d|L$|YC|FC5\d|FC8[3-6]"),
     ("bone", r"BONE|EDGE|DETAIL|H[6-8]\d|Hr[6-8]\d|[DE]$|YD|FC3\d|FC8[0-2]"),
 )
+_KIND_OF_PART = re.compile(r" -?\d.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
     rule
         The pipeline's rule.
     wanted
-        ``"best"``, ``"all"`` (every usable series that fits), or a series number or Series Instance UID.
+        ``"best"``, ``"all"`` (every usable series that fits), or a series number or Series Instance UID, and behind a
+        colon the part of it, such as ``"5:echo 2"``.
 
     Returns
     -------
@@ -82,28 +86,64 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
 
 
 def _named(series: Sequence[Series], rule: Rule, wanted: str) -> Choice:
-    taken = [one for one in series if wanted in (one.series_uid, str(one.number))]
+    taken = [one for one in series if _is_named(one, wanted)]
     left = [(one, Reason("NOT_CHOSEN", f"{one.name}: another series was named.")) for one in series if one not in taken]
     return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left))
 
 
 def only(series: Iterable[Series], wanted: str) -> Series:
-    """The one series to look at: the named one, or by default the usable one with the most slices.
+    """The one series to look at: the named one, or by default the usable one with the most images.
+
+    Parameters
+    ----------
+    series
+        Those of a scan.
+    wanted
+        ``"best"``; or a series number or Series Instance UID, and behind a colon the part of it, such as
+        ``"5:echo 2"``. Without a part all volumes of the series are taken, if they run along one axis, such as time.
 
     Raises
     ------
     UsageError
-        If none has that number or UID, or several have it.
+        If none has that name, or several have it that do not run along one axis.
     """
     every = tuple(series)
     if wanted == "best":
-        return max(every, key=lambda one: (one.verdict.usable, len(one)))
-    named = [one for one in every if wanted in (one.series_uid, str(one.number))]
+        together = [one for row in listing.rows(every) for one in _along_one_axis(row.series)]
+        return max(together, key=lambda one: (one.verdict.usable, len(one.frames)))
+    named = [one for one in every if _is_named(one, wanted)]
+    if len(named) > 1:
+        named = _along_one_axis(named)
     if len(named) != 1:
-        numbers = ", ".join(f"{one.number} ({one.name})" for one in every)
+        names = "; ".join(dict.fromkeys(_address(one) for one in (named or every)))
         found = "No" if not named else "More than one"
-        raise UsageError(f"{found} series has the number or UID {wanted}. There are: {numbers}.")
+        raise UsageError(f"{found} series has the number or UID {wanted}. There are: {names}.")
     return named[0]
+
+
+def _is_named(series: Series, wanted: str) -> bool:
+    number, _, part = wanted.partition(":")
+    return number in (series.series_uid, str(series.number)) and part in ("", series.part)
+
+
+def _address(series: Series) -> str:
+    """How a person names a series on the command line."""
+    part = f":{series.part}" if series.part else ""
+    return f"{series.number}{part} ({series.title})"
+
+
+def _along_one_axis(parts: Sequence[Series]) -> list[Series]:
+    """The parts of a DICOM series as one series with a further axis, if they run along one; else as they are."""
+    words = [part.part.split(", ") for part in parts]
+    own = [[word for word in one if not all(word in other for other in words)] for one in words]
+    kinds = {_KIND_OF_PART.sub("", word) for one in own for word in one}
+    is_one = len(parts) > 1 and len(kinds) == 1 and all(len(one) == 1 for one in own)
+    if not is_one or not all(part.verdict.usable for part in parts):
+        return list(parts)
+    try:
+        return [together(parts, kinds.pop() or "part")]
+    except UsageError:
+        return list(parts)
 
 
 def _rank(series: Series, rule: Rule) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from isocenter import codes, formats
-from isocenter.dicom.pixels import read
+from isocenter.dicom.pixels import Gaps, Quantity, read
 from isocenter.disk import replacing
 from isocenter.errors import UsageError
 from isocenter.ops import anatomy
@@ -19,7 +19,7 @@ from isocenter.report.planes import preset
 from isocenter.volume import Volume
 
 
-def volume(path: Path, series: str = "best") -> Volume:
+def volume(path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold") -> Volume:
     """The volume of a file that is not DICOM, or of one series of a folder.
 
     Parameters
@@ -27,7 +27,9 @@ def volume(path: Path, series: str = "best") -> Volume:
     path
         Folder, file or zip file of DICOM, or a NIfTI or NRRD file.
     series
-        Series number or Series Instance UID; by default the usable series with the most slices.
+        As for :func:`isocenter.pipeline.choose.only`.
+    values, gaps
+        As for :func:`isocenter.dicom.pixels.read`.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def volume(path: Path, series: str = "best") -> Volume:
     """
     if is_image_file(path):
         return formats.load(path)
-    return read(only(scanned(path), series))
+    return read(only(scanned(path), series), values=values, gaps=gaps)
 
 
 def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:

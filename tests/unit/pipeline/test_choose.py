@@ -119,3 +119,36 @@ def test_length_is_measured_head_to_feet_whatever_the_orientation() -> None:
     grid = Grid.from_vectors((10, 4, 4), spacing_mm=(3, 1, 1))
     assert length_mm(grid) == pytest.approx(30)
     assert length_mm(grid.reorient("RIA")) == pytest.approx(30)
+
+
+def add_volume(folder: Path, name: str, **attributes: object) -> None:
+    """Write a volume of the DICOM series 5."""
+    shared = {"SeriesNumber": 5, "SeriesInstanceUID": uid_of("5"), "StudyInstanceUID": uid_of("study")}
+    shared["FrameOfReferenceUID"] = uid_of("frame")
+    style = Style(seed=name, attributes={**shared, **attributes})
+    write_series(np.zeros((10, 4, 4), np.int16), Grid.from_vectors((10, 4, 4)), folder / name, style=style)
+
+
+def two_echoes(folder: Path) -> None:
+    add_volume(folder, "first", EchoNumbers=1)
+    add_volume(folder, "second", EchoNumbers=2)
+
+
+def test_a_part_of_a_series_is_had_by_its_name(tmp_path: Path) -> None:
+    two_echoes(tmp_path)
+    assert only(scan(tmp_path), "5:echo 2").part == "echo 2"
+    assert [one.part for one, _ in choose(scan(tmp_path), RULE, "5:echo 1").taken] == ["echo 1"]
+
+
+def test_volumes_along_one_axis_are_taken_together(tmp_path: Path) -> None:
+    two_echoes(tmp_path)
+    for wanted in ("5", "best"):
+        series = only(scan(tmp_path), wanted)
+        assert (series.axis, len(series.frames)) == ("echo", 2 * len(series))
+
+
+def test_volumes_on_other_grids_are_not_taken_together_but_named(tmp_path: Path) -> None:
+    two_echoes(tmp_path)
+    add_volume(tmp_path, "coarse", PixelSpacing=[3, 3])
+    with pytest.raises(UsageError, match="echo 1"):
+        only(scan(tmp_path), "5")
