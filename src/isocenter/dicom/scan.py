@@ -14,6 +14,7 @@ from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, class_of, instance_from, is_image
 from isocenter.dicom.kinds import Kind, kind_of
+from isocenter.dicom.layouts import Layouts
 from isocenter.dicom.objects import FoundObject, found_object
 from isocenter.dicom.parting import Look
 from isocenter.dicom.planes import scaled
@@ -116,8 +117,9 @@ _Found = tuple[Frame, ...] | FoundObject | Ignored
 
 
 def _found(root: str, opener: Opener) -> Iterator[_Found]:
+    layouts = Layouts()
     for path in walk(root):
-        found = _examined(FileRef(path), opener)
+        found = _examined(FileRef(path), opener, layouts)
         if found is not None:
             yield found
             continue
@@ -128,10 +130,10 @@ def _found(root: str, opener: Opener) -> Iterator[_Found]:
                 raise InputError(f"The zip archive {root!r} is damaged: copy it again from its source.") from error
             yield _ignored(FileRef(path), "ARCHIVE_UNREADABLE", "The zip archive is damaged.")
             continue
-        yield from (_examined(member, opener) or _nested(member) for member in members)
+        yield from (_examined(member, opener, layouts) or _nested(member) for member in members)
 
 
-def _examined(file: FileRef, opener: Opener) -> _Found | None:
+def _examined(file: FileRef, opener: Opener, layouts: Layouts) -> _Found | None:
     """What a file is; None for a zip archive."""
     try:
         source = opener.open(file)
@@ -146,16 +148,16 @@ def _examined(file: FileRef, opener: Opener) -> _Found | None:
             )
         return _ignored(file, "HEADER_UNREADABLE", "The file cannot be opened.")
     try:
-        return _recognized(file, source)
+        return _recognized(file, source, layouts)
     finally:
         source.close()
 
 
-def _recognized(file: FileRef, source: ByteSource) -> _Found | None:
+def _recognized(file: FileRef, source: ByteSource, layouts: Layouts) -> _Found | None:
     if source.size == 0:
         return _ignored(file, "EMPTY_FILE", "The file has no bytes.")
     try:
-        header = read_header(source)
+        header = read_header(source, layouts)
     except NotDicomError:
         return None if source.at(0, 4) == ZIP_MAGIC else _not_dicom(file)
     except (DamagedHeaderError, *MEMBER_FAULTS):
