@@ -16,6 +16,7 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.findings import Measurement, Segmentation
+from isocenter.geometry import Space
 from isocenter.kernels import kernel
 from isocenter.volume import Array, Volume
 
@@ -92,7 +93,8 @@ def measure(volume: Volume, segmentation: Segmentation) -> tuple[Measurement, ..
     Parameters
     ----------
     volume
-        The image. Its unit becomes that of the densities; lungs are measured for emphysema and mass only in HU.
+        The image. Its unit becomes that of the densities; lungs are measured for emphysema and mass only in HU. Of a
+        picture, which has no depth or place in the patient, the densities are all that is measured.
     segmentation
         Segments on the volume's grid. Empty segments have a volume of 0 ml and nothing else.
 
@@ -192,6 +194,8 @@ def _reach(labels: Array, place: Array, a: Array, boxes: Array) -> None:
 
 
 def _measurements(volume: Volume, names: tuple[str, ...], density: Density | None) -> list[Measurement]:
+    if volume.grid.space is not Space.PATIENT:  # a picture has no depth, and no axes of the patient
+        return [] if density is None else _densities_of(volume, names, density)
     if density is None:
         return [_volume(0.0, names)]
     found = [_volume(density.voxels * volume.grid.voxel_volume_ml, names)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from isocenter import codes
 from isocenter.findings import Algorithm, Segment, Segmentation
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.ops.measure import measure
 from isocenter.volume import Volume
 
@@ -47,6 +49,15 @@ def test_densities_equal_numpy(dtype, names):
     assert found["haa"] == pytest.approx(100 * np.mean((inside >= -600) & (inside <= -250)))
     grams = np.maximum(inside / 1000 + 1, 0).sum() * volume.grid.voxel_volume_ml
     assert found["mass"] == pytest.approx(grams)
+
+
+@pytest.mark.parametrize("space", [Space.PLANE, Space.PIXEL])
+def test_of_a_picture_no_volume_length_or_mass_is_told(space):
+    """Its slice axis has a length that means nothing."""
+    flat = replace(GRID, space=space)
+    volume, segmentation = example(grid=flat)
+    names = {m.name for m in measure(volume, segmentation)}
+    assert names == {"mean", "sd", "median", "p05", "p15", "p95"}
 
 
 def test_extents_are_along_the_patient_whatever_the_grid_is():
