@@ -7,21 +7,27 @@ What it says of its picture planes is in :mod:`isocenter.dicom.frame`. Only what
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from isocenter.dicom import parsing
-from isocenter.dicom.elements import DEFLATED, WANTED, Header, PixelElement
+from isocenter.dicom.bounded import BoundedBytes
+from isocenter.dicom.deflated import inflate
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_LITTLE, HEADER_LIMIT_BYTES, WANTED, Header, PixelElement
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, Opener
 from isocenter.dicom.quiet import quietly
+from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 from isocenter.errors import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _TAG = WANTED
+_HEAD_BYTES = 12
+"""Of an element, before its value."""
+_MOST_READS = 2_000_000
+"""Of the whole header of a large multi-frame object; more is no header."""
 _CT, _MR, _PT = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "4", "128"))
 MODALITY_OF_CLASS = {_CT: "CT", _MR: "MR", _PT: "PT"}
 """The single-frame image classes that are read, and their modality."""
@@ -155,13 +161,16 @@ class Instance:
             If the file is gone or changed, or pydicom cannot read its header.
         """
         from pydicom import DataElement, dcmread
+        from pydicom.uid import UID
 
         try:
             content = self._header_bytes()
         except MEMBER_FAULTS as error:
             raise InputError(f"{self.path} was changed or removed while it was worked on: run again.") from error
         try:
-            found = dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
+            found = dcmread(BoundedBytes(content, _MOST_READS), stop_before_pixels=True, force=True)
+            if self.transfer_syntax == DEFLATED:
+                found.file_meta.TransferSyntaxUID = UID(DEFLATED)
         except Exception as error:
             raise InputError(f"The header of {self.path} is damaged: export the instance again.") from error
         for keyword, uid in (("SOPClassUID", self.sop_class_uid), ("SOPInstanceUID", self.sop_instance_uid)):
@@ -179,10 +188,19 @@ class Instance:
             try:
                 if not self.is_unchanged(source):
                     raise ValueError("The file was changed.")
-                has_place = self.pixels is not None and self.transfer_syntax != DEFLATED
-                return source.at(0, self.pixels.offset + 12 if has_place and self.pixels else source.size)
+                end = HEADER_LIMIT_BYTES if self.pixels is None else self.pixels.offset + _HEAD_BYTES
+                if self.transfer_syntax == DEFLATED:
+                    return _inflated(source.at(0, source.size), end)
+                return source.at(0, min(end, HEADER_LIMIT_BYTES))
             finally:
                 source.close()
+
+
+def _inflated(content: bytes, count: int) -> bytes:
+    """A deflated file as one that is not, as far as ``count`` bytes of its data set."""
+    _, start = read_meta(content, PREAMBLE_BYTES, {})
+    meta = content[:start].replace(DEFLATED.encode(), EXPLICIT_LITTLE.encode().ljust(len(DEFLATED), b"\0"))
+    return meta + inflate(content[start:], count)
 
 
 def class_of(header: Header) -> str:

@@ -31,6 +31,8 @@ from isocenter.dicom.files import ByteSource, MemoryBytes
 FIRST_READ_BYTES = 8192
 PREAMBLE_BYTES = 132
 """128 bytes of anything, then ``DICM``."""
+INFLATED_LIMIT_BYTES = 16 << 20
+"""A deflated header is not followed further than this."""
 VALUE_LIMIT_BYTES = 1 << 16
 """A wanted value is not longer."""
 _NESTING_LIMIT = 32
@@ -59,6 +61,8 @@ _ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, _STRAY)
 _WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *_STRAY)}
 _SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *_STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
+_META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {_swapped(0x00020000): _int("UL")}
+"""Of a meta header, whose other values are not looked at."""
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
 _explicit_head = struct.Struct("<IHH").unpack_from
 _tag_length = struct.Struct("<II").unpack_from
@@ -115,7 +119,7 @@ def _walk(source: ByteSource, window: bytes, position: int) -> Header:
 
 def _walk_deflated(source: ByteSource, start: int, values: dict[int, bytes]) -> Header:
     try:
-        data_set = MemoryBytes(inflate(source.at(start, HEADER_LIMIT_BYTES), HEADER_LIMIT_BYTES))
+        data_set = MemoryBytes(inflate(source.at(start, HEADER_LIMIT_BYTES), INFLATED_LIMIT_BYTES))
     except zlib.error:
         raise UnusualError from None
     pixels = _follow(data_set, data_set.at(0, FIRST_READ_BYTES), 0, (_step_explicit, values))
@@ -168,6 +172,8 @@ def read_meta(window: bytes, position: int, values: dict[int, bytes]) -> tuple[s
             start = position + _VALUE_AT[vr]
             if start == position + 12:
                 length = _uint32(window, position + 8)[0]
+            if vr != _META_VRS.get(tag, vr):
+                raise UnusualError
             if tag == _TRANSFER_SYNTAX:
                 syntax = window[start : start + length].decode("ascii", "replace").rstrip("\0 ")
             elif tag in _WANTED:

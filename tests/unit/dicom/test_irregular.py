@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import time
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from isocenter.dicom.bounded import BoundedBytes
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
-from isocenter.testing.dicom import Style, write_series
+from isocenter.testing.dicom import Style, bare, write_series
 
 GRID = Grid.from_vectors((1, 24, 20), spacing_mm=(3, 1, 1))
 VALUES = np.arange(480).reshape(1, 24, 20) - 200.0
@@ -147,3 +149,25 @@ def test_rows_of_another_width_are_none(tmp_path: Path):
     path, data = written(tmp_path, Style())
     path.write_bytes(data.replace(b"\x28\x00\x10\x00US\x02\0\x18\0", b"\x28\x00\x10\x00US\x04\0\x18\0\0\0"))
     assert "UNSUPPORTED" in codes_of(path)
+
+
+def test_the_whole_header_of_a_deflated_file_is_inflated_no_further_than_its_pixels(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="deflated"))
+    at = len(data) - len(bare(data))
+    data_set = zlib.decompress(data[at:], -zlib.MAX_WBITS)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    path.write_bytes(data[:at] + packer.compress(data_set + bytes(50 << 20)) + packer.flush())
+    (series,) = scan(path)
+    tracemalloc.start()
+    header = series.instances[0].dataset()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert header.Rows == 24
+    assert header.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1.99"
+    assert most < 10 << 20
+
+
+def test_a_transfer_syntax_of_another_representation_is_told(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    path.write_bytes(data.replace(b"\x02\x00\x10\x00UI", b"\x02\x00\x10\x00LO"))
+    assert "HEADER_IRREGULAR" in codes_of(path)
