@@ -53,19 +53,23 @@ def encoding_cases() -> Iterator[Case]:
 
 def _syntaxes() -> Iterator[Case]:
     for name in SYNTAXES:
-        tolerance = 2.51 if name in LOSSY else 0.51
-        yield encoded(name, "12 bits in this transfer syntax.", replace(CT, syntax=name), tolerance=tolerance)
+        yield _in_syntax(name, CT, BODY)
     eight = Style(modality="MR", bits_allocated=8, bits_stored=8, is_signed=False, rescale=None)
     for name in FURTHER_SYNTAXES:
-        if name == "JPEG baseline":
-            yield encoded(name, "8 bits, lossy.", replace(eight, syntax=name), SMALL, tolerance=2.51)
-        else:
-            tolerance = 2.51 if name in LOSSY else 0.51
-            yield encoded(name, "12 bits in this transfer syntax.", replace(CT, syntax=name), tolerance=tolerance)
+        yield _in_syntax(name, *((eight, SMALL) if name == "JPEG baseline" else (CT, BODY)))
     signed = Style(bits_stored=16, is_signed=True, rescale=(1.0, 0.0))
     for name in ("RLE", "JPEG lossless SV1", "JPEG-LS", "JPEG 2000 lossless", "HTJ2K lossless"):
         yield encoded(f"{name}, signed", "16 bits, below zero too.", replace(signed, syntax=name), Ramp(-800.0))
         yield encoded(f"{name}, 8 bits", "One byte a pixel.", replace(eight, syntax=name), SMALL)
+
+
+def _in_syntax(name: str, style: Style, value: Ramp) -> Case:
+    """The series in a transfer syntax; what was compressed with loss has to be told."""
+    told = f"{style.bits_stored} bits in this transfer syntax."
+    if name not in LOSSY:
+        return encoded(name, told, replace(style, syntax=name), value)
+    case = encoded(name, told, replace(style, syntax=name), value, tolerance=2.51)
+    return replace(case, says=frozenset({"LOSSY"}))
 
 
 # --- fragments and offset tables ------------------------------------------------------------------------------------
@@ -108,7 +112,8 @@ def _fragments() -> Iterator[Case]:
 
 def _headers() -> Iterator[Case]:
     implicit = replace(CT, syntax="implicit")
-    yield rewritten("no preamble, no meta header", "Implicit VR, the data set alone.", bare, implicit)
+    naked = rewritten("no preamble, no meta header", "Implicit VR, the data set alone.", bare, implicit)
+    yield replace(naked, says=frozenset({"NO_PREAMBLE"}))
     yield rewritten("no preamble, no meta header, explicit", "Explicit VR, the data set alone.", bare)
     big = rewritten("no meta header, big endian", "Alone, big endian.", bare, replace(CT, syntax="big endian"))
     yield replace(big, refusals=frozenset({"NOT_DICOM", "HEADER_UNREADABLE"}))

@@ -208,7 +208,8 @@ def _tilts() -> Iterator[Case]:
         "gantry tilt, oblique slices": sheared(oblique, 14),
         "gantry tilt, feet to head": sheared(AXIAL, 18.5).flip(0),
     }.items():
-        yield plain(name, "The positions run aslant to the slices.", grid, truth=tilted)
+        case = plain(name, "The positions run aslant to the slices.", grid, truth=tilted)
+        yield replace(case, says=frozenset({"TILT"}))
     yield plain(
         "Gantry/Detector Tilt without shear",
         "The tilt is told by its attribute but taken out of the positions.",
@@ -263,7 +264,7 @@ _PLANE = Grid(
 
 def _few() -> Iterator[Case]:
     single = grid_along(*turned((0, 17), (2, 11)), shape=(1, 8, 10))
-    yield plain("one slice", "With Slice Thickness.", single)
+    yield replace(plain("one slice", "With Slice Thickness.", single), says=frozenset({"SINGLE_SLICE"}))
     yield plain("two slices", "Two.", grid_along(*turned((0, 17), (2, 11)), shape=(2, 8, 10)))
     yield plain("one row", "Slices of 1 x 10.", grid_along((1, 0, 0), (0, 1, 0), shape=(4, 1, 10)))
     bare = plain("one slice without thickness", "No depth is known: a picture of known pixel size.", single)

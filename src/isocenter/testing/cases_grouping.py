@@ -275,8 +275,9 @@ def _copies() -> Iterator[Case]:
 
     truth = (Truth(FIRST, AXIAL),)
     clash = frozenset({"INSTANCE_CONFLICT"})
-    yield Case("every file twice", "grouping", "Byte for byte, side by side.", every_file_twice, truth)
-    yield Case("copies in a folder below", "grouping", "Three of six files.", in_a_folder, truth)
+    said = frozenset({"DUPLICATE_INSTANCE"})
+    yield Case("every file twice", "grouping", "Byte for byte, side by side.", every_file_twice, truth, says=said)
+    yield Case("copies in a folder below", "grouping", "Three of six files.", in_a_folder, truth, says=said)
     yield Case("one UID, two contents", "grouping", "The pixels differ.", other_pixels, refusals=clash)
     yield Case("one UID, two headers", "grouping", "The pixels are the same.", other_header, truth, refusals=clash)
 

@@ -255,13 +255,12 @@ def _masks() -> Iterator[Case]:
         return (SECOND(points) < 700).astype(float)
 
     mask = Many(kind="segmentation", dtype="bits", rescale=None, edit=_describe_segments)
-    kinds = frozenset({"NOT_IMAGE", "UNSUPPORTED"})
     odd = grid_along((1, 0, 0), (0, 1, 0), shape=(5, 7, 9))
     for name, grid in (("", AXIAL), (", frames of odd size", odd)):
         stacks = [Stack(inside, grid, segment=1), Stack(below, grid, segment=2)]
         truths = tuple(Truth(stack.value, grid, name=f"segment {stack.segment}") for stack in stacks)
         writer = _writer(stacks, mask)
-        yield Case(f"segmentation{name}", "multi-frame", "Two masks of one bit a pixel.", writer, truths, kinds)
+        yield Case(f"segmentation{name}", "multi-frame", "Two masks of one bit a pixel.", writer, truths)
 
 
 def _writer(stacks: Sequence[Stack], many: Many) -> Callable[[Path], object]:

@@ -106,7 +106,8 @@ def _rescales() -> Iterator[Case]:
     double = replace(UNSIGNED, rescale=(2.0, -1024.0))
     yield value_case("CT, slope of two", "Every second value.", double, tolerance=1.01)
     varies = [(1.0, -1024.0 + 8 * k) for k in range(SHAPE[0])]
-    yield value_case("CT, intercept of each slice", "Rescale Intercept differs.", replace(UNSIGNED, rescale=varies))
+    own = value_case("CT, intercept of each slice", "Rescale Intercept differs.", replace(UNSIGNED, rescale=varies))
+    yield replace(own, says=frozenset({"RESCALE_VARIES"}))
     philips = replace(UNSIGNED, modality="MR", rescale=(1.7936, -200.0))
     stored = Ramp(240 / 1.7936, (3.1 / 1.7936, 5.3 / 1.7936, 7.9 / 1.7936))
     yield value_case("MR, rescaled", "As Philips writes it.", philips, tolerance=0.9, others=(stored,))

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from isocenter.dicom.pixels import read
-from isocenter.dicom.scan import scan
-from isocenter.errors import Refused
+from isocenter.dicom.scan import Scan, scan
+from isocenter.dicom.segmentation import read_segmentation
+from isocenter.errors import InputError, Refused, UsageError
+from isocenter.findings import Segmentation
 from isocenter.reasons import Reason, Severity
 from isocenter.testing.truth import Answer, Picture, Refusal
+from isocenter.volume import Volume
 
 
 def own_answer(folder: Path) -> Answer:
-    """Every series that the scan finds, read; its reasons as refusals, warnings and codes."""
+    """Every series and segmentation that the scan finds, read; its reasons as refusals, warnings and codes."""
     found = scan(folder)
     pictures: list[Picture] = []
     reasons: list[Reason] = []
-    refusals = [_refusal(one.reason) for one in found.ignored]
-    for series in found:
-        try:
-            volume = read(series)
-        except Refused as refused:
-            refusals += [_refusal(reason) for reason in refused.reasons]
-            continue
-        pictures.append(Picture(volume.array, volume.grid.affine, str(volume.grid.space)))
-        reasons += volume.reasons
+    refusals = _refusals(one.reason for one in found.ignored)
+    for one in _read(found):
+        if isinstance(one, Exception):
+            refusals += _refusals(one.reasons) if isinstance(one, Refused) else [Refusal(str(one))]
+        else:
+            pictures += _pictures(one)
+            reasons += one.reasons
     warnings = [str(reason) for reason in reasons if reason.severity is not Severity.INFO]
     return Answer(pictures, refusals, warnings, [reason.code for reason in reasons])
 
 
-def _refusal(reason: Reason) -> Refusal:
-    return Refusal(reason.message, reason.code)
+def _read(found: Scan) -> Iterator[Volume | Segmentation | Exception]:
+    for series in found:
+        try:
+            yield read(series)
+        except Refused as refused:
+            yield refused
+    for finding in found.findings:
+        try:
+            yield read_segmentation(finding)
+        except (InputError, Refused, UsageError) as refused:
+            yield refused
+
+
+def _pictures(one: Volume | Segmentation) -> list[Picture]:
+    space = str(one.grid.space)
+    if isinstance(one, Volume):
+        return [Picture(one.array, one.grid.affine, space)]
+    return [Picture(one.mask(name), one.grid.affine, space) for name in one.names]
+
+
+def _refusals(reasons: Iterable[Reason]) -> list[Refusal]:
+    return [Refusal(reason.message, reason.code) for reason in reasons]
