@@ -116,7 +116,7 @@ def test_a_place_of_a_damaged_value_representation_makes_no_objects(tmp_path: Pa
 def test_a_header_that_pydicom_cannot_read_is_an_error_of_the_input(tmp_path: Path):
     path = tmp_path / "image.dcm"
     slice_data_set(VALUES, GRID, 0).save_as(path, enforce_file_format=True)
-    path.write_bytes(path.read_bytes().replace(b"ISO_IR 192", b"ISO\x00IR\x00192"))
+    path.write_bytes(path.read_bytes().replace(b"ISO_IR 192", b"\x1b\0\n\0\3\0P\x0192"))
     (series,) = scan(path)
     with pytest.raises(InputError, match="damaged"):
         series.instances[0].dataset()
