@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from isocenter.dicom import stack
-from isocenter.dicom.files import FileRef
 from isocenter.dicom.frame import Frame
 from isocenter.reasons import Reason
 
@@ -71,8 +70,14 @@ def is_localizer(frame: Frame) -> bool:
     return "LOCALIZER" in frame.image_type
 
 
-def _largest_first(group: tuple[Frame, ...]) -> tuple[bool, int, FileRef, int]:
-    return is_localizer(group[0]), -len(group), group[0].instance.file, group[0].number
+def place_on_disk(frame: Frame) -> tuple[str, str, int]:
+    """What orders frames: their file, then their number within it."""
+    file = frame.instance.file
+    return file.path, file.member, frame.number
+
+
+def _largest_first(group: tuple[Frame, ...]) -> tuple[bool, int, tuple[str, str, int]]:
+    return is_localizer(group[0]), -len(group), place_on_disk(group[0])
 
 
 def _join_unplaced(groups: dict[Hashable, list[Frame]]) -> dict[Hashable, list[Frame]]:

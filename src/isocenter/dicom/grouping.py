@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from isocenter.dicom import stack
-from isocenter.dicom.alike import Group, alike, is_localizer
+from isocenter.dicom.alike import Group, alike, is_localizer, place_on_disk
 from isocenter.dicom.frame import Frame, instances_of, names_of
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.parting import Look, parted
@@ -43,7 +43,7 @@ def series_from(frames: Iterable[Frame], same_bytes: SameBytes, look: Look | Non
     Sorted by study, series number and series UID; the parts of one DICOM series in their own order.
     """
     by_uid: dict[Hashable, list[Frame]] = defaultdict(list)
-    for frame in sorted(frames, key=lambda frame: (frame.instance.file, frame.number)):
+    for frame in sorted(frames, key=place_on_disk):
         by_uid[frame.instance.series_uid or _stand_in(frame.instance)].append(frame)
     found = [series for group in by_uid.values() for series in _series_of_one_uid(group, same_bytes, look)]
     return tuple(sorted(found, key=_place_in_scan))
@@ -98,52 +98,63 @@ def _series_of_one_uid(frames: list[Frame], same_bytes: SameBytes, look: Look | 
     contradictions = _contradictions(instances_of(kept))
     slices = [frame for frame in kept if not is_plane(frame)]
     flat = planes_from(frame for frame in kept if is_plane(frame))
-    groups = [part for one in alike(slices) for part in _volumes(one, look)]
+    volumes = [volume for group in alike(slices) for volume in _volumes(group, look)]
     shared = [*reasons, *contradictions]
-    if len(groups) > 1 or (groups and flat):
-        sizes = ", ".join(str(len(group.frames)) for group in groups)
+    if len(volumes) > 1 or (volumes and flat):
+        sizes = ", ".join(str(len(volume.frames)) for volume in volumes)
         pictures = f", and {len(flat)} pictures" if flat else ""
         shared.append(
-            Reason("SPLIT", f"The DICOM series holds {len(groups)} groups of images, of {sizes} slices{pictures}.")
+            Reason("SPLIT", f"The DICOM series holds {len(volumes)} groups of images, of {sizes} slices{pictures}.")
         )
-    for group in groups:
-        yield _series(group, [*shared, *group.reasons, *_divided(group, groups)])
+    for volume in volumes:
+        yield _series(volume, [*shared, *volume.group.reasons, *_divided(volume, volumes)])
     for picture in flat:
         about = [reason for reason in reasons if set(reason.instances) & set(names_of(picture.frames))]
         yield replace(picture, reasons=(*about, *contradictions, *picture.reasons))
 
 
-def _volumes(group: Group, look: Look | None) -> list[Group]:
-    if unsupported(group.frames) or stack.place_faults(group.frames):
-        return [group]
-    return parted(group, look)
+def _volumes(group: Group, look: Look | None) -> list[_Volume]:
+    """The volumes of a group of alike frames."""
+    faults = unsupported(group.frames)
+    misplaced = [] if faults else stack.place_faults(group.frames)
+    parts = [group] if faults or misplaced else parted(group, look)
+    return [_Volume(part, (*faults, *misplaced), is_read=not faults) for part in parts]
 
 
-def _series(group: Group, shared: Sequence[Reason]) -> Series:
-    """The series of a group: geometry, and all reasons."""
-    frames, grid = group.frames, None
-    faults = unsupported(frames)
-    if not faults:
-        faults = support_faults(frames)
-        misplaced = stack.place_faults(frames)
-        faults += misplaced
-        if not misplaced and min(frames[0].shape) > 0:
-            frames, grid, met = stack.arrange(frames)
-            faults += met
+@dataclass(frozen=True)
+class _Volume:
+    """A group, and what keeps its frames from being read or from having a place."""
+
+    group: Group
+    faults: tuple[Reason, ...]
+    is_read: bool
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return self.group.frames
+
+
+def _series(volume: _Volume, shared: Sequence[Reason]) -> Series:
+    """The series of a volume: geometry, and all reasons."""
+    frames, grid = volume.frames, None
+    faults = [*(support_faults(frames) if volume.is_read else ()), *volume.faults]
+    if not volume.faults and min(frames[0].shape) > 0:
+        frames, grid, met = stack.arrange(frames)
+        faults += met
     if is_localizer(frames[0]):
         faults.append(Reason("LOCALIZER", "The images are localizers.", names_of(frames)))
-    return Series(frames, grid, (*shared, *faults, *form_faults(frames)), group.label)
+    return Series(frames, grid, (*shared, *faults, *form_faults(frames)), volume.group.label)
 
 
-def _divided(group: Group, groups: Sequence[Group]) -> list[Reason]:
-    """Whether the largest group and another one look like parts of one stack."""
-    largest = max(groups, key=lambda one: len(one.frames))
-    if stack.place_faults(largest.frames):
+def _divided(volume: _Volume, volumes: Sequence[_Volume]) -> list[Reason]:
+    """Whether the largest volume and another one look like parts of one stack."""
+    largest = max(volumes, key=lambda one: len(one.frames))
+    if len(volumes) == 1 or largest.faults:
         return []
-    candidates = groups if group is largest else [group]
-    pieces = [one for one in candidates if one is not largest and not stack.place_faults(one.frames)]
+    candidates = volumes if volume is largest else [volume]
+    pieces = [one for one in candidates if one is not largest and not one.faults]
     pieces = [one for one in pieces if stack.continues(largest.frames, one.frames)]
-    parts = pieces if group is largest else [largest] * len(pieces)
+    parts = pieces if volume is largest else [largest] * len(pieces)
     if not parts:
         return []
     count = sum(len(part.frames) for part in parts)
@@ -197,5 +208,8 @@ def _contradictions(instances: Sequence[Instance]) -> list[Reason]:
 
 def _odd_ones(instances: Sequence[Instance], fact: Callable[[Instance], Hashable]) -> tuple[str, ...]:
     """Names of the instances that differ in a fact from most."""
-    (most, _), *_ = Counter(map(fact, instances)).most_common(1)
+    counts = Counter(map(fact, instances))
+    if len(counts) == 1:
+        return ()
+    ((most, _),) = counts.most_common(1)
     return tuple(instance.name for instance in instances if fact(instance) != most)

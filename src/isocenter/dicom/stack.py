@@ -65,7 +65,10 @@ def place_faults(frames: Sequence[Frame]) -> list[Reason]:
 
 
 def _is_place(position: Sequence[float] | None) -> bool:
-    return position is not None and all(abs(x) < FARTHEST_MM for x in position)
+    if position is None:
+        return False
+    x, y, z = position
+    return -FARTHEST_MM < x < FARTHEST_MM and -FARTHEST_MM < y < FARTHEST_MM and -FARTHEST_MM < z < FARTHEST_MM
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
 from isocenter.dicom.colour import TRUE_COLOURS
@@ -63,11 +63,26 @@ def frame_bytes(instance: Instance) -> int:
 
 def unsupported(frames: Sequence[Frame]) -> list[Reason]:
     """Why frames of this kind are not read; empty where they are."""
+    kinds = {_kind(frame): frame for frame in frames}.values()
     for is_wrong, message in _UNSUPPORTED:
-        wrong = [frame for frame in frames if is_wrong(frame)]
-        if wrong:
-            return [Reason("UNSUPPORTED", message, names_of(wrong))]
+        if any(map(is_wrong, kinds)):
+            return [Reason("UNSUPPORTED", message, names_of(filter(is_wrong, frames)))]
     return []
+
+
+def _kind(frame: Frame) -> Hashable:
+    """All that tells whether a frame is read: most frames of a series have one in common."""
+    instance = frame.instance
+    return (
+        instance.sop_class_uid,
+        instance.modality,
+        instance.transfer_syntax,
+        id(instance.format),
+        id(frame.mark),
+        instance.pixels and instance.pixels.tag,
+        frame.position_mm is None or frame.orientation is None,
+        frame.window is None,
+    )
 
 
 def support_faults(frames: Sequence[Frame]) -> list[Reason]:
@@ -193,9 +208,10 @@ def _has_odd_bits(frame: Frame) -> bool:
 
 
 def _has_odd_syntax(frame: Frame) -> bool:
-    return frame.instance.transfer_syntax not in UNCOMPRESSED | DECODERS.keys()
+    return frame.instance.transfer_syntax not in _SYNTAXES
 
 
+_SYNTAXES = UNCOMPRESSED | DECODERS.keys()
 _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
     (_is_other_kind, "Images of this class, or of a modality that its class does not have, are not read."),
     (lambda frame: frame.instance.format.frames > 1, "Multi-frame images are not read yet."),
