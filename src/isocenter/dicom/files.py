@@ -18,7 +18,9 @@ from typing import Protocol
 
 ZIP_MAGIC = b"PK\x03\x04"
 MEMBER_LIMIT_BYTES = 1 << 30
-"""A zip member that says it is larger is left alone: no single image is."""
+UNPACKED_BYTES, UNPACKING = 64 << 20, 300
+"""A zip member that says it is larger than the first, or than so many bytes and so many for each of its packed ones, is
+left alone: no single image is."""
 MEMBER_FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """What zipfile raises on damaged, encrypted or unusual members."""
 
@@ -106,7 +108,7 @@ class MemberBytes:
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         info = archive.getinfo(name)
-        if info.file_size > MEMBER_LIMIT_BYTES:
+        if info.file_size > min(MEMBER_LIMIT_BYTES, UNPACKED_BYTES + UNPACKING * info.compress_size):
             raise ValueError(f"A zip member of {info.file_size} bytes is larger than any single image.")
         self.size, self.stamp = info.file_size, info.CRC
         self._stream = archive.open(info)

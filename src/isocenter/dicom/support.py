@@ -222,15 +222,24 @@ _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
 )
 
 
+EXPANDED_BYTES, EXPANSION = 16 << 20, 1000
+"""Compressed pixels may be so many bytes, and so many for each byte of the file; what says more claims memory only."""
+_LEAST_BYTES = 16
+"""Of encapsulated pixel data: two items."""
+
+
 def _is_cut(instance: Instance) -> bool:
     """Whether the file ends, or the element does, before the last pixel."""
     pixels = instance.pixels
     if pixels is None:
         return False
-    needed = instance.format.pixel_bytes if pixels.length >= 0 else 16
-    if 0 <= pixels.length < needed or pixels.reach > instance.file_size:
+    claimed, left = instance.format.pixel_bytes, instance.file_size - pixels.offset
+    is_deflated = instance.transfer_syntax == DEFLATED
+    if 0 <= pixels.length < claimed or pixels.reach > instance.file_size:
         return True
-    return instance.transfer_syntax != DEFLATED and instance.file_size - pixels.offset < needed
+    if instance.transfer_syntax in UNCOMPRESSED and not is_deflated:
+        return left < claimed
+    return claimed > EXPANDED_BYTES + EXPANSION * instance.file_size or (left < _LEAST_BYTES and not is_deflated)
 
 
 def _is_too_long(instance: Instance) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import tracemalloc
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -171,3 +172,22 @@ def test_a_transfer_syntax_of_another_representation_is_told(tmp_path: Path):
     path, data = written(tmp_path, Style())
     path.write_bytes(data.replace(b"\x02\x00\x10\x00UI", b"\x02\x00\x10\x00LO"))
     assert "HEADER_IRREGULAR" in codes_of(path)
+
+
+@pytest.mark.parametrize("syntax", ["JPEG 2000 lossless", "JPEG-LS", "RLE", "deflated"])
+def test_a_small_file_that_claims_a_gigantic_picture_is_refused_before_it_is_read(tmp_path: Path, syntax):
+    path, _ = written(tmp_path, Style(syntax=syntax, attributes={"Rows": 60000, "Columns": 60000}))
+    assert "PIXELS_TRUNCATED" in codes_of(path)
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    with zipfile.ZipFile(tmp_path / "study.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.dcm", data[:200] + bytes(400 << 20))
+    path.unlink()
+    tracemalloc.start()
+    found = scan(tmp_path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"]
+    assert most < 8 << 20
