@@ -16,7 +16,7 @@ from isocenter.geometry import Floats, Grid
 from isocenter.reasons import Reason
 
 _ON_GRID = 0.2  # of a voxel: real slices lie a little beside their grid
-_FRACTIONS = (1, 2, 3, 4)
+_PARTS = (2, 3, 4)
 _MOST_HOLES = 256
 _MOST_HOLES_PER_FRAME = 32
 
@@ -109,16 +109,17 @@ def _numbered(positions: Floats, normal: Floats, layout: Layout) -> tuple[npt.ND
 
 
 def _distance(distinct: Floats, layout: Layout) -> float:
-    """The distance of which all depths are whole multiples."""
+    """The distance of which all depths are whole multiples: the stated, the shortest one, or a simple part of that."""
     shortest = float(np.diff(distinct).min())
-    stated = layout.between_slices_mm
-    candidates = [shortest / count for count in _FRACTIONS]
-    for distance in candidates if stated is None else [stated, *candidates]:
+    likely = [shortest] if layout.between_slices_mm is None else [layout.between_slices_mm, shortest]
+    parts = [shortest / count for count in _PARTS]
+    for distance in (*likely, *parts):
+        tolerance = _tolerance(distance) if distance in likely else stack.SAME_POSITION_MM
         count = max(round(float(distinct[-1] / distance)), 1)
         steps = (
             distinct * count / distinct[-1]
         )  # the distance as all of the stack has it: what is stated may be rounded
-        if np.abs(steps - np.rint(steps)).max() * distance <= _tolerance(distance):
+        if np.abs(steps - np.rint(steps)).max() * distance <= tolerance:
             return float(distinct[-1]) / count
     raise Refused([Reason("SEGMENTATION_UNEVEN", "Its frames lie at uneven distances: give a grid.")])
 

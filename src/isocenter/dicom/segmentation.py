@@ -190,7 +190,7 @@ def _places(opened: OpenObject, frames: Sequence[SegmentFrame], layout: Layout, 
     shape = form.rows, form.columns
     positions = [frame.position_mm for frame in frames if frame.position_mm is not None]
     if not frames or min(shape) < 1:
-        raise Refused([Reason("SEGMENT_EMPTY", "The Segmentation has no frame.", (opened.instance.name,))])
+        raise InputError("The Segmentation has no frame.")
     if not positions and layout.orientation is None:
         flat = flat_grid(shape, layout.pixel_spacing_mm)
         if grid is not None and (grid.shape != flat.shape or grid.space is Space.PATIENT):
