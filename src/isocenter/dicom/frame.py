@@ -6,13 +6,13 @@ its functional groups (:mod:`isocenter.dicom.multiframe`). No pixel is read here
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from isocenter.dicom import parsing
-from isocenter.dicom.elements import SEQUENCES, WANTED, Header
+from isocenter.dicom.elements import WANTED, Header
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.parsing import Triple
 from isocenter.reasons import Reason
@@ -180,18 +180,11 @@ def instances_of(frames: Iterable[Frame]) -> tuple[Instance, ...]:
 
 def only_frame(instance: Instance, header: Header) -> Frame:
     """The frame of a single-frame instance, from its header."""
-    get = header.values.get
-    noted = SEQUENCES.intersection(header.values)
-    return Frame(
-        instance=instance,
-        number=1,
-        position_mm=parsing.triple(get(_TAG["ImagePositionPatient"], b"")),
-        orientation=parsing.direction(get(_TAG["ImageOrientationPatient"], b"")),
-        pixel_spacing_mm=parsing.spacing(get(_TAG["PixelSpacing"], b"")),
-        slice_thickness_mm=parsing.length_mm(get(_TAG["SliceThickness"], b"")),
-        mark=_mark(*(get(tag, b"") for tag in _MARK_TAGS)),
-        rescale=_rescale(instance.format.is_signed, noted, *(get(tag, b"") for tag in _RESCALE_TAGS)),
-    )
+    values = header.values
+    noted = map(values.__contains__, _NOTED)
+    plane = _plane(instance.format.is_signed, *noted, *map(values.get, _PLANE_TAGS, parsing.NOTHING))
+    position_mm = parsing.triple(values.get(_TAG["ImagePositionPatient"], b""))
+    return plane(instance, 1, position_mm, mark=_mark(*map(values.get, _MARK_TAGS, parsing.NOTHING)))
 
 
 # --- attributes that are equal in most frames of a series: parsed once ------------------------------------------------
@@ -209,9 +202,13 @@ _MARK_TAGS = tuple(
         "ConvolutionKernel",
     )
 )
-_RESCALE_TAGS = tuple(
+_NOTED = (_TAG["ModalityLUTSequence"], _TAG["RealWorldValueMappingSequence"])
+_PLANE_TAGS = tuple(
     _TAG[keyword]
     for keyword in (
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "SliceThickness",
         "RescaleSlope",
         "RescaleIntercept",
         "PixelPaddingValue",
@@ -239,14 +236,21 @@ def _mark(*raw: bytes) -> Mark:
 
 
 @lru_cache(maxsize=4096)
-def _rescale(signed: bool, noted: frozenset[int], *raw: bytes) -> Rescale:  # noqa: FBT001
-    slope, intercept, padding, limit, unit, suv_type, type_ = raw
-    paddings = tuple(int.from_bytes(part, "little", signed=signed) for part in (padding, limit) if 0 < len(part) <= 4)
-    return Rescale(
+def _plane(signed: bool, has_table: bool, has_map: bool, *raw: bytes) -> Callable[..., Frame]:  # noqa: FBT001
+    """What makes the frames that have these attributes in common."""
+    orientation, spacing, thickness, slope, intercept, padding, limit, unit, suv_type, type_ = raw
+    rescale = Rescale(
         slope=parsing.number(slope),
         intercept=parsing.number(intercept),
-        has_table=_TAG["ModalityLUTSequence"] in noted,
-        padding=paddings,
+        has_table=has_table,
+        padding=tuple(int.from_bytes(x, "little", signed=signed) for x in (padding, limit) if 0 < len(x) <= 4),
         unit=" ".join(filter(None, map(parsing.text, (unit, suv_type) if unit else (type_,)))).upper(),
-        has_map=_TAG["RealWorldValueMappingSequence"] in noted,
+        has_map=has_map,
+    )
+    return partial(
+        Frame,
+        orientation=parsing.direction(orientation),
+        pixel_spacing_mm=parsing.spacing(spacing),
+        slice_thickness_mm=parsing.length_mm(thickness),
+        rescale=rescale,
     )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import struct
 from functools import lru_cache
+from itertools import repeat
 
 from isocenter.dicom.quiet import quietly
 
+NOTHING = repeat(b"")
+"""Stands in for each of many values that a header may not have: ``map(values.get, tags, NOTHING)``."""
 Triple = tuple[float, float, float]
 
 SHORTEST_MM, LONGEST_MM = 1e-6, 1e5
 """What is shorter or longer is no size of a pixel or slice: a thousandth of a wavelength of light, a hundred metres."""
 
 
-@lru_cache(maxsize=65536)
 def text(raw: bytes) -> str:
     """Text of the default character set, without padding."""
     return raw.decode("ascii", "replace").strip("\0 ")
@@ -45,7 +47,6 @@ def short(raw: bytes) -> int | None:
     return int.from_bytes(raw, "little") if len(raw) == 2 else None
 
 
-@lru_cache(maxsize=65536)
 def numbers(raw: bytes) -> tuple[float, ...]:
     """Decimal strings; NaN for what is no number. Empty where there is nothing."""
     text = raw.strip(b"\0 ")
@@ -59,6 +60,7 @@ def numbers(raw: bytes) -> tuple[float, ...]:
     return values if is_sound else (math.nan,)
 
 
+@lru_cache(maxsize=65536)
 def number(raw: bytes) -> float | None:
     """A decimal; None where there is none, NaN where it is no number, or several."""
     values = numbers(raw)
