@@ -1,0 +1,189 @@
+"""What values of a read series mean: tables of each slice, units, padding of each modality, maps, SUV on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import DataElement, Dataset
+
+from isocenter import codes
+from isocenter.dicom import units
+from isocenter.dicom.pixels import read
+from isocenter.dicom.scan import scan
+from isocenter.errors import Refused, UsageError
+from isocenter.geometry import Grid
+from isocenter.testing.dicom import Style, write_series
+
+GRID = Grid.from_vectors((3, 4, 5))
+VALUES = np.arange(60).reshape(GRID.shape)
+DX = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "Modality": "DX"}
+
+
+def written(folder: Path, values=VALUES, grid=GRID, **style):
+    write_series(values, grid, folder, style=Style(**{"is_signed": False, "rescale": None, **style}))
+    series = list(scan(folder))
+    assert len(series) == (1 if "attributes" not in style or style["attributes"].get("Modality") != "DX" else 3)
+    return series[0]
+
+
+def codes_of(volume):
+    return [reason.code for reason in volume.reasons]
+
+
+def refusal(series, **options):
+    with pytest.raises(Refused) as caught:
+        read(series, **options)
+    (reason,) = caught.value.reasons
+    return reason
+
+
+# --- modality tables -------------------------------------------------------------------------------------------------
+
+
+def table_of(index, data_set, kind="US", entries=None):
+    """A table of its own for each slice, from the value of its first pixel on."""
+    item, first = Dataset(), 20 * index
+    entries = [(index + 1) * 100 + k for k in range(10)] if entries is None else entries
+    item.add(DataElement("LUTDescriptor", "US", [10, first, 16]))
+    item.add(DataElement("LUTData", "US", entries))
+    item.ModalityLUTType = kind
+    data_set.ModalityLUTSequence = [item]
+
+
+def test_each_slice_has_its_own_modality_table(tmp_path: Path):
+    volume = read(written(tmp_path, modality="MR", edit=table_of))
+    truth = np.minimum(VALUES % 20, 9) + 100 * (1 + np.arange(3))[:, None, None]
+    assert volume.array.dtype == np.int16
+    assert np.array_equal(volume.array, truth)
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("HU", codes.HU), ("MGML", units.unit_named("MGML"))])
+def test_the_unit_of_a_table_is_its_type(tmp_path: Path, kind, unit):
+    volume = read(written(tmp_path, edit=lambda k, ds: table_of(k, ds, kind)))
+    assert volume.unit == unit
+    assert volume.array.min() == 100
+
+
+def test_a_damaged_table_is_refused_and_named(tmp_path: Path):
+    series = written(tmp_path, modality="MR", edit=lambda k, ds: table_of(k, ds, entries=[1, 2] if k == 1 else None))
+    reason = refusal(series)
+    assert reason.code == "TABLE_INVALID"
+    assert reason.instances == (series.instances[1].sop_instance_uid,)
+
+
+# --- units -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "unit"),
+    [
+        ({"Units": "BQML"}, "Bq/ml"),
+        ({"Units": "CNTS"}, "{counts}"),
+        ({"Units": "PROPCPS"}, "{propcounts}/s"),
+        ({"Units": "GML"}, "g/ml{SUVbw}"),
+        ({"Units": "GML", "SUVType": "LBMJANMA"}, "g/ml{SUVlbm(Janma)}"),
+        ({"Units": "CM2ML", "SUVType": "BSA"}, "cm2/ml{SUVbsa}"),
+        ({"Units": "NONE"}, "1"),
+        ({"Units": "GML", "SUVType": "ODD"}, "1"),
+    ],
+)
+def test_the_unit_of_a_pet_is_that_of_its_header(tmp_path: Path, attributes, unit):
+    volume = read(written(tmp_path, modality="PT", rescale=(2.0, 0.0), attributes=attributes, values=2 * VALUES))
+    assert volume.unit.value == unit
+    assert ("UNIT_UNKNOWN" in codes_of(volume)) is (unit == "1")
+
+
+def test_a_pet_without_slope_has_no_unit(tmp_path: Path):
+    volume = read(written(tmp_path, modality="PT"))
+    assert volume.unit == codes.ONE
+    assert codes_of(volume) == ["UNIT_UNKNOWN"]
+
+
+def test_an_mr_in_hertz_says_so_and_others_have_no_unit(tmp_path: Path):
+    hertz = written(tmp_path / "hz", modality="MR", rescale=(1.0, -5.0), attributes={"RescaleType": "Hz"})
+    assert read(hertz).unit.value == "Hz"
+    assert read(written(tmp_path / "plain", modality="MR")).unit == codes.ONE
+
+
+# --- padding ---------------------------------------------------------------------------------------------------------
+
+
+def test_padding_of_a_radiograph_is_told_and_left(tmp_path: Path):
+    values = VALUES + 100
+    values[:, 0] = 7
+    series = written(tmp_path, values, attributes={**DX, "PixelPaddingValue": 5, "PixelPaddingRangeLimit": 9})
+    volume = read(series)
+    assert np.array_equal(volume.array[0], values[0])
+    (reason,) = (reason for reason in volume.reasons if reason.code == "PADDING_KEPT")
+    assert reason.message.startswith("5 pixels in 1 of 1 slices")
+
+
+@pytest.mark.parametrize("modality", ["MR", "PT"])
+def test_a_range_of_padding_is_no_signal_where_it_is_joined_to_the_border(tmp_path: Path, modality):
+    values = VALUES + 100
+    values[:, 0], values[:, 1, 2], values[:, 2, 3] = 4, 6, 2  # stored 7, 9 and 5
+    padding = {"PixelPaddingValue": 5, "PixelPaddingRangeLimit": 9}
+    volume = read(written(tmp_path, values, modality=modality, rescale=(1.0, -3.0), attributes=padding))
+    values[:, 0], values[:, 1, 2] = 0, 0
+    values[:, 2, 3] = 2
+    assert np.array_equal(volume.array, values)
+    (reason,) = (reason for reason in volume.reasons if reason.code == "PADDING_EMPTIED")
+    assert reason.message == "18 voxels in 3 of 3 slices were set to 0."
+
+
+# --- real-world value maps -------------------------------------------------------------------------------------------
+
+
+def real_world(_, data_set, *, unit="mm2/s"):
+    code, item = Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", "a unit"
+    item.MeasurementUnitsCodeSequence, item.LUTLabel = [code], "ADC"
+    item.add(DataElement("RealWorldValueFirstValueMapped", "US", 0))
+    item.add(DataElement("RealWorldValueLastValueMapped", "US", 4095))
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = 1e-6, 0.0
+    data_set.RealWorldValueMappingSequence = [item]
+
+
+def test_a_real_world_map_of_an_mr_is_named_and_not_applied(tmp_path: Path):
+    volume = read(written(tmp_path, modality="MR", edit=real_world))
+    assert np.array_equal(volume.array, VALUES)
+    (reason,) = volume.reasons
+    assert reason.code == "REAL_WORLD_MAP"
+    assert "mm2/s" in reason.message
+
+
+# --- SUV -------------------------------------------------------------------------------------------------------------
+
+
+def injected(_, data_set):
+    item = Dataset()
+    item.RadiopharmaceuticalStartTime, item.RadionuclideTotalDose = "020000", 2e8
+    item.RadionuclideHalfLife = 6586.2
+    data_set.RadiopharmaceuticalInformationSequence = [item]
+    data_set.DecayCorrection, data_set.CorrectedImage = "START", ["ATTN", "DECY"]
+    for name in ("Series", "Acquisition"):
+        setattr(data_set, f"{name}Date", "20260102")
+        setattr(data_set, f"{name}Time", "030000")
+    data_set.PatientWeight = 80
+
+
+def test_a_pet_is_read_as_suv_on_request(tmp_path: Path):
+    slopes = [(2.0 + k, 0.0) for k in range(3)]
+    real = VALUES * (2.0 + np.arange(3))[:, None, None]
+    series = written(tmp_path, real, modality="PT", rescale=slopes, edit=injected)
+    volume = read(series, values="suvbw")
+    factor = 80_000 / (2e8 * 2 ** (-3600 / 6586.2))
+    assert volume.unit == units.SUV_BW
+    assert volume.array.dtype == np.float32
+    assert np.array_equal(volume.array, (VALUES * (np.array([2.0, 3, 4]) * factor)[:, None, None]).astype(np.float32))
+    assert refusal(series, values="suvbsa").code == "SUV_UNKNOWN"
+    with pytest.raises(UsageError, match="suvbw"):
+        read(series, values="suv")
+
+
+def test_a_pet_without_what_an_suv_needs_is_refused_as_suv_alone(tmp_path: Path):
+    series = written(tmp_path, modality="PT", rescale=(1.0, 0.0))
+    assert read(series).unit == units.BQ_PER_ML
+    assert refusal(series, values="suvbw").code == "SUV_UNKNOWN"
