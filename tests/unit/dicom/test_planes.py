@@ -175,3 +175,10 @@ def test_a_picture_without_pixels_is_refused(tmp_path: Path):
     (series,) = write(tmp_path, "CR", count=1, edit=remove)
     assert series.verdict is Verdict.REJECTED
     assert "PIXELS_MISSING" in codes(series)
+
+
+def test_a_picture_lacks_no_slice_for_a_damaged_file_beside_it(tmp_path: Path):
+    write(tmp_path, "CR", count=1)
+    (tmp_path / "other.dcm").write_bytes(b"nothing")
+    (series,) = scan(tmp_path)
+    assert codes(series) == ["PIXEL_SIZE_UNKNOWN"]
