@@ -21,6 +21,7 @@ from isocenter.testing.cases_geometry import geometry_cases
 from isocenter.testing.cases_grouping import grouping_cases
 from isocenter.testing.cases_multiframe import multiframe_cases
 from isocenter.testing.cases_plane import plane_cases
+from isocenter.testing.cases_traps import trap_cases
 from isocenter.testing.cases_values import value_cases
 from isocenter.testing.judging import judge
 from isocenter.testing.truth import Answer, Case, Outcome, Picture, Refusal, Truth, Verdict
@@ -38,6 +39,7 @@ def cases() -> tuple[Case, ...]:
         *encoding_cases(),
         *multiframe_cases(),
         *plane_cases(),
+        *trap_cases(),
     )
 
 
