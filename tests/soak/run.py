@@ -17,6 +17,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,28 @@ _ADDRESS_SPACE_BYTES = 12 << 30
 _GOOD = (*map(str, (Kind.REFUSED, Kind.EQUAL, Kind.TOLD, Kind.UNJUDGED)), "reference dies", "reference hangs")
 
 
-def case_of(
-    sounds: list[corpus.Sound], seed: str, index: int
-) -> tuple[corpus.Sound, dict[str, bytes], tuple[str, ...]]:
-    """The files of a case, and how they were damaged. All follows from seed and index."""
+@dataclass(frozen=True)
+class Case:
+    """Files to be read, how they were damaged, and how many bytes they are (those in an archive: unpacked)."""
+
+    sound: corpus.Sound
+    files: dict[str, bytes]
+    steps: tuple[str, ...]
+    size: int
+
+
+def case_of(sounds: list[corpus.Sound], seed: str, index: int) -> Case:
+    """The case that follows from a seed and an index."""
     rng = random.Random(f"{seed}/{index}")  # noqa: S311
     sound = rng.choice(sounds)
     files = dict(sound.files)
     name = rng.choice(list(files))
     mutant = mutate(files[name], rng)
     files[name] = mutant.data
+    size = sum(map(len, files.values()))
     if rng.random() < 0.05:
-        return sound, {"study.zip": _zipped(files, rng)}, (*mutant.steps, "zip")
-    return sound, files, mutant.steps
+        return Case(sound, {"study.zip": _zipped(files, rng)}, (*mutant.steps, "zip"), size)
+    return Case(sound, files, mutant.steps, size)
 
 
 def _zipped(files: dict[str, bytes], rng: random.Random) -> bytes:
@@ -126,22 +136,22 @@ def _work(sounds: list[corpus.Sound], seed: str, indices: range, pipe: Connectio
     bases: dict[str, Outcome] = {}
     for index in indices:
         pipe.send((index, "reading"))
-        sound, files, steps = case_of(sounds, seed, index)
+        case = case_of(sounds, seed, index)
+        sound = case.sound
         if sound.name not in bases:
             bases[sound.name], _, _ = trial(dict(sound.files), folder / "case", frozenset())
         base = bases[sound.name]
         outcome, claimed, seconds = trial(
-            files,
+            case.files,
             folder / "case",
             base.codes,
             lambda: pipe.send((index, "judging")),  # noqa: B023
         )
-        size = sum(map(len, files.values()))
-        allowed = ALLOWED_BYTES_PER_BYTE * size + ALLOWED_BYTES + ALLOWED_BYTES_PER_VOXEL * outcome.voxels
+        allowed = ALLOWED_BYTES_PER_BYTE * case.size + ALLOWED_BYTES + ALLOWED_BYTES_PER_VOXEL * outcome.voxels
         told = {
             "index": index,
             "sound": sound.name,
-            "steps": steps,
+            "steps": case.steps,
             "kind": str(_fair(outcome.kind, base.kind)),
             "detail": outcome.detail,
             "codes": sorted(outcome.codes - base.codes),

@@ -65,13 +65,15 @@ def read_header(source: ByteSource) -> Header:
 def _header(data_set: Dataset, file: io.BytesIO, size: int) -> Header:
     implicit, little = data_set.original_encoding
     syntax = str(data_set.file_meta.get("TransferSyntaxUID", ""))
-    if not syntax:
+    is_stated = syntax != ""
+    if not is_stated:
         syntax = IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE if little else EXPLICIT_BIG
     values = {tag: _raw(data_set, tag, little=bool(little)) for tag in WANTED.values() if tag in data_set}
     values |= {tag: _raw(data_set.file_meta, tag, little=True) for tag in WANTED.values() if tag in data_set.file_meta}
     pixels = _pixels(file, implicit=bool(implicit), order="<" if little else ">")
     has_meta = file.getvalue()[128:132] == b"DICM"
-    return Header(values, syntax, pixels, size, has_meta, is_irregular=syntax not in UNWALKED)
+    is_regular = syntax in UNWALKED and (is_stated or not has_meta)
+    return Header(values, syntax, pixels, size, has_meta, is_irregular=not is_regular)
 
 
 def _pixels(file: io.BytesIO, *, implicit: bool, order: str) -> PixelElement | None:

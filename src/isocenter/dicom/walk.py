@@ -110,6 +110,8 @@ def _walk(source: ByteSource, window: bytes, position: int) -> Header:
         return _walk_deflated(source, position, values)
     explicit = _is_explicit(window, position)
     if not syntax:
+        if has_meta:
+            raise UnusualError
         syntax = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
     if explicit is (syntax == IMPLICIT_LITTLE):
         raise UnusualError  # the data set is not encoded as the meta header says

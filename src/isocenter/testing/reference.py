@@ -20,7 +20,7 @@ from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.uid import UID
 
 from isocenter.dicom.elements import WANTED
 from isocenter.dicom.frame import Frame
@@ -262,7 +262,7 @@ def _stored(ds: Dataset) -> npt.NDArray[Any]:
         return _masked(_decoded(ds) if syntax in _BY_GDCM else ds.pixel_array, ds, ds.BitsStored - 1)
     if ds.BitsAllocated == 1:
         return np.unpackbits(np.frombuffer(ds.PixelData, np.uint8), bitorder="little")[:count]
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    order = "<" if ds.original_encoding[1] else ">"
     cells = np.frombuffer(ds.PixelData, f"{order}u{ds.BitsAllocated // 8}", count)
     high_bit = ds.get("HighBit")
     return _masked(cells, ds, ds.BitsStored - 1 if high_bit is None else high_bit)

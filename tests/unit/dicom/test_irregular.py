@@ -191,3 +191,12 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path):
     tracemalloc.stop()
     assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"]
     assert most < 8 << 20
+
+
+@pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian"])
+def test_a_meta_header_that_names_no_transfer_syntax_is_told(tmp_path: Path, syntax):
+    path, data = written(tmp_path, Style(syntax=syntax))
+    place = data.index(b"\x02\x00\x10\x00UI")
+    path.write_bytes(data[:place] + data[place + 8 + data[place + 6] :])
+    assert "HEADER_IRREGULAR" in codes_of(path)
+    np.testing.assert_array_equal(read(scan(path)[0]).array, VALUES)
