@@ -1,232 +1,272 @@
-"""Codecs: the one frame of a single-frame image out of its encapsulated pixel data (PS3.5 A.4). Stored values only.
+"""Codecs: one compressed frame to its pixel cells, for every transfer syntax that is read. Stored values only.
 
-The size that a codestream states is compared with the header before anything is decoded, so that a lying codestream
-can neither misplace pixels nor claim memory.
+What a codestream states of itself is compared with the header before anything is decoded. The decoders are those of
+imagecodecs (BSD) but for its decoders of whole RLE frames and of one lossless JPEG, which can crash on damaged bytes.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom.files import ByteSource
+from isocenter.dicom.codestreams import Codestream, read_codestream
+from isocenter.dicom.encapsulation import TruncatedError, UndecodableError, frames_of, reach
+
+if TYPE_CHECKING:
+    from isocenter.dicom.instance import PixelFormat
+
+__all__ = [
+    "DECODERS",
+    "LOSSY",
+    "PrecisionDiffersError",
+    "TruncatedError",
+    "UndecodableError",
+    "decode",
+    "frames_of",
+    "is_lossy",
+    "photometric_after",
+    "reach",
+]
 
 Pixels = npt.NDArray[Any]
+Bytes = Any
+"""bytes or a memoryview of them: decoders take both."""
 
-_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
-_MOST_FRAGMENTS = 4096
 _RLE_HEADER_BYTES = 64
+_RLE_PADDING_BYTES = 1 << 16
 
 
-class TruncatedError(Exception):
-    """The data end before the frame does."""
+class PrecisionDiffersError(UndecodableError):
+    """The codestream holds values that the bits and the sign that the header states cannot."""
 
 
-class UndecodableError(Exception):
-    """The data are no frame of the size that the header states."""
-
-
-# --- encapsulation --------------------------------------------------------------------------------------------------
-
-
-def frame_of(value: bytes | memoryview) -> bytes:
-    """The frame within encapsulated pixel data that hold a single one: all fragments, joined.
+def decode(frame: Bytes, syntax: str, form: PixelFormat) -> Pixels:
+    """Decode one frame.
 
     Parameters
     ----------
-    value
-        The file from the first byte of the pixel data's value on.
-
-    Raises
-    ------
-    TruncatedError, UndecodableError
-    """
-    fragments = []
-    position, is_table = 0, True
-    while position + 8 <= len(value):
-        tag, length = bytes(value[position : position + 4]), struct.unpack_from("<I", value, position + 4)[0]
-        position += 8
-        if tag == _SEQUENCE_END:
-            break
-        if tag != _ITEM:
-            raise UndecodableError("The pixel data are not divided into fragments as they should be.")
-        if position + length > len(value):
-            raise TruncatedError("A fragment of the pixel data reaches beyond the file.")
-        if not is_table:
-            fragments.append(value[position : position + length])
-        is_table = False
-        position += length
-    if not any(map(len, fragments)):
-        raise TruncatedError("The pixel data hold no frame.")
-    return bytes(fragments[0]) if len(fragments) == 1 else b"".join(fragments)
-
-
-def reach(source: ByteSource, start: int) -> int:
-    """The byte behind the last fragment, from the lengths of the fragments alone.
-
-    Parameters
-    ----------
-    source
-        The file.
-    start
-        First byte of the pixel data's value.
-    """
-    position = start
-    for _ in range(_MOST_FRAGMENTS):
-        if position + 8 >= source.size:  # at most the end of the sequence is left: of a zip member no more is unpacked
-            break
-        head = source.at(position, 8)
-        if head[:4] != _ITEM:
-            break
-        position += 8 + int.from_bytes(head[4:], "little")
-    return position
-
-
-# --- codestreams ----------------------------------------------------------------------------------------------------
-
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_JPEG2000_START = b"\xff\x4f\xff\x51"
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
-
-
-def jpeg_size(data: bytes) -> tuple[int, int, int]:
-    """Rows, columns and components that a JPEG or JPEG-LS codestream states (ITU-T T.81 B.2.2, T.87 C.2.2)."""
-    position = 2
-    while position + 10 <= len(data):
-        if data[position] != 0xFF:
-            break
-        marker = data[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        if marker in _FRAME_HEADERS:
-            rows, columns, components = struct.unpack_from(">HHB", data, position + 5)
-            return rows, columns, components
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    raise UndecodableError("The JPEG codestream has no frame header.")
-
-
-def jpeg2000_size(data: bytes) -> tuple[int, int, int]:
-    """Rows, columns and components that a JPEG 2000 codestream states (ITU-T T.800 A.5.1)."""
-    start = data.find(_JPEG2000_START, 0, 4096)  # behind the boxes of a JP2 file, should there be any
-    if start < 0 or len(data) < start + 42:
-        raise UndecodableError("The JPEG 2000 codestream has no size.")
-    width, height, left, top = struct.unpack_from(">IIII", data, start + 8)
-    components = struct.unpack_from(">H", data, start + 40)[0]
-    return height - top, width - left, components
-
-
-def _checked(data: bytes, shape: tuple[int, int], stated: tuple[int, int, int]) -> None:
-    if stated != (*shape, 1):
-        raise UndecodableError(
-            f"The codestream holds {stated[0]} x {stated[1]} pixels of {stated[2]} samples; "
-            f"the header says {shape[0]} x {shape[1]} of 1."
-        )
-    if _JPEG_END not in data[-64:]:
-        raise TruncatedError("The codestream has no end.")
-
-
-def _jpeg(name: str) -> Callable[[bytes, tuple[int, int], int], Pixels]:
-    def decode(data: bytes, shape: tuple[int, int], _: int) -> Pixels:
-        import imagecodecs
-
-        if data[:2] != _JPEG_START:
-            raise UndecodableError("The codestream is no JPEG.")
-        _checked(data, shape, jpeg_size(data))
-        return np.asarray(getattr(imagecodecs, name)(data))
-
-    return decode
-
-
-def _jpeg2000(data: bytes, shape: tuple[int, int], _: int) -> Pixels:
-    """JPEG 2000, high throughput too, by OpenJPEG: the faster OpenJPH binding swallows the decoder's errors."""
-    import imagecodecs
-
-    _checked(data, shape, jpeg2000_size(data))
-    return np.asarray(imagecodecs.jpeg2k_decode(data))
-
-
-def _rle(data: bytes, shape: tuple[int, int], bits: int) -> Pixels:
-    """RLE (PS3.5 G): one segment per byte of a pixel cell, the highest byte first.
-
-    The segments are unpacked one by one: imagecodecs' decoder of whole frames trusts the offsets and can crash.
-    """
-    import imagecodecs
-
-    count, size = bits // 8, shape[0] * shape[1]
-    if len(data) < _RLE_HEADER_BYTES:
-        raise TruncatedError("The RLE data have no header.")
-    stated, *offsets = struct.unpack_from(f"<{1 + count}I", data)
-    ends = [*offsets[1:], len(data)]
-    if stated != count or offsets[0] < _RLE_HEADER_BYTES or any(a >= b for a, b in zip(offsets, ends, strict=True)):
-        raise UndecodableError("The RLE data do not have one segment per byte of a pixel.")
-    planes = np.empty((*shape, count), np.uint8)
-    for place, (start, end) in enumerate(zip(offsets, ends, strict=True)):
-        segment = imagecodecs.packbits_decode(data[start:end])
-        if len(segment) < size:
-            raise TruncatedError("The RLE data are too short for the frame.")
-        planes[..., count - 1 - place] = np.frombuffer(segment, np.uint8, size).reshape(shape)
-    return planes.view(f"<u{count}")[..., 0]
-
-
-_SYNTAX = "1.2.840.10008.1.2."
-_classic, _jpegls = _jpeg("jpeg8_decode"), _jpeg("jpegls_decode")
-
-DECODERS: MappingProxyType[str, Callable[[bytes, tuple[int, int], int], Pixels]] = MappingProxyType(
-    {
-        _SYNTAX + "5": _rle,
-        _SYNTAX + "4.50": _classic,
-        _SYNTAX + "4.51": _classic,
-        _SYNTAX + "4.53": _classic,
-        _SYNTAX + "4.55": _classic,
-        _SYNTAX + "4.57": _classic,
-        _SYNTAX + "4.70": _classic,
-        _SYNTAX + "4.80": _jpegls,
-        _SYNTAX + "4.81": _jpegls,
-        _SYNTAX + "4.90": _jpeg2000,
-        _SYNTAX + "4.91": _jpeg2000,
-        _SYNTAX + "4.201": _jpeg2000,
-        _SYNTAX + "4.202": _jpeg2000,
-        _SYNTAX + "4.203": _jpeg2000,
-    }
-)
-"""Transfer Syntax UID -> (codestream, (rows, columns), bits allocated) -> (row, column) stored values."""
-
-LOSSY = frozenset(_SYNTAX + end for end in ("4.50", "4.51", "4.53", "4.55"))
-"""Transfer syntaxes that always lose something; for those that may, the header says so."""
-
-
-def decode(data: bytes, syntax: str, shape: tuple[int, int], bits_allocated: int) -> Pixels:
-    """Decode one monochrome frame.
-
-    Parameters
-    ----------
-    data
+    frame
         The codestream.
     syntax
         A key of :data:`DECODERS`.
-    shape
-        (rows, columns) that the header states.
-    bits_allocated
-        Bits of a pixel cell that the header states.
+    form
+        What the header states.
 
     Returns
     -------
-    (row, column) integers of 8 or 16 bits.
+    (row, column) or (row, column, sample) pixel cells, C order, writable: unsigned, or signed where the codestream
+    itself is. They are as wide as the codestream's precision asks for, which may be less or more than Bits Allocated.
+    Only the lowest Bits Stored of a cell count, and of unsigned cells the highest of these is the sign where the
+    header says that values are signed; so far cells are as in uncompressed pixel data, with High Bit at Bits Stored
+    - 1. Of Bits Allocated 1 each cell is a byte, 0 or 1. :func:`photometric_after` says what the samples mean.
+
+    Raises
+    ------
+    TruncatedError, UndecodableError, PrecisionDiffersError
+    """
+    try:
+        cells = DECODERS[syntax](frame, form)
+    except (RuntimeError, ValueError, TypeError, struct.error, zlib.error) as error:  # RuntimeErrors of imagecodecs
+        raise UndecodableError("The decoder found the codestream damaged.") from error
+    if cells.shape != _shape(form) or cells.dtype.kind not in "iu":
+        raise UndecodableError("The decoder did not find the pixels that the header states.")
+    return cells if cells.flags.writeable else cells.copy()
+
+
+def photometric_after(form: PixelFormat, syntax: str, frame: Bytes) -> str:
+    """Photometric Interpretation of what :func:`decode` yields.
+
+    Parameters
+    ----------
+    form
+        What the header states.
+    syntax
+        A key of :data:`DECODERS`.
+    frame
+        The codestream.
+
+    Returns
+    -------
+    ``"RGB"`` of JPEG in colour, whose transform the decoder undoes, and of JPEG 2000 in colour, unless the header says
+    YBR_FULL and the codestream knows of no transform. Of all else as the header says; full where that is subsampled.
 
     Raises
     ------
     TruncatedError, UndecodableError
+        As :func:`decode`.
     """
-    try:
-        pixels = DECODERS[syntax](data, shape, bits_allocated)
-    except (RuntimeError, ValueError, TypeError, struct.error) as error:  # imagecodecs' errors are RuntimeErrors
-        raise UndecodableError("The decoder found the codestream damaged.") from error
-    if pixels.shape != shape or pixels.dtype.kind not in "iu" or pixels.dtype.itemsize > 2:
-        raise UndecodableError("The decoder did not find the pixels that the header states.")
-    return pixels
+    if form.samples != 3:
+        return form.photometric
+    if syntax in _RAW:
+        return form.photometric
+    stated = _stated(frame, form)
+    if stated.kind == "JPEG":
+        return "RGB"
+    if form.photometric in ("YBR_RCT", "YBR_ICT"):
+        return "RGB"
+    if stated.colour == "RGB" and form.photometric != "RGB":
+        raise UndecodableError("Header and codestream disagree on the colours of the samples.")
+    return "YBR_FULL" if form.photometric.startswith("YBR") else form.photometric
+
+
+def is_lossy(frame: Bytes, syntax: str) -> bool:
+    """Whether a codestream says that something was lost, be it said by the header or not.
+
+    Raises
+    ------
+    TruncatedError, UndecodableError
+        If the codestream does not state what it is.
+    """
+    return syntax not in _RAW and read_codestream(frame).is_lossy
+
+
+def _shape(form: PixelFormat) -> tuple[int, ...]:
+    return (form.rows, form.columns) if form.samples == 1 else (form.rows, form.columns, form.samples)
+
+
+# --- codestreams that state what they hold ---------------------------------------------------------------------------
+
+
+def _stated(frame: Bytes, form: PixelFormat) -> Codestream:
+    """What a codestream states, if that is what the header does."""
+    stated = read_codestream(frame)
+    found, expected = (stated.rows, stated.columns, stated.samples), (form.rows, form.columns, form.samples)
+    if found != expected:
+        raise UndecodableError(
+            f"The codestream holds {found[0]} x {found[1]} pixels of {found[2]} samples; "
+            f"the header says {expected[0]} x {expected[1]} of {expected[2]}."
+        )
+    return stated
+
+
+def _by_content(frame: Bytes, form: PixelFormat) -> Pixels:
+    """A JPEG, JPEG-LS or JPEG 2000 codestream, by what it says that it is."""
+    import imagecodecs
+
+    stated = _stated(frame, form)
+    match stated.kind:
+        case "JPEG":
+            cells = imagecodecs.jpeg8_decode(frame, colorspace=_jpeg_colour(stated, form), outcolorspace=_out(form))
+        case "JPEG lossless":
+            cells = imagecodecs.jpeg8_decode(frame, colorspace=_out(form), outcolorspace=_out(form))
+        case "JPEG-LS":
+            cells = imagecodecs.jpegls_decode(frame)
+        case "JPEG 2000":
+            cells = imagecodecs.jpeg2k_decode(frame)
+    _check_precision(cells, stated, form)
+    return np.asarray(cells)
+
+
+def _jpeg_colour(stated: Codestream, form: PixelFormat) -> str | None:
+    """The colours of a JPEG's components: as it says itself, else as the header does."""
+    if form.samples != 3:
+        return _out(form)
+    is_rgb = stated.colour == "RGB" or (not stated.colour and form.photometric == "RGB")
+    return "RGB" if is_rgb else "YCBCR"
+
+
+def _out(form: PixelFormat) -> str | None:
+    return {1: "GRAYSCALE", 3: "RGB"}.get(form.samples)
+
+
+def _check_precision(cells: Pixels, stated: Codestream, form: PixelFormat) -> None:
+    """Refuse values that the header's bits cannot hold, where the codestream's precision and sign are others.
+
+    Unsigned samples of Bits Stored are let pass, for they may be the two's complement of signed values; and so are
+    whole cells without loss, whose further bits are what they are in uncompressed pixel data, and judged with these.
+    """
+    bits, is_signed = form.bits_stored, form.is_signed
+    if stated.precision == bits and stated.is_signed in (False, is_signed):
+        return
+    if stated.precision == 8 * cells.dtype.itemsize and not stated.is_signed and not stated.is_lossy:
+        return
+    lowest, highest = int(cells.min()), int(cells.max())
+    top = (1 << (bits - 1 if is_signed else bits)) - 1
+    if is_signed and not stated.is_signed and stated.precision < bits:
+        top = (1 << (stated.precision - 1)) - 1  # a higher value may be a negative one, or may not
+    if lowest < (-(1 << (bits - 1)) if is_signed else 0) or highest > top:
+        raise PrecisionDiffersError(
+            f"The codestream holds {'signed' if stated.is_signed else 'unsigned'} values of {stated.precision} bits "
+            f"which {'signed' if is_signed else 'unsigned'} values of {bits} bits, as the header states, cannot be."
+        )
+
+
+# --- RLE and frames that are stored as they are ----------------------------------------------------------------------
+
+
+def _rle(frame: Bytes, form: PixelFormat) -> Pixels:
+    """RLE (PS3.5 G): one segment per byte of a pixel cell, the highest byte of the first sample first."""
+    import imagecodecs
+
+    width = max(form.bits_allocated // 8, 1)
+    count, size = width * form.samples, _frame_bytes(form) // (width * form.samples)
+    if len(frame) < _RLE_HEADER_BYTES:
+        raise TruncatedError("The RLE data have no header.")
+    stated, *offsets = struct.unpack_from(f"<{1 + min(count, 15)}I", frame)
+    ends = [*offsets[1:], len(frame)]
+    if stated != count or offsets[0] < _RLE_HEADER_BYTES or any(a >= b for a, b in zip(offsets, ends, strict=True)):
+        raise UndecodableError("The RLE data do not have one segment per byte of a pixel.")
+    planes = []
+    for start, end in zip(offsets, ends, strict=True):
+        segment = imagecodecs.packbits_decode(frame[start:end], out=size + _RLE_PADDING_BYTES)
+        if len(segment) < size:
+            raise TruncatedError("The RLE data are too short for the frame.")
+        planes.append(np.frombuffer(segment, np.uint8, size))
+    if form.bits_allocated == 1:
+        return _unpacked(planes[0], form)
+    cells = np.empty((form.rows * form.columns, form.samples), f"<u{width}")
+    for sample in range(form.samples):
+        cells[:, sample] = _composed(planes[sample * width : (sample + 1) * width])
+    return cells.reshape(_shape(form))
+
+
+def _composed(planes: list[Pixels]) -> Pixels:
+    """Whole cells of their bytes, the highest first."""
+    cells = planes[0].astype(f"<u{len(planes)}")
+    for plane in planes[1:]:
+        cells <<= 8
+        cells |= plane
+    return cells
+
+
+def _inflated(frame: Bytes, form: PixelFormat) -> Pixels:
+    """A deflated frame (PS3.5 A.4.13): inflated no further than the header's size."""
+    return _stored(zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, _frame_bytes(form)), form)
+
+
+def _stored(frame: Bytes, form: PixelFormat) -> Pixels:
+    """A frame that is not compressed; of several samples, these are told apart by :mod:`isocenter.dicom.colour`."""
+    size = _frame_bytes(form)
+    if len(frame) < size:
+        raise TruncatedError("The frame ends before the last pixel.")
+    if form.bits_allocated == 1:
+        return _unpacked(np.frombuffer(frame, np.uint8, size), form)
+    return np.frombuffer(frame, f"<u{form.bits_allocated // 8}", size * 8 // form.bits_allocated).reshape(_shape(form))
+
+
+def _frame_bytes(form: PixelFormat) -> int:
+    return -(-form.rows * form.columns * form.samples * form.bits_allocated // 8)
+
+
+def _unpacked(packed: Pixels, form: PixelFormat) -> Pixels:
+    """Bytes of 0 and 1 of eight pixels in a byte, the lowest bit first (PS3.5 8.2)."""
+    return np.unpackbits(packed, count=form.rows * form.columns, bitorder="little").reshape(form.rows, form.columns)
+
+
+_SYNTAX = "1.2.840.10008.1.2."
+_RAW = MappingProxyType({_SYNTAX + "1.98": _stored, _SYNTAX + "8.1": _inflated, _SYNTAX + "5": _rle})
+_STATING = ("50", "51", "53", "55", "57", "70", "80", "81", "90", "91", "201", "202", "203")
+
+DECODERS: MappingProxyType[str, Callable[[Bytes, PixelFormat], Pixels]] = MappingProxyType(
+    {**_RAW, **dict.fromkeys((f"{_SYNTAX}4.{end}" for end in _STATING), _by_content)}
+)
+"""Transfer Syntax UID -> (codestream, what the header states) -> pixel cells as of :func:`decode`."""
+
+LOSSY = frozenset(_SYNTAX + end for end in ("4.50", "4.51", "4.53", "4.55"))
+"""Transfer syntaxes that always lose something; of those that may, :func:`is_lossy` tells."""
