@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from isocenter.dicom.series import Series
-from isocenter.geometry import Space
 from isocenter.reasons import Reason, Verdict, merge
 
 _MOST_NAMED = 4
@@ -68,13 +67,8 @@ def _row(series: tuple[Series, ...]) -> Row:
     reasons = merge(*(one.reasons for one in series))
     if len(series) == 1:
         return Row(series, first.name, "", reasons)
-    return Row(series, first.title, f"{len(series)} {_what(first)}: {_named([one.part for one in series])}", reasons)
-
-
-def _what(series: Series) -> str:
-    if series.grid is not None and series.grid.space is not Space.PATIENT:
-        return "images"
-    return "volumes"
+    what = "images" if first.is_picture else "volumes"
+    return Row(series, first.title, f"{len(series)} {what}: {_named([one.part for one in series])}", reasons)
 
 
 def _named(labels: list[str]) -> str:

@@ -20,7 +20,6 @@ from isocenter.dicom.parting import Look
 from isocenter.dicom.planes import scaled
 from isocenter.dicom.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
-from isocenter.geometry import Space
 from isocenter.reasons import Reason
 
 Progress = Callable[[int, int | None], None]
@@ -222,7 +221,7 @@ def _nested(file: FileRef) -> Ignored:
 
 def _with_left_out(series: Series, ignored: Iterable[Ignored]) -> Series:
     """The series, with a reason if files beside its own may be slices that were left out; no picture lacks any."""
-    if series.grid is not None and series.grid.space is not Space.PATIENT:
+    if series.is_picture:
         return series
     folders = {_folder(instance.path) for instance in series.instances}
     lost = tuple(one.path for one in ignored if _may_hold_slices(one) and _is_beside(one, folders))

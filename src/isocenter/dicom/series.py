@@ -7,7 +7,7 @@ from functools import cached_property
 
 from isocenter.dicom.frame import Frame, instances_of
 from isocenter.dicom.instance import Instance
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason, Verdict, verdict_of
 
 
@@ -98,6 +98,11 @@ class Series:
     def is_localizer(self) -> bool:
         """Whether the images are localizers (scouts)."""
         return "LOCALIZER" in self.frames[0].image_type
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the images are pictures that have no place in the patient (radiographs, captures, ...)."""
+        return self.grid is not None and self.grid.space is not Space.PATIENT
 
     @property
     def title(self) -> str:

@@ -72,7 +72,7 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
     """
     if wanted not in ("best", "all"):
         return _named(series, rule, wanted)
-    fitting = [one for one in series if one.modality in rule.modalities and not one.is_localizer]
+    fitting = [one for one in series if one.modality in rule.modalities and not one.is_localizer | one.is_picture]
     unfit = [(one, _unfit(one, rule)) for one in series if one not in fitting]
     usable = sorted((one for one in fitting if one.verdict.usable), key=lambda one: _rank(one, rule))
     held = [one for one in fitting if not one.verdict.usable]
@@ -86,8 +86,8 @@ def choose(series: Sequence[Series], rule: Rule, wanted: str = "best") -> Choice
 
 
 def _named(series: Sequence[Series], rule: Rule, wanted: str) -> Choice:
-    taken = [one for one in series if _is_named(one, wanted)]
-    left = [(one, Reason("NOT_CHOSEN", f"{one.name}: another series was named.")) for one in series if one not in taken]
+    taken = [one for one in series if _is_named(one, wanted) and not one.is_picture]
+    left = [(one, _not_named(one)) for one in series if one not in taken]
     return Choice(tuple((one, _coverage(one, rule)) for one in taken), tuple(left))
 
 
@@ -167,6 +167,14 @@ def _not_chosen(series: Series, best: Series) -> Reason:
     return Reason("NOT_CHOSEN", f"{series.name}: {best.name} fits the rule better.")
 
 
+def _not_named(series: Series) -> Reason:
+    return _picture(series) if series.is_picture else Reason("NOT_CHOSEN", f"{series.name}: another series was named.")
+
+
+def _picture(series: Series) -> Reason:
+    return Reason("NOT_A_VOLUME", f"{series.name}: a picture without depth or place in the patient.")
+
+
 def _held_beside(series: Series) -> Reason:
     codes = ", ".join(dict.fromkeys(reason.code for reason in series.reasons))
     return Reason("OTHER_SERIES_HELD", f"{series.name} could not be used ({codes}); it may be the better one.")
@@ -175,5 +183,7 @@ def _held_beside(series: Series) -> Reason:
 def _unfit(series: Series, rule: Rule) -> Reason:
     if series.is_localizer:
         return Reason("LOCALIZER", f"{series.name}: a localizer.")
+    if series.is_picture and series.modality in rule.modalities:
+        return _picture(series)
     wanted = " or ".join(rule.modalities)
     return Reason("WRONG_MODALITY", f"{series.name}: the modality is {series.modality or 'unknown'}, not {wanted}.")

@@ -25,6 +25,12 @@ CODES = {
     "WRONG_MODALITY": CodeEntry(
         _X, "The pipeline does not take this modality.", "The series was refused.", "Choose another series."
     ),
+    "NOT_A_VOLUME": CodeEntry(
+        _X,
+        "The image is a picture without depth or place in the patient.",
+        "It was not processed.",
+        "Choose a series of slices.",
+    ),
     "NO_SERIES_FITS": CodeEntry(
         _X, "No series of the study fits the pipeline.", "Nothing was processed.", "See the reason of each series."
     ),

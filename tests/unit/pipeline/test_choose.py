@@ -152,3 +152,12 @@ def test_volumes_on_other_grids_are_not_taken_together_but_named(tmp_path: Path)
     add_volume(tmp_path, "coarse", PixelSpacing=[3, 3])
     with pytest.raises(UsageError, match="echo 1"):
         only(scan(tmp_path), "5")
+
+
+def test_a_picture_is_no_volume_even_if_it_is_named(tmp_path: Path) -> None:
+    """A single slice whose depth nothing tells: no organ is measured in it."""
+    add(tmp_path, 1, slices=1, attributes={"SliceThickness": None})
+    for wanted in ("best", "all", "1"):
+        choice = choose(scan(tmp_path), RULE, wanted)
+        assert not choice.taken
+        assert [reason.code for _, reason in choice.left] == ["NOT_A_VOLUME"]
