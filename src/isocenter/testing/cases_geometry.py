@@ -43,7 +43,7 @@ def sheared(grid: Grid, angle_degrees: float, axis: int = 1) -> Grid:
     return Grid(grid.shape, affine)
 
 
-def moved(grid: Grid, by_mm: Vector) -> Grid:
+def moved(grid: Grid, by_mm: npt.ArrayLike) -> Grid:
     """The grid at another place."""
     affine = grid.affine.copy()
     affine[:3, 3] += by_mm
