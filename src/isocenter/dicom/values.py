@@ -162,7 +162,7 @@ def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, hol
     if not holder.lowest <= low <= high <= holder.highest:
         raise DoesNotFitError
     _place(stored, line, out)
-    return _emptied(out, padding, meaning, low)._replace(unmapped=unmapped)
+    return Outcome(*_emptied(out, padding, meaning, low), unmapped)
 
 
 def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:
@@ -174,7 +174,7 @@ def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:
         to_float(cells, meaning.slope, meaning.intercept, out)
     elif cells.ctypes.data != out.ctypes.data:
         out[...] = cells
-    return _emptied(out, padding, meaning, 0)
+    return Outcome(*_emptied(out, padding, meaning, 0))
 
 
 def _count_beyond(stored: Pixels, ends: tuple[int, int], limits: tuple[float, float] | None) -> int:
@@ -183,17 +183,17 @@ def _count_beyond(stored: Pixels, ends: tuple[int, int], limits: tuple[float, fl
     return int(np.count_nonzero((stored < limits[0]) | (stored > limits[1])))
 
 
-def _emptied(out: Pixels, padding: Pixels | None, meaning: Meaning, lowest: float) -> Outcome:
-    """Set padding to what stands for nothing measured, where the meaning has such a value that the type can hold."""
+def _emptied(out: Pixels, padding: Pixels | None, meaning: Meaning, lowest: float) -> tuple[int, int]:
+    """Set padding to what stands for nothing measured, where the type can hold it; how many were, and were not."""
     if meaning.is_hu:
-        return Outcome(emptied=set_air(out, padding, lowest))
+        return set_air(out, padding, lowest), 0
     if padding is None:
-        return Outcome()
+        return 0, 0
     count = int(np.count_nonzero(padding))
     if meaning.nothing is None or (math.isnan(meaning.nothing) and out.dtype.kind != "f"):
-        return Outcome(padded=count)
+        return 0, count
     out[padding] = meaning.nothing
-    return Outcome(emptied=count)
+    return count, 0
 
 
 def _place(values: Pixels, line: tuple[float, float], out: Pixels) -> None:
