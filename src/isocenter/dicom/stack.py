@@ -82,16 +82,22 @@ def depths_mm(frames: Sequence[Frame]) -> Floats:
 
     Growing depth makes (slice, row, column) right-handed; a common axial stack runs from head to feet.
     """
-    rows, columns = _in_plane(frames[0])
-    return _positions(frames) @ np.cross(rows, columns)
+    return np.asarray(_positions(frames) @ _axes(frames[0])[2])
 
 
-def _in_plane(frame: Frame) -> tuple[Floats, Floats]:
-    """Unit vectors of growing row index and of growing column index."""
+def _axes(frame: Frame) -> Floats:
+    """Unit vectors of growing row index, of growing column index, and across the frame."""
     assert frame.orientation is not None  # noqa: S101 - place_faults has been asked
-    vectors = np.array(frame.orientation).reshape(2, 3)
+    return _axes_of(frame.orientation)
+
+
+@lru_cache(maxsize=1024)
+def _axes_of(orientation: tuple[float, ...]) -> Floats:
+    vectors = np.array(orientation).reshape(2, 3)
     columns, rows = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return rows, columns
+    axes = np.array([rows, columns, np.cross(rows, columns)])
+    axes.flags.writeable = False
+    return axes
 
 
 def _positions(frames: Sequence[Frame]) -> Floats:
@@ -169,7 +175,7 @@ def line_of(ordered: Sequence[Frame], depths: Floats) -> Floats | None:
 
 def grid_of(first: Frame, step: Floats, count: int) -> Grid:
     """Grid of slices that follow a first one, each a step after the other."""
-    rows, columns = _in_plane(first)
+    rows, columns, _ = _axes(first)
     assert first.pixel_spacing_mm is not None  # noqa: S101 - place_faults has been asked
     between_rows, between_columns = first.pixel_spacing_mm
     affine = np.eye(4)
@@ -205,7 +211,7 @@ def _single(ordered: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], Grid | None,
         message = "A single slice without Slice Thickness has no depth: it was taken as a picture."
         grid = flat_grid(ordered[0].shape, ordered[0].pixel_spacing_mm)
         return ordered, grid, [Reason("DEPTH_UNKNOWN", message, names_of(ordered))]
-    normal = np.cross(*_in_plane(ordered[0]))
+    normal = _axes(ordered[0])[2]
     message = f"One slice; its thickness of {thickness:g} mm stands in for the slice spacing."
     return ordered, grid_of(ordered[0], normal * thickness, 1), [Reason("SINGLE_SLICE", message, names_of(ordered))]
 
@@ -240,7 +246,7 @@ def _uneven(ordered: Sequence[Frame], depths: Floats) -> Reason:
 
 
 def _too_steep(ordered: Sequence[Frame], step: Floats) -> list[Reason]:
-    normal = np.cross(*_in_plane(ordered[0]))
+    normal = _axes(ordered[0])[2]
     angle = math.degrees(math.acos(min(1.0, abs(float(step @ normal)) / float(np.linalg.norm(step)))))
     if angle <= STEEPEST_TILT_DEGREES:
         return []
@@ -277,7 +283,7 @@ def continues(frames: Sequence[Frame], others: Sequence[Frame]) -> bool:
     others
         Further slices; both have a place.
     """
-    vectors = [np.cross(*_in_plane(one[0])) for one in (frames, others)]
+    vectors = [_axes(one[0])[2] for one in (frames, others)]
     if len(frames) < 2 or abs(float(vectors[0] @ vectors[1])) < 1 - ORIENTATION_TOLERANCE:
         return False
     own = np.sort(_positions(frames) @ vectors[0])

@@ -136,16 +136,18 @@ def _unit_faults(frames: Sequence[Frame]) -> list[Reason]:
 
 
 def _rescale_faults(frames: Sequence[Frame]) -> list[Reason]:
+    rescales = {id(frame.rescale): frame.rescale for frame in frames}.values()
+    if all(map(_is_whole, rescales)) and not any(map(_is_broken, rescales)):
+        count = len({(rescale.slope, rescale.intercept) for rescale in rescales})
+        message = f"The slices have {count} different rescale values."
+        return [Reason("RESCALE_VARIES", message)] if count > 1 else []
     odd = [frame for frame in frames if not _is_whole(frame.rescale)]
-    if any(_is_broken(frame.rescale) for frame in frames):
+    if any(map(_is_broken, rescales)):
         message = "Rescale Slope or Intercept is no number, or the slope is zero."
         return [Reason("RESCALE_UNKNOWN", message, names_of(odd))]
-    if 0 < len(odd) < len(frames):
+    if len(odd) < len(frames):
         message = f"{len(odd)} of {len(frames)} slices lack a Rescale Slope or Intercept."
         return [Reason("RESCALE_UNKNOWN", message, names_of(odd))]
-    values = {(frame.rescale.slope, frame.rescale.intercept) for frame in frames}
-    if len(values) > 1:
-        return [Reason("RESCALE_VARIES", f"The slices have {len(values)} different rescale values.")]
     return []
 
 
