@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -21,6 +22,8 @@ from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 Pixels = npt.NDArray[Any]
 _File = DiskBytes | MemberBytes | MemoryBytes
 _HASHED_BYTES = 1 << 20
+_DIVIDED = frozenset({"1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"})
+"""Transfer syntaxes of frames that are encapsulated as they are stored, so that planes may lie apart."""
 _FLOATS = {0x7FE00008: np.float32, 0x7FE00009: np.float64}
 
 
@@ -52,7 +55,7 @@ class Stored:
         self._lock = Lock()
         self._source: DiskBytes | MemberBytes | None = None
         self._file: _File | None = None
-        self._streams: list[bytes] = []
+        self._streams: list[bytes | memoryview] = []
 
     def picture(self, number: int, out: Pixels) -> Pixels:
         """Cells of a stored picture.
@@ -103,7 +106,8 @@ class Stored:
         if instance.transfer_syntax == DEFLATED:
             file = _inflated(file, instance.pixels.offset + instance.format.pixel_bytes)
         elif instance.transfer_syntax not in UNCOMPRESSED:
-            self._streams = [codecs.frame_of(file.at(instance.pixels.offset, file.size))]
+            value = file.at(instance.pixels.offset, file.size)
+            self._streams = list(codecs.frames_of(value, instance.format.frames))
         return file
 
     def _hashed(self, source: DiskBytes | MemberBytes) -> _File:
@@ -182,10 +186,13 @@ class Stored:
         return words.astype("<u2").view(np.uint8)[start : start + cells.size].reshape(cells.shape)
 
     def _decoded(self, number: int) -> Pixels:
-        form = self.instance.format
-        shape = form.rows, form.columns
-        decoded = codecs.decode(self._streams[number - 1], self.instance.transfer_syntax, shape, form.bits_allocated)
-        return _widened(decoded, form.bits_allocated)
+        form, syntax = self.instance.format, self.instance.transfer_syntax
+        stream = self._streams[number - 1]
+        photometric = codecs.photometric_after(form, syntax, stream)
+        cells = _widened(codecs.decode(stream, syntax, form), form.bits_allocated)
+        if syntax in _DIVIDED and form.is_planar:
+            cells = colour.from_planes(cells, (form.rows, form.columns))
+        return _as_rgb(cells, replace(form, high_bit=form.bits_stored - 1), photometric)
 
 
 def _inflated(file: _File, count: int) -> MemoryBytes:
