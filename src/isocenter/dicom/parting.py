@@ -92,7 +92,7 @@ _LESS_SURE: dict[str, _Mark] = {
 _MARKS = _SURE | _LESS_SURE
 _NEVER_WITHIN_A_VOLUME = {
     name: mark.of
-    for name in ("time", "b_value", "echo", "echo_time", "component", "image_type")
+    for name in ("time", "b_value", "echo", "echo_time", "component", "image_type", "thickness")
     if (mark := _MARKS[name]).of is not None
 }
 """Marks that split even volumes that lie between each other, slice by slice."""
@@ -136,7 +136,7 @@ def parted(group: Group, look: Look | None = None) -> list[Group]:
         table = _Table(frames, depths, [look(frame) for frame in frames])
     if _contradict_each_other(table):
         return [group]
-    return _named(group, _by_marks(table) or _by_order(table) or _incomplete(table))
+    return _named(group, _by_marks(table) or _by_order(table) or _even_stacks(table) or _incomplete(table))
 
 
 class _Table:
@@ -178,6 +178,17 @@ class _Table:
         return len(self.frames) == (int(codes.max()) + 1) * len(self.positions) and bool(
             (self.counts(codes) == 1).all()
         )
+
+    def stacks(self, codes: Codes) -> list[stack.Floats]:
+        """Sorted depths of each part."""
+        return [np.sort(self.depths[codes == part]) for part in range(int(codes.max()) + 1)]
+
+    def spans(self, own: stack.Floats) -> bool:
+        """Whether an even stack reaches over all positions by itself, with larger steps."""
+        if len(own) < 3 or not stack.is_even(own):
+            return False
+        step = own[1] - own[0]
+        return bool(own[0] - self.positions[0] < step and self.positions[-1] - own[-1] < step)
 
     def labels(self, codes: Codes, names: Sequence[str]) -> list[str]:
         """What people call each part."""
@@ -279,23 +290,34 @@ def _by_order(table: _Table) -> Labelled | None:
     return None
 
 
+def _even_stacks(table: _Table) -> Labelled | None:
+    """By thickness or acquisition, into even stacks of other lengths: of other distances, or that overlap in part."""
+    for name in ("thickness", "acquisition"):
+        if name not in table.codes:
+            continue
+        codes = table.codes[name]
+        stacks = table.stacks(codes)
+        if table.counts(codes).max() == 1 and all(len(own) > 2 and stack.is_even(own) for own in stacks):
+            return Labelled(codes, table.labels(codes, (name,)))
+    return None
+
+
 def _incomplete(table: _Table) -> Labelled | None:
     """By sure marks, into volumes of which some lack slices that others have: those are held."""
     sure = [name for name in _SURE if name in table.codes]
     for count in range(1, min(_MOST_MARKS, len(sure)) + 1):
         for chosen in combinations(sure, count):
             codes = table.together(chosen)
-            counts = table.counts(codes)
-            if counts.max() > 1 or counts.sum(axis=1).max() < max(2, len(table.positions) / 2):
+            sizes = table.counts(codes).sum(axis=1)
+            if table.counts(codes).max() > 1 or sizes.max() < max(2, len(table.positions) / 2):
                 continue
-            sizes = counts.sum(axis=1)
-            short = [
-                Reason("PART_INCOMPLETE", f"{sizes[part]} slices where another part of the series has {sizes.max()}.")
-                if sizes[part] < sizes.max()
+            reasons = [
+                Reason("PART_INCOMPLETE", f"{len(own)} slices where another part of the series has {sizes.max()}.")
+                if len(own) < sizes.max() and not table.spans(own)
                 else None
-                for part in range(len(sizes))
+                for own in table.stacks(codes)
             ]
-            return Labelled(codes, table.labels(codes, chosen), tuple(short))
+            return Labelled(codes, table.labels(codes, chosen), tuple(reasons))
     return None
 
 
@@ -304,10 +326,10 @@ def _between_each_other(table: _Table, names: Sequence[str]) -> Labelled | None:
     for count in range(1, min(_MOST_MARKS, len(names)) + 1):
         for chosen in combinations(names, count):
             codes = table.together(chosen)
-            parts = [np.sort(table.depths[codes == part]) for part in range(int(codes.max()) + 1)]
-            if any(len(part) < 2 or not stack.is_even(part) for part in parts):
+            stacks = table.stacks(codes)
+            if any(len(own) < 2 or not stack.is_even(own) for own in stacks):
                 continue
-            ranges = sorted((part[0], part[-1]) for part in parts)
+            ranges = sorted((own[0], own[-1]) for own in stacks)
             if any(after[0] < before[1] for before, after in pairwise(ranges)):
                 return Labelled(codes, table.labels(codes, chosen))
     return None

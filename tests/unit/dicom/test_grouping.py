@@ -583,6 +583,49 @@ def test_volumes_of_one_series_have_distinct_names(tmp_path: Path):
     assert len(set(names)) == len(names) == 3
 
 
+def other_grid(first, spacing_mm, count):
+    """A stack from one of GRID's slices on, with another distance between slices."""
+    affine = GRID.affine.copy()
+    affine[:3, 3] = GRID.to_world((first, 0, 0))
+    affine[:3, 0] *= spacing_mm / GRID.spacing_mm[0]
+    return Grid((count, *GRID.shape[1:]), affine)
+
+
+@pytest.mark.parametrize("shift", [0, 0.3])
+def test_thick_and_thin_slices_of_one_range_are_two_volumes(tmp_path: Path, shift):
+    write(tmp_path, "thin", grid=other_grid(0, 1, 17), value=1.0)
+    write(tmp_path, "thick", grid=other_grid(shift, 4, 4), value=2.0)
+    found = {series.part: series for series in scan(tmp_path)}
+    assert {part: len(series) for part, series in found.items()} == {"thickness 1 mm": 17, "thickness 4 mm": 4}
+    assert all(series.verdict is Verdict.OK for series in found.values())
+    assert (read(found["thickness 4 mm"]).array == 2).all()
+
+
+def test_thick_and_thin_slices_one_after_the_other_are_no_volumes(tmp_path: Path):
+    write(tmp_path, "thin", grid=other_grid(0, 1, 5))
+    write(tmp_path, "thick", grid=other_grid(4, 4, 5))
+    assert [reasons(series) for series in scan(tmp_path)] == [["SPACING_VARIES"]]
+
+
+def test_acquisitions_that_overlap_in_part_are_two_volumes(tmp_path: Path):
+    write(tmp_path, "upper", attributes={"AcquisitionNumber": 1})
+    write(tmp_path, "lower", grid=other_grid(3, 2, 6), attributes={"AcquisitionNumber": 2})
+    assert [(series.part, len(series), reasons(series)) for series in scan(tmp_path)] == [
+        ("acquisition 1", 5, ["SPLIT"]),
+        ("acquisition 2", 6, ["SPLIT"]),
+    ]
+
+
+def test_an_echo_of_every_second_slice_is_whole_by_itself(tmp_path: Path):
+    write(tmp_path, "a", attributes={"EchoNumbers": 1, "SliceThickness": 2})
+    write(tmp_path, "b", grid=other_grid(0, 4, 3), attributes={"EchoNumbers": 2, "SliceThickness": 2})
+    found = scan(tmp_path)
+    assert [(series.part, len(series), series.verdict) for series in found] == [
+        ("echo 1", 5, Verdict.OK),
+        ("echo 2", 3, Verdict.OK),
+    ]
+
+
 # --- together ---------------------------------------------------------------------------------------------------------
 
 
