@@ -39,7 +39,8 @@ Bytes = Any
 """bytes or a memoryview of them: decoders take both."""
 
 _RLE_HEADER_BYTES = 64
-_RLE_PADDING_BYTES = 1 << 16
+_RLE_PADDING_BYTES = 1
+"""Behind the frame in a segment; more is damage."""
 
 
 class PrecisionDiffersError(UndecodableError):
@@ -217,6 +218,8 @@ def _rle(frame: Bytes, form: PixelFormat) -> Pixels:
         segment = imagecodecs.packbits_decode(frame[start:end], out=size + _RLE_PADDING_BYTES)
         if len(segment) < size:
             raise TruncatedError("The RLE data are too short for the frame.")
+        if len(segment) >= size + max(2, size // form.rows):
+            raise UndecodableError("The RLE data hold a row or more than the header states.")
         planes.append(np.frombuffer(segment, np.uint8, size))
     if form.bits_allocated == 1:
         return _unpacked(planes[0], form)

@@ -309,8 +309,10 @@ def _format(*raw: bytes) -> PixelFormat:
     sign, count = parsing.short(representation), parsing.integer(frames)
     guessed = {
         "Samples per Pixel": not parsing.short(samples),
+        "Planar Configuration": (parsing.short(samples) or 1) > 1 and parsing.short(planar) not in (0, 1),
         "Photometric Interpretation": not parsing.text(photometric),
         "Bits Stored": not bits_stored,
+        "High Bit": bool(high) and high_bit is None,
         "Pixel Representation": sign not in (0, 1),
         "Number of Frames": bool(frames.strip(b"\0 ")) and (count is None or count < 1),
     }

@@ -28,7 +28,13 @@ CODES = {
     "PIXEL_FORMAT_GUESSED": CodeEntry(
         _G,
         "An attribute that says how the pixels are stored is missing or no number.",
-        "The named ones were taken as they mostly are: one unsigned sample that fills its cell, in a single frame.",
+        "The named ones were taken as they mostly are: one unsigned sample that fills its cell, pixel by pixel.",
+        "Export the series again from its source.",
+    ),
+    "SIGN_UNKNOWN": CodeEntry(
+        _H,
+        "Pixel Representation is missing, and the values use their highest bit.",
+        "The series was held: with and without a sign the values are others.",
         "Export the series again from its source.",
     ),
     "RESCALE_MISSING": CodeEntry(

@@ -78,16 +78,11 @@ class File:
     def place(self, number: int) -> Place:
         """Where a frame lies."""
         with _guarded():
-            position, along, spacing, thickness = (
-                _numbers(self._part(number, sequence).get(keyword))
-                for sequence, keyword in (
-                    ("PlanePositionSequence", "ImagePositionPatient"),
-                    ("PlaneOrientationSequence", "ImageOrientationPatient"),
-                    ("PixelMeasuresSequence", "PixelSpacing"),
-                    ("PixelMeasuresSequence", "SliceThickness"),
-                )
-            )
-            return Place(position, along, spacing, thickness)
+            measures = self._part(number, "PixelMeasuresSequence")
+            position = self._part(number, "PlanePositionSequence").get("ImagePositionPatient")
+            along = self._part(number, "PlaneOrientationSequence").get("ImageOrientationPatient")
+            spacing, thickness = measures.get("PixelSpacing"), measures.get("SliceThickness")
+            return Place(_numbers(position), _numbers(along), _numbers(spacing), _number(thickness))
 
     def _all(self, stored: Any) -> npt.NDArray[Any]:
         if self._decoded is None:
@@ -251,6 +246,14 @@ def _numbers(value: Any) -> Floats:
     return np.array([float(number) for number in (value if hasattr(value, "__iter__") else (value,))])
 
 
+def _number(value: Any) -> Floats:
+    """As :func:`_numbers`, where what is no number counts as nothing."""
+    try:
+        return _numbers(value)
+    except ValueError:
+        return np.empty(0)
+
+
 def _stored(ds: Dataset) -> npt.NDArray[Any]:
     """Stored values of one sample, with their sign."""
     if "PixelData" not in ds:
@@ -275,7 +278,8 @@ def _only_frame(value: bytes) -> bytes:
         length = int.from_bytes(value[position + 4 : position + 8], "little")
         items.append(value[position + 8 : position + 8 + length])
         position += 8 + length
-    return b"".join(items if items[0][:2] in (b"\xff\xd8", b"\xff\x4f") else items[1:])
+    is_frame = items[0][:2] in (b"\xff\xd8", b"\xff\x4f") or items[0][4:8] == b"\x40\0\0\0"  # JPEG, JPEG 2000, RLE
+    return b"".join(items if is_frame else items[1:])
 
 
 def _masked(cells: npt.NDArray[Any], ds: Dataset, high_bit: int) -> npt.NDArray[np.int64]:
