@@ -100,7 +100,7 @@ def meanings_of(frames: Sequence[Frame]) -> list[Meaning]:
         If a header cannot be read any more.
     """
     headers: dict[int, Dataset] = {}
-    found = []
+    found: list[Meaning] = []
     for frame in frames:
         instance = frame.instance
         if not (frame.rescale.has_table or is_colour(frame) or instance.sop_class_uid == PARAMETRIC_MAP):
@@ -112,6 +112,9 @@ def meanings_of(frames: Sequence[Frame]) -> list[Meaning]:
             found.append(_by_header(frame, headers[id(instance)]))
         except tables.TableError as error:
             raise Refused([Reason("TABLE_INVALID", str(error), (instance.name,))]) from error
+        except Exception as error:  # of pydicom, which decodes values when they are asked for
+            message = "The tables of the header cannot be read."
+            raise Refused([Reason("TABLE_INVALID", message, (instance.name,))]) from error
     return found
 
 

@@ -118,16 +118,15 @@ def _other_maps(series: Series) -> list[Reason]:
     if is_colour(frame) or not (is_map or frame.rescale.has_map):
         return []
     header = frame.instance.dataset()
-    holder = tables.of_frame(header, frame.number, "RealWorldValueMappingSequence")
     try:
+        holder = tables.of_frame(header, frame.number, "RealWorldValueMappingSequence")
         maps = tables.real_world_maps(holder) if holder is not None else ()
-    except tables.TableError:
+        units = sorted({one.unit.value for one in (maps[1:] if is_map else maps)})
+    except Exception:  # noqa: BLE001 - pydicom decodes now; a damaged map that is not applied does no harm
+        units = [] if is_map else ["unknown"]
+    if not units:
         return []
-    others = maps[1:] if is_map else maps
-    if not others:
-        return []
-    units = ", ".join(sorted({one.unit.value for one in others}))
-    message = f"The header maps the stored values to another quantity as well (unit {units})."
+    message = f"The header maps the stored values to another quantity as well (unit {', '.join(units)})."
     return [Reason("REAL_WORLD_MAP", message, names_of(series.frames))]
 
 

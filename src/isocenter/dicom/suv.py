@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from isocenter.codes import Code
 from isocenter.dicom import decay, units
 from isocenter.dicom.quiet import quietly
-from isocenter.errors import UsageError
+from isocenter.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -71,6 +71,15 @@ def suv_factors(headers: Sequence[Dataset], kind: Kind = "suvbw") -> tuple[float
     """
     if kind not in get_args(Kind):
         raise UsageError(f"There is no SUV called {kind!r}, only {', '.join(get_args(Kind))}.")
+    try:
+        return _factors(headers, kind)
+    except Refused:
+        raise
+    except Exception as error:  # of pydicom, which decodes values when they are asked for
+        raise decay.refusal("the header holds values that cannot be read") from error
+
+
+def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[float, ...]:
     for keyword in _SHARED:
         if len({repr(header.get(keyword)) for header in headers}) > 1:
             raise decay.refusal(f"the images differ in {keyword}")
