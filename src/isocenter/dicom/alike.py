@@ -42,27 +42,45 @@ def alike(frames: Sequence[Frame]) -> list[Group]:
     -------
     The largest first; the labels are distinct.
     """
-    orientation = _Classes(stack.same_direction)
-    spacing = _Classes(stack.same_spacing)
+    orientations, spacings = _Classes(stack.same_direction), _Classes(stack.same_spacing)
     groups: dict[Hashable, list[Frame]] = defaultdict(list)
+    keys: dict[Hashable, Hashable] = {}
     for frame in frames:
-        instance = frame.instance
-        form = instance.format
-        key = (
-            instance.sop_class_uid,
-            (frame.shape, form.samples, form.photometric, form.bits_allocated),
-            is_localizer(frame),
-            orientation.of(frame.orientation),
-            spacing.of(frame.pixel_spacing_mm),
-            instance.frame_of_reference_uid,
-            frame.mark.kernel,
-        )
-        groups[key].append(frame)
+        facts = _facts(frame)
+        if facts not in keys:
+            same_plane = orientations.of(frame.orientation), spacings.of(frame.pixel_spacing_mm)
+            keys[facts] = _key(frame), same_plane
+        groups[keys[facts]].append(frame)
     if len(groups) > 1:
         groups = _join_unplaced(groups)
     found = sorted((tuple(group) for group in groups.values()), key=_largest_first)
     labels = _labels([group[0] for group in found])
     return [Group(group, label) for group, label in zip(found, labels, strict=True)]
+
+
+def _facts(frame: Frame) -> Hashable:
+    """What a frame is split by, as it stands: most frames of a series have it in common, so that it is judged once."""
+    instance = frame.instance
+    return (
+        instance.sop_class_uid,
+        instance.frame_of_reference_uid,
+        id(instance.format),
+        id(frame.mark),
+        id(frame.orientation),
+        id(frame.pixel_spacing_mm),
+        frame.window,
+    )
+
+
+def _key(frame: Frame) -> Hashable:
+    instance, form = frame.instance, frame.instance.format
+    return (
+        instance.sop_class_uid,
+        (frame.shape, form.samples, form.photometric, form.bits_allocated),
+        is_localizer(frame),
+        instance.frame_of_reference_uid,
+        frame.mark.kernel,
+    )
 
 
 def is_localizer(frame: Frame) -> bool:

@@ -96,16 +96,16 @@ def _place_in_scan(series: Series) -> tuple[str, float, str]:
 def _series_of_one_uid(frames: list[Frame], same_bytes: SameBytes, look: Look | None) -> Iterator[Series]:
     kept, reasons = _without_copies(frames, same_bytes)
     contradictions = _contradictions(instances_of(kept))
-    slices = [frame for frame in kept if not is_plane(frame)]
-    flat = planes_from(frame for frame in kept if is_plane(frame))
+    pictures = [frame for frame in kept if is_plane(frame)]
+    slices = [frame for frame in kept if not is_plane(frame)] if pictures else kept
+    flat = planes_from(pictures)
     volumes = [volume for group in alike(slices) for volume in _volumes(group, look)]
     shared = [*reasons, *contradictions]
     if len(volumes) > 1 or (volumes and flat):
         sizes = ", ".join(str(len(volume.frames)) for volume in volumes)
-        pictures = f", and {len(flat)} pictures" if flat else ""
-        shared.append(
-            Reason("SPLIT", f"The DICOM series holds {len(volumes)} groups of images, of {sizes} slices{pictures}.")
-        )
+        others = f", and {len(flat)} pictures" if flat else ""
+        message = f"The DICOM series holds {len(volumes)} groups of images, of {sizes} slices{others}."
+        shared.append(Reason("SPLIT", message))
     for volume in volumes:
         yield _series(volume, [*shared, *volume.group.reasons, *_divided(volume, volumes)])
     for picture in flat:
@@ -166,9 +166,12 @@ def _divided(volume: _Volume, volumes: Sequence[_Volume]) -> list[Reason]:
 
 
 def _without_copies(frames: Sequence[Frame], same_bytes: SameBytes) -> tuple[list[Frame], list[Reason]]:
+    instances = instances_of(frames)
+    if len({instance.sop_instance_uid or id(instance) for instance in instances}) == len(instances):
+        return list(frames), []
     kept: dict[str, list[Instance]] = defaultdict(list)
     copies: list[str] = []
-    for instance in instances_of(frames):
+    for instance in instances:
         twins = kept[instance.sop_instance_uid]
         if instance.sop_instance_uid and any(same_bytes(instance, twin) for twin in twins):
             copies.append(instance.sop_instance_uid)
@@ -208,8 +211,7 @@ def _contradictions(instances: Sequence[Instance]) -> list[Reason]:
 
 def _odd_ones(instances: Sequence[Instance], fact: Callable[[Instance], Hashable]) -> tuple[str, ...]:
     """Names of the instances that differ in a fact from most."""
-    counts = Counter(map(fact, instances))
-    if len(counts) == 1:
+    if len(set(map(fact, instances))) == 1:
         return ()
-    ((most, _),) = counts.most_common(1)
+    ((most, _),) = Counter(map(fact, instances)).most_common(1)
     return tuple(instance.name for instance in instances if fact(instance) != most)

@@ -95,7 +95,7 @@ _NEVER_WITHIN_A_VOLUME = {
     for name in ("time", "b_value", "echo", "echo_time", "component", "image_type", "thickness")
     if (mark := _MARKS[name]).of is not None
 }
-"""Marks that split even volumes that lie between each other, slice by slice."""
+"""Marks that split even volumes that lie between each other, slice by slice: of the mark, and the thickness."""
 _TIMES = ("frame_time", "acquisition_time", "content_time")
 _TYPE_WORDS = {
     "M": "magnitude",
@@ -123,9 +123,8 @@ def parted(group: Group, look: Look | None = None) -> list[Group]:
     frames = group.frames
     depths = stack.depths_mm(frames)
     if not stack.has_shared_positions(depths):
-        names = [
-            name for name in _NEVER_WITHIN_A_VOLUME if len(set(map(_MARKS[name].of or (lambda _: None), frames))) > 1
-        ]
+        kinds = {(id(frame.mark), frame.slice_thickness_mm): frame for frame in frames}.values()
+        names = [name for name, of in _NEVER_WITHIN_A_VOLUME.items() if of is not None and len(set(map(of, kinds))) > 1]
         if not names:
             return [group]
         return _named(group, _between_each_other(_Table(frames, depths), names))

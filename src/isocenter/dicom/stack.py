@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.frame import Frame, names_of
+from isocenter.dicom.tilt import upright_grid
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
 
@@ -34,6 +35,10 @@ FARTHEST_APART = 1.5
 """How far apart slices may lie, in slice thicknesses, before something between them is missed."""
 FARTHEST_MM = 1e6
 """A position beyond this is no place in a patient."""
+NEAREST_MM = 1e-6
+"""Pixels nearer to each other than this are no pixels of a patient."""
+MOST_OF_TILT = 4
+"""How many times as large as its slices a tilted stack may become upright."""
 
 
 def same_direction(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -53,15 +58,21 @@ def place_faults(frames: Sequence[Frame]) -> list[Reason]:
     if unplaced:
         message = f"{len(unplaced)} of {len(frames)} slices have no usable position or orientation in the patient."
         faults.append(Reason("POSITION_MISSING", message, names_of(unplaced)))
-    unscaled = [f for f in frames if f.pixel_spacing_mm is None]
+    unscaled = [f for f in frames if not is_scale(f.pixel_spacing_mm)]
     if unscaled:
         message = f"{len(unscaled)} of {len(frames)} slices have no usable Pixel Spacing."
         faults.append(Reason("SPACING_MISSING", message, names_of(unscaled)))
-    skew = [f for f in frames if f.orientation is not None and not _is_orthonormal(f.orientation)]
-    if skew:
+    orientations = {id(f.orientation): f.orientation for f in frames}.values()
+    if not all(one is None or _is_orthonormal(one) for one in orientations):
+        skew = [f for f in frames if f.orientation is not None and not _is_orthonormal(f.orientation)]
         message = "Row and column direction are not perpendicular unit vectors."
         faults.append(Reason("ORIENTATION_INVALID", message, names_of(skew)))
     return faults
+
+
+def is_scale(spacing_mm: tuple[float, float] | None) -> bool:
+    """Whether a pixel spacing is there and no nonsense."""
+    return spacing_mm is not None and NEAREST_MM < min(spacing_mm) <= max(spacing_mm) < FARTHEST_MM
 
 
 def _is_place(position: Sequence[float] | None) -> bool:
@@ -162,6 +173,9 @@ def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, li
     if doubts:
         return ordered, None, doubts
     grid = grid_of(ordered[0], step, len(ordered))
+    if grid.is_sheared and math.prod(upright_grid(grid).shape) > MOST_OF_TILT * math.prod(grid.shape):
+        message = f"The slices drift apart so far that the upright volume would be over {MOST_OF_TILT} times as large."
+        return ordered, None, [Reason("SERIES_INCONSISTENT", message, names_of(ordered))]
     return ordered, grid, [*tilts(grid, ordered), *_apart(ordered, depths)]
 
 
@@ -207,7 +221,7 @@ def flat_grid(shape: tuple[int, int], spacing_mm: tuple[float, float] | None) ->
 
 def _single(ordered: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], Grid | None, list[Reason]]:
     thickness = ordered[0].slice_thickness_mm
-    if thickness is None:
+    if thickness is None or not NEAREST_MM < thickness < FARTHEST_MM:
         message = "A single slice without Slice Thickness has no depth: it was taken as a picture."
         grid = flat_grid(ordered[0].shape, ordered[0].pixel_spacing_mm)
         return ordered, grid, [Reason("DEPTH_UNKNOWN", message, names_of(ordered))]

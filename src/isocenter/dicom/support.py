@@ -89,9 +89,10 @@ def support_faults(frames: Sequence[Frame]) -> list[Reason]:
     """What is wrong with the pixels and rescale values of frames of a kind that is read."""
     faults = []
     instances = instances_of(frames)
+    kinds = {_pixels_of(instance): instance for instance in instances}.values()
     for code, message, is_wrong in _PIXEL_FAULTS:
-        wrong = [instance for instance in instances if is_wrong(instance)]
-        if wrong:
+        if any(map(is_wrong, kinds)):
+            wrong = list(filter(is_wrong, instances))
             count = f"{len(wrong)} of {len(instances)} instances{numbers_of(wrong)}"
             faults.append(Reason(code, f"{count}: {message}", tuple(instance.name for instance in wrong)))
     return faults + _format_faults(instances) + _rescale_faults(frames) + _unit_faults(frames)
@@ -100,9 +101,10 @@ def support_faults(frames: Sequence[Frame]) -> list[Reason]:
 def form_faults(frames: Sequence[Frame]) -> list[Reason]:
     """What is odd about the files as such: no preamble, a header that breaks the rules of its encoding."""
     faults = []
+    instances = instances_of(frames)
     for code, message, is_odd in _FORM_FAULTS:
-        names = tuple(instance.name for instance in instances_of(frames) if is_odd(instance))
-        if names:
+        if any(map(is_odd, instances)):
+            names = tuple(instance.name for instance in instances if is_odd(instance))
             faults.append(Reason(code, f"{len(names)} {message}", names))
     return faults
 
@@ -127,7 +129,8 @@ def numbers_of(instances: Sequence[Instance]) -> str:
 
 def _unit_faults(frames: Sequence[Frame]) -> list[Reason]:
     """CT images whose values are said to be something else than HU (Rescale Type, PS3.3 C.11.1.1.2)."""
-    other = [frame for frame in frames if speaks_hu(frame) and frame.rescale.unit not in _HU_TYPES]
+    odd = (frame for frame in frames if frame.rescale.unit not in _HU_TYPES)
+    other = [frame for frame in odd if speaks_hu(frame)]
     if not other:
         return []
     units = " or ".join(sorted({frame.rescale.unit for frame in other}))
@@ -228,6 +231,21 @@ EXPANDED_BYTES, EXPANSION = 16 << 20, 1000
 """Compressed pixels may be so many bytes, and so many for each byte of the file; what says more claims memory only."""
 _LEAST_BYTES = 16
 """Of encapsulated pixel data: two items."""
+
+
+def _pixels_of(instance: Instance) -> Hashable:
+    """All that tells whether the pixels of an instance are whole."""
+    pixels = instance.pixels
+    if pixels is None:
+        return None
+    return (
+        instance.transfer_syntax,
+        id(instance.format),
+        pixels.length,
+        instance.file_size - pixels.offset,
+        pixels.reach and pixels.reach - pixels.offset,
+        pixels.has_stray_tail,
+    )
 
 
 def _is_cut(instance: Instance) -> bool:
