@@ -218,8 +218,6 @@ def _rle(frame: Bytes, form: PixelFormat) -> Pixels:
         segment = imagecodecs.packbits_decode(frame[start:end], out=size + _RLE_PADDING_BYTES)
         if len(segment) < size:
             raise TruncatedError("The RLE data are too short for the frame.")
-        if len(segment) >= size + max(2, size // form.rows):
-            raise UndecodableError("The RLE data hold a row or more than the header states.")
         planes.append(np.frombuffer(segment, np.uint8, size))
     if form.bits_allocated == 1:
         return _unpacked(planes[0], form)

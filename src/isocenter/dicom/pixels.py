@@ -24,7 +24,7 @@ from isocenter.dicom.stored import ChangedError, Stored
 from isocenter.dicom.support import numbers_of
 from isocenter.dicom.suv import Kind
 from isocenter.dicom.tilt import upright
-from isocenter.dicom.values import DoesNotFitError, Holder, Outcome, StrayBitsError, holders, realize
+from isocenter.dicom.values import DoesNotFitError, Holder, Outcome, SignUnknownError, StrayBitsError, holders, realize
 from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.reasons import Reason, Severity, merge
 from isocenter.volume import Source, Volume
@@ -272,8 +272,8 @@ def _read_picture(job: _Job, stored: Stored, reading: _Reading, array: Pixels) -
                 for place, frame in job.frames.items()
             }
         )
-    except StrayBitsError as error:
-        return _failed(job, "BITS_BEYOND_STORED", error)
+    except (StrayBitsError, SignUnknownError) as error:
+        return _failed(job, "SIGN_UNKNOWN" if isinstance(error, SignUnknownError) else "BITS_BEYOND_STORED", error)
 
 
 def _within(cells: Pixels, frame: Frame) -> Pixels:

@@ -18,6 +18,10 @@ from isocenter.dicom.meaning import AIR_HU, Meaning
 Pixels = npt.NDArray[Any]
 
 
+class SignUnknownError(Exception):
+    """The header does not say whether values have a sign, and read with one they are others."""
+
+
 class StrayBitsError(Exception):
     """Pixel cells hold something outside their stored bits, and no overlay explains it."""
 
@@ -46,6 +50,8 @@ def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "dro
     ------
     StrayBitsError
         If such bits are to be refused and are there.
+    SignUnknownError
+        If Pixel Representation is missing and the highest bit of a value is set.
     """
     size = raw.dtype.itemsize
     cells, values = raw.view(f"u{size}"), raw.view(f"i{size}" if form.is_signed else f"u{size}")
@@ -64,6 +70,8 @@ def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "dro
         cells <<= spare
         values >>= spare  # of signed values an arithmetic shift: it brings the sign down
         lowest, highest = int(values.min()), int(values.max())
+    if highest >> (form.bits_stored - 1) and "Pixel Representation" in form.guessed:
+        raise SignUnknownError("Pixel Representation is missing, and the highest bit of some values is set.")
     return values, lowest, highest
 
 

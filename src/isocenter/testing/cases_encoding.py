@@ -93,7 +93,7 @@ def _fragments() -> Iterator[Case]:
         ds.PixelData, ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths = encapsulate_extended(frames(ds))
 
     def padded(_: int, ds: Dataset) -> None:
-        ds.PixelData = encapsulate([frames(ds)[0] + b"\0\0\0\0"])
+        ds.PixelData = encapsulate([frames(ds)[0] + b"\0\0"])
 
     for syntax in ("JPEG-LS", "RLE"):
         style = replace(CT, syntax=syntax)
@@ -102,7 +102,7 @@ def _fragments() -> Iterator[Case]:
             ("offset table empty", "No offsets.", without_table),
             ("offset table wrong", "An offset beyond the end.", wrong_table),
             ("extended offset table", "64-bit offsets.", extended),
-            ("codestream padded", "Four more noughts at the end.", padded),
+            ("codestream padded", "Two more noughts at the end.", padded),
         ):
             yield encoded(f"{name}, {syntax}", told, replace(style, edit=edit))
 

@@ -46,7 +46,7 @@ def sheared(grid: Grid, angle_degrees: float, axis: int = 1) -> Grid:
 def moved(grid: Grid, by_mm: npt.ArrayLike) -> Grid:
     """The grid at another place."""
     affine = grid.affine.copy()
-    affine[:3, 3] += by_mm
+    affine[:3, 3] += np.asarray(by_mm, float)
     return Grid(grid.shape, affine)
 
 

@@ -216,7 +216,7 @@ def _ranges() -> Iterator[Case]:
 # --- attributes that lie ---------------------------------------------------------------------------------------------
 
 
-FORM = frozenset({"UNSUPPORTED", "PIXEL_FORMAT_UNCLEAR", "PIXELS_SURPLUS", "PIXELS_TRUNCATED", "BITS_BEYOND_STORED"})
+FORM = frozenset({"UNSUPPORTED", "SIGN_UNKNOWN", "PIXELS_SURPLUS", "PIXELS_TRUNCATED", "BITS_BEYOND_STORED"})
 
 
 def _lies() -> Iterator[Case]:
@@ -227,7 +227,7 @@ def _lies() -> Iterator[Case]:
         replace(below, edit=_lost("PixelRepresentation")),
         Ramp(-800.0),
     )
-    yield replace(negative, told="A required attribute is not there.", refusals=FORM)
+    yield replace(negative, told="A required attribute is not there.", refusals=frozenset({"SIGN_UNKNOWN"}))
     for keyword in (
         "PixelRepresentation",
         "BitsStored",
