@@ -16,6 +16,7 @@ from isocenter.dicom import parsing
 from isocenter.dicom.bounded import BoundedBytes
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.errors import Refused
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, bare, write_series
 
@@ -200,3 +201,15 @@ def test_a_meta_header_that_names_no_transfer_syntax_is_told(tmp_path: Path, syn
     path.write_bytes(data[:place] + data[place + 8 + data[place + 6] :])
     assert "HEADER_IRREGULAR" in codes_of(path)
     np.testing.assert_array_equal(read(scan(path)[0]).array, VALUES)
+
+
+def test_a_missing_sign_is_guessed_only_where_it_changes_no_value(tmp_path: Path):
+    def edit(_, data_set):
+        del data_set.PixelRepresentation
+
+    written(tmp_path / "high", Style(rescale=(1.0, 0.0), edit=edit))
+    with pytest.raises(Refused) as refused:
+        read(scan(tmp_path / "high")[0])
+    assert [reason.code for reason in refused.value.reasons] == ["SIGN_UNKNOWN"]
+    written(tmp_path / "low", Style(rescale=(1.0, -1024.0), edit=edit))
+    assert np.array_equal(read(scan(tmp_path / "low")[0]).array, VALUES)
