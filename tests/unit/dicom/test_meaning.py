@@ -73,6 +73,14 @@ def test_a_damaged_table_is_refused_and_named(tmp_path: Path):
     assert reason.instances == (series.instances[1].sop_instance_uid,)
 
 
+def test_a_table_that_pydicom_cannot_decode_is_refused(tmp_path: Path):
+    written(tmp_path, modality="MR", edit=table_of)
+    for path in tmp_path.iterdir():  # three shorts become doubles, which they are too short for
+        path.write_bytes(path.read_bytes().replace(b"\x28\x00\x02\x30US", b"\x28\x00\x02\x30FD"))
+    (series,) = scan(tmp_path)
+    assert refusal(series).code == "TABLE_INVALID"
+
+
 # --- units -----------------------------------------------------------------------------------------------------------
 
 

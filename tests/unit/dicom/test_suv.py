@@ -7,8 +7,10 @@ import math
 import pytest
 from pydicom import Dataset
 from pydicom.config import disable_value_validation
+from pydicom.dataelem import RawDataElement
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
+from pydicom.tag import Tag
 
 from isocenter.dicom import decay
 from isocenter.dicom.suv import UNITS, suv_factor, suv_factors
@@ -220,6 +222,12 @@ def test_a_formula_that_needs_sex_or_height_is_refused_without():
 )
 def test_what_is_missing_or_cannot_be_is_refused_by_name(changes, message):
     assert message in refused(pet(**changes))
+
+
+def test_a_value_that_pydicom_cannot_decode_is_refused():
+    ds = pet(PatientWeight=None)
+    ds[0x00101030] = RawDataElement(Tag(0x00101030), "FD", 3, b"123", 0, False, True)
+    assert "cannot be read" in refused(ds)
 
 
 def test_no_refusal_quotes_what_the_header_says_of_the_patient():
