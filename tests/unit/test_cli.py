@@ -6,15 +6,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 import isocenter as iso
-from isocenter import cli
+from isocenter import cli, codes
 from isocenter.cli import commands
+from isocenter.dicom import seg
+from isocenter.dicom.making import Making
+from isocenter.findings import Algorithm, Segment
 from isocenter.reasons import CODES
 from isocenter.testing.dicom import Style, write_series
 
@@ -72,6 +77,85 @@ def test_convert_keeps_every_voxel_and_its_place(isocenter: Call, study: Path, t
     assert told["output"] == str(path)
     assert order.grid.coincides(GRID, 1e-3)
     assert np.array_equal(order.array, VALUES + 2)
+
+
+@pytest.fixture
+def findings(study: Path, tmp_path: Path) -> Path:
+    """A Segmentation and an RT Structure Set of one series, in folders of their own."""
+    headers = [instance.dataset() for instance in iso.scan(study / "1")[0].instances]
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2:4, 3:9, 5:11] = 1
+    segments = (Segment("box", 1, "Box", codes.BODY),)
+    found = iso.Segmentation((labels,), iso.scan(study / "1")[0].grid, segments, Algorithm("box", "1"))
+    made = seg.make(found, headers, Making(datetime(2026, 11, 21, tzinfo=UTC), ("seed",)))
+    roi, drawn, structures = Dataset(), Dataset(), Dataset()
+    roi.ROINumber = drawn.ReferencedROINumber = 1
+    roi.ROIName, drawn.ContourSequence = "Box", []
+    for k in (2, 3):
+        contour = Dataset()
+        contour.ContourGeometricType = "CLOSED_PLANAR"
+        corners = [(k, r, c) for r, c in ((2.5, 4.5), (2.5, 10.5), (8.5, 10.5), (8.5, 4.5))]
+        contour.ContourData = [f"{x:.6g}" for x in found.grid.to_world(corners).ravel()]
+        drawn.ContourSequence.append(contour)
+    structures.StructureSetROISequence, structures.ROIContourSequence = [roi], [drawn]
+    structures.SOPClassUID, structures.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.9"
+    structures.file_meta = made.file_meta
+    structures.SeriesDescription = "Contours"
+    for name, dataset in {"seg": made, "rt": structures}.items():
+        (tmp_path / name).mkdir()
+        dataset.save_as(tmp_path / name / "object.dcm", implicit_vr=False, little_endian=True)
+    return tmp_path
+
+
+def test_index_lists_segmentations_and_structure_sets(isocenter: Call, findings: Path) -> None:
+    text = isocenter("index", findings)
+    assert "Found segmentation" in text
+    assert "Found RT Structure Set Contours" in text
+    listing = json.loads(isocenter("index", findings, "--json"))
+    assert sorted(found["kind"] for found in listing["findings"]) == ["RT Structure Set", "segmentation"]
+    assert listing["ignored"] == []
+
+
+@pytest.mark.parametrize("kind", ["seg", "rt"])
+def test_convert_brings_stored_findings_onto_an_image(
+    isocenter: Call, findings: Path, study: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "found.nii.gz"
+    told = json.loads(isocenter("convert", findings / kind, path, "--on", study / "1", "--json"))
+    assert told["segments"][0]["title"] == "Box"
+    assert told["segments"][0]["volume_ml"] == pytest.approx(72 * GRID.voxel_volume_ml)
+    back = iso.load_segmentation(path)
+    expected = np.zeros(GRID.shape, bool)
+    expected[2:4, 3:9, 5:11] = True
+    order = iso.to_orientation(back, GRID.orientation)
+    assert order.grid.coincides(GRID, 1e-3)
+    assert np.array_equal(order.array > 0, expected)
+
+
+def test_convert_of_a_segmentation_alone_takes_its_own_grid(isocenter: Call, findings: Path, tmp_path: Path) -> None:
+    text = isocenter("convert", findings / "seg", tmp_path / "found.nii.gz")
+    assert "2x12x16" in text
+
+
+def test_convert_says_what_contours_need_and_which_of_several_is_meant(
+    isocenter: Call, findings: Path, tmp_path: Path
+) -> None:
+    isocenter("convert", findings / "rt", tmp_path / "found.nii.gz", status=2)
+    isocenter("convert", findings, tmp_path / "found.nii.gz", status=2)
+    assert not (tmp_path / "found.nii.gz").exists()
+
+
+def test_findings_beside_the_voxels_of_an_image_are_resampled(
+    isocenter: Call, findings: Path, study: Path, tmp_path: Path
+) -> None:
+    fine = GRID.with_spacing((2.5, 1, 0.75))
+    same = Style(attributes={"FrameOfReferenceUID": iso.scan(study / "1")[0].grid.frame_of_reference_uid})
+    write_series(np.zeros(fine.shape), fine, tmp_path / "fine", style=same)
+    told = json.loads(
+        isocenter("convert", findings / "seg", tmp_path / "found.nii.gz", "--on", tmp_path / "fine", "--json")
+    )
+    assert told["shape"] == list(fine.shape)
+    assert told["segments"][0]["volume_ml"] == pytest.approx(72 * GRID.voxel_volume_ml)
 
 
 def test_convert_to_an_unknown_kind_of_file_is_wrong_use(isocenter: Call, study: Path, tmp_path: Path) -> None:

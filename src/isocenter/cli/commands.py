@@ -82,6 +82,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
         words.print_json(
             {
                 "series": [words.series_facts(series) for series in scan],
+                "findings": [words.found_facts(found) for found in scan.findings],
                 "ignored": [{"path": str(item.path), **item.reason.to_dict()} for item in scan.ignored],
             }
         )
@@ -90,6 +91,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
         words.out.print(f"[bold]Study[/] {escape(study) or 'without UID'}", highlight=False, soft_wrap=True)
         for row in members:
             words.show_row(row)
+    words.show_findings(scan.findings)
     if scan.ignored:
         words.out.print(f"[dim]No image:[/] {words.counted(i.reason for i in scan.ignored)}")
         words.explain_reasons(item.reason for item in scan.ignored if item.reason.severity is not Severity.INFO)
@@ -151,20 +153,24 @@ def convert(
     series: _Series = "best",
     values: _Values = "native",
     gaps: _Gaps = "hold",
+    on: Annotated[
+        Path | None, typer.Option("--on", help="Image whose grid a segmentation or RT Structure Set is brought onto.")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Write a series as NIfTI, NRRD, NumPy or Zarr."""
+    """Write a series, a DICOM Segmentation or an RT Structure Set as NIfTI, NRRD, NumPy or Zarr."""
     from isocenter import formats
+    from isocenter.pipeline import look
 
-    volume = _volume(path, series, values=values, gaps=gaps)
-    formats.save(volume, out)
+    with words.err.status("Reading", spinner="line"):
+        image = look.image(path, series, values=values, gaps=gaps, on=on)
+    formats.save(image, out)
+    facts = words.image_facts(image)
     if as_json:
-        words.print_json({"output": str(out), **words.volume_facts(volume)})
-    else:
-        words.out.print(
-            f"{out}: {'x'.join(str(n) for n in volume.shape)} {volume.array.dtype}", highlight=False, markup=False
-        )
-        words.explain_reasons(volume.reasons)
+        words.print_json({"output": str(out), **facts})
+        return
+    words.out.print(f"{out}: {'x'.join(map(str, facts['shape']))} {facts['dtype']}", highlight=False, markup=False)
+    words.explain_reasons(image.reasons)
 
 
 @app.command()
@@ -257,10 +263,12 @@ def _time(text: str) -> datetime | None:
 
 
 def _scan(path: Path) -> Scan:
-    from isocenter.pipeline.case import scanned
+    from isocenter.dicom.scan import scan
+    from isocenter.pipeline.case import with_images
 
     with words.err.status("Reading headers", spinner="line") as status:
-        return scanned(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
+        found = scan(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
+    return found if found.findings else with_images(found, path)
 
 
 def _volume(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> Volume:

@@ -16,8 +16,9 @@ from isocenter.reasons import Reason, Severity, Verdict
 
 if TYPE_CHECKING:
     from isocenter.dicom.listing import Row
+    from isocenter.dicom.objects import FoundObject
     from isocenter.dicom.series import Series
-    from isocenter.findings import Measurement, Segment
+    from isocenter.findings import Measurement, Segment, Segmentation
     from isocenter.pipeline.run import Result
     from isocenter.volume import Volume
 
@@ -64,6 +65,54 @@ def volume_facts(volume: Volume) -> dict[str, Any]:
         "affine": volume.grid.affine.tolist(),
         "reasons": [reason.to_dict() for reason in volume.reasons],
     }
+
+
+def image_facts(image: Volume | Segmentation) -> dict[str, Any]:
+    """What is known of a volume or a segmentation, as plain values."""
+    from isocenter.volume import Volume
+
+    if isinstance(image, Volume):
+        return volume_facts(image)
+    return {
+        "shape": list(image.grid.shape),
+        "dtype": str(image.layers[0].dtype),
+        "layers": len(image.layers),
+        "spacing_mm": list(image.grid.spacing_mm),
+        "orientation": image.grid.orientation,
+        "affine": image.grid.affine.tolist(),
+        "segments": [
+            {
+                "name": segment.name,
+                "title": segment.title,
+                "label": segment.label,
+                "layer": segment.layer,
+                "volume_ml": image.volume_ml(segment.name),
+            }
+            for segment in image.segments
+        ],
+        "reasons": [reason.to_dict() for reason in image.reasons],
+    }
+
+
+def found_facts(found: FoundObject) -> dict[str, Any]:
+    """What is known of a stored segmentation or RT Structure Set, as plain values."""
+    return {
+        "path": found.path,
+        "kind": found.kind,
+        "description": found.description,
+        "study_uid": found.study_uid,
+        "series_uid": found.series_uid,
+        "sop_instance_uid": found.sop_instance_uid,
+    }
+
+
+def show_findings(findings: Iterable[FoundObject]) -> None:
+    """Print stored segmentations and RT Structure Sets, one a line."""
+    for found in findings:
+        name = f" {found.description}" if found.description else ""
+        out.print(
+            f"[dim]Found {found.kind}[/]{escape(name)}  [dim]{escape(found.path)}[/]", highlight=False, soft_wrap=True
+        )
 
 
 def show_row(row: Row) -> None:

@@ -34,11 +34,11 @@ def cells_of(opened: OpenObject) -> Callable[[int], Cells]:
     """
     form = opened.instance.format
     if form.bits_allocated not in (1, 8, 16) or form.samples != 1 or form.is_signed:
-        raise _refused(opened, "UNSUPPORTED", "Segmentations of this number of bits or samples are not read.")
+        raise _refused(opened, "UNSUPPORTED", "Only frames of unsigned cells of 1, 8 or 16 bits are read.")
     if opened.header.transfer_syntax in UNCOMPRESSED:
         return _uncompressed(opened)
     if opened.header.transfer_syntax not in codecs.DECODERS:
-        raise _refused(opened, "UNSUPPORTED", "Segmentations in this transfer syntax are not read.")
+        raise _refused(opened, "UNSUPPORTED", "Frames in this transfer syntax are not read.")
     return _compressed(opened)
 
 

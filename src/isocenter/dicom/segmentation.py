@@ -33,6 +33,7 @@ from isocenter.volume import Source, Volume
 
 Cells = npt.NDArray[Any]
 
+_BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 _TYPE, _HIGHEST, _PADDING = 0x00620001, 0x0062000E, 0x00280120
 
 
@@ -67,8 +68,8 @@ def read_segmentation(source: ObjectSource, *, grid: Grid | None = None) -> Segm
     if kind is kinds.STRUCTURE_SET:
         if grid is None:
             raise UsageError(
-                "An RT Structure Set holds contours, no voxels: give the grid of the image that it was drawn on, "
-                "as in read_segmentation(path, grid=volume.grid)."
+                "An RT Structure Set holds contours, no voxels. Give the image that it was drawn on: "
+                "read_segmentation(path, grid=volume.grid), or `isocenter convert --on IMAGE`."
             )
         return structures_on(opened.dataset(), grid)
     if kind is not kinds.SEGMENTATION:
@@ -107,7 +108,7 @@ def read_fractions(source: ObjectSource, *, grid: Grid | None = None) -> Volume:
     for channel, segment in enumerate(stored.segments):
         for k, frame in stored.frames:
             if frame.segment == segment.label:
-                array[(*_place(stored, k), channel)] = stored.cells(frame.index) / np.float32(stored.highest)
+                array[(*_place(stored, k), channel)] = _parts(stored, frame) / np.float32(stored.highest)
     sources = _sources(stored)
     return Volume(array, stored.places.grid, axes=("segment",), modality="SEG", sources=sources, reasons=stored.reasons)
 
@@ -158,8 +159,8 @@ def _stored(opened: OpenObject, grid: Grid | None) -> _Stored:
     found = opened.take({**segments.WANTED, _TYPE: None, _HIGHEST: None, _PADDING: None})
     kind = parsing.text(found.get(_TYPE, b""))
     described = segments.segments_of(found, charset)
-    if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
-        raise InputError("The Segmentation does not say whether it is binary, fractional or a label map.")
+    if opened.instance.format.bits_allocated not in _BITS.get(kind, ()):
+        raise InputError("The Segmentation is not binary, fractional or a label map with the bits that these have.")
     if kind == "LABELMAP":
         described = tuple(segment for segment in described if segment.label != _number(found, _PADDING))
     frames, layout = segmentframes.frames_of(opened)
@@ -251,15 +252,30 @@ def _masks(stored: _Stored) -> tuple[tuple[Cells, ...], tuple[Segment, ...], lis
     for segment in stored.segments:
         patches = []
         for k, frame in frames[segment.label]:
-            cells = stored.cells(frame.index)
-            mask = cells.view(bool) if stored.kind == "BINARY" else 2 * cells.astype(np.uint32) >= stored.highest
-            cut += int(np.count_nonzero((cells > 0) & (cells < stored.highest)))
+            if stored.kind == "BINARY":
+                mask = stored.cells(frame.index).view(bool)
+            else:
+                parts = _parts(stored, frame)
+                mask = parts >= stored.highest / 2
+                cut += int(np.count_nonzero((parts > 0) & (parts < stored.highest)))
             patches.append(Patch(k, places.row, places.column, mask))
         described.append(replace(segment, layer=layers.add(segment.label, patches)))
-    reasons = []
-    if cut:
-        reasons.append(Reason("FRACTIONS_CUT", f"{cut} voxels hold a fraction; those of one half or more were taken."))
-    return layers.arrays, tuple(described), reasons
+    message = f"{cut} voxels hold a fraction; those of one half or more were taken."
+    return layers.arrays, tuple(described), [Reason("FRACTIONS_CUT", message)] if cut else []
+
+
+def _parts(stored: _Stored, frame: SegmentFrame) -> Cells:
+    """The fractions of a frame, as they are stored.
+
+    Raises
+    ------
+    InputError
+        If one is more than the whole.
+    """
+    cells = stored.cells(frame.index)
+    if cells.max(initial=0) > stored.highest:
+        raise InputError("The Segmentation holds fractions beyond its Maximum Fractional Value: export it again.")
+    return cells
 
 
 def _label_map(stored: _Stored) -> tuple[tuple[Cells, ...], tuple[Segment, ...], list[Reason]]:

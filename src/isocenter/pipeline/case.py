@@ -112,13 +112,27 @@ def scanned(path: Path, *, progress: Progress | None = None) -> Scan:
     UsageError
         If it holds none.
     """
-    found = scan(path, progress=progress)
+    return with_images(scan(path, progress=progress), path)
+
+
+def with_images(found: Scan, path: Path) -> Scan:
+    """A scan that must have found images.
+
+    Raises
+    ------
+    UsageError
+        If it found none.
+    """
     if not found:
         codes = Counter(ignored.reason.code for ignored in found.ignored)
         counts = ", ".join(f"{count} {code}" for code, count in codes.items())
         what = f"none of its {codes.total()} files is a DICOM image ({counts})" if codes else "it has no files"
         others = any(is_image_file(Path(item.path)) for item in found.ignored)
         hint = " NIfTI and NRRD files are taken one at a time: name one." if others else ""
+        if found.findings:
+            hint += (
+                f" {len(found.findings)} segmentations or RT Structure Sets are there: `isocenter convert` reads one."
+            )
         raise UsageError(f"There is no DICOM image in {path}: {what}.{hint}")
     return found
 

@@ -1,4 +1,4 @@
-"""One volume from any path, and pictures of it: what ``isocenter show``, ``convert`` and ``info`` share."""
+"""One image from any path, and pictures of it: what ``isocenter show``, ``convert`` and ``info`` share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from pathlib import Path
 
 from isocenter import codes, formats
 from isocenter.dicom.pixels import Gaps, Quantity, read
+from isocenter.dicom.scan import scan
+from isocenter.dicom.segmentation import read_segmentation
 from isocenter.disk import replacing
 from isocenter.errors import UsageError
+from isocenter.findings import Segmentation
 from isocenter.ops import anatomy
-from isocenter.pipeline.case import is_image_file, scanned
+from isocenter.ops.resample import onto
+from isocenter.pipeline.case import is_image_file, scanned, with_images
 from isocenter.pipeline.choose import only
 from isocenter.pipeline.folder import writable
 from isocenter.report import figures
@@ -41,6 +45,43 @@ def volume(path: Path, series: str = "best", *, values: Quantity = "native", gap
     if is_image_file(path):
         return formats.load(path)
     return read(only(scanned(path), series), values=values, gaps=gaps)
+
+
+def image(
+    path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold", on: Path | None = None
+) -> Volume | Segmentation:
+    """The volume of a path, as of :func:`volume`; or, where it holds no image, the stored segmentation that it holds.
+
+    Parameters
+    ----------
+    path, series, values, gaps
+        As for :func:`volume`.
+    on
+        The image whose grid a segmentation is brought onto; an RT Structure Set has none of its own.
+
+    Raises
+    ------
+    UsageError
+        As :func:`volume`; or if the path holds several segmentations, or an RT Structure Set comes without a grid.
+    Refused
+        If the series is held or rejected, or no right segmentation can be made.
+    """
+    if is_image_file(path):
+        return formats.load(path)
+    found = scan(path)
+    if found or not found.findings:
+        return read(only(with_images(found, path), series), values=values, gaps=gaps)
+    if len(found.findings) > 1:
+        names = ", ".join(one.path for one in found.findings[:5])
+        raise UsageError(f"{path} holds {len(found.findings)} segmentations or RT Structure Sets; name one: {names}.")
+    (stored,) = found.findings
+    if on is None:
+        return read_segmentation(stored)
+    grid = volume(on).grid
+    try:
+        return read_segmentation(stored, grid=grid)
+    except UsageError:  # its frames lie beside the voxels of the grid
+        return onto(read_segmentation(stored), grid)
 
 
 def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:

@@ -461,10 +461,21 @@ def test_damaged_frames_are_refused() -> None:
         read_segmentation(stored.content(PixelData=encapsulate([b"\xff" * 10] * 2)))
 
 
-@pytest.mark.parametrize("bits", [32])
-def test_cells_of_other_sizes_are_refused(bits: int) -> None:
-    with pytest.raises(Refused, match="UNSUPPORTED"):
-        read_segmentation(LABELS.content(BitsAllocated=bits))
+@pytest.mark.parametrize(("stored", "bits"), [(LABELS, 32), (LABELS, 1), (BINARY, 8), (FRACTIONS, 16)])
+def test_cells_of_sizes_that_their_kind_has_not_are_refused(stored: Stored, bits: int) -> None:
+    with pytest.raises(InputError, match="bits"):
+        read_segmentation(stored.content(BitsAllocated=bits, MaximumFractionalValue=200))
+
+
+def test_colour_and_signed_cells_are_refused() -> None:
+    for changes in ({"SamplesPerPixel": 3}, {"PixelRepresentation": 1}):
+        with pytest.raises(Refused, match="UNSUPPORTED"):
+            read_segmentation(LABELS.content(**changes))
+
+
+def test_fractions_beyond_the_whole_are_damaged() -> None:
+    with pytest.raises(InputError, match="Maximum Fractional Value"):
+        read_segmentation(FRACTIONS.content(MaximumFractionalValue=150), grid=GRID)
 
 
 @pytest.mark.parametrize(
@@ -489,5 +500,5 @@ def test_other_objects_and_files_are_told(tmp_path: Path) -> None:
         read_segmentation(b"hello" * 100)
     with pytest.raises(InputError, match="no Segmentation"):
         read_segmentation(BINARY.content(SOPClassUID="1.2.840.10008.5.1.4.1.1.2"))
-    with pytest.raises(UsageError, match="grid"):
+    with pytest.raises(UsageError, match="--on"):
         read_segmentation(BINARY.content(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3"))
