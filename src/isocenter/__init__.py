@@ -17,8 +17,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isocenter.dicom.grouping import together
     from isocenter.dicom.pixels import read
     from isocenter.dicom.scan import Scan, scan
+    from isocenter.dicom.segmentation import read_segmentation
     from isocenter.dicom.series import Series
     from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
     from isocenter.findings import Measurement, Segment, Segmentation
@@ -41,6 +43,8 @@ _PUBLIC = {
     "Scan": "dicom.scan",
     "Series": "dicom.series",
     "read": "dicom.pixels",
+    "together": "dicom.grouping",
+    "read_segmentation": "dicom.segmentation",
     "load": "formats",
     "load_segmentation": "formats",
     "save": "formats",
@@ -97,6 +101,7 @@ __all__ = [
     "measure",
     "onto",
     "read",
+    "read_segmentation",
     "run",
     "save",
     "scan",
@@ -105,6 +110,7 @@ __all__ = [
     "to_orientation",
     "to_shape",
     "to_spacing",
+    "together",
     "windowed",
 ]
 
