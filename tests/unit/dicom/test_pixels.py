@@ -337,7 +337,7 @@ def test_what_cannot_be_decoded_is_refused_by_name_and_number(tmp_path: Path):
     series = only(tmp_path)
     reason = refusal(series)["PIXELS_UNDECODABLE"]
     assert reason.instances == (series.instances[2].sop_instance_uid,)
-    assert reason.message == "The codestream is no JPEG (Instance Number 3)."
+    assert reason.message == "The frame does not begin as a codestream of its transfer syntax does (Instance Number 3)."
 
 
 def test_digests_are_those_of_the_files(tmp_path: Path):
