@@ -47,11 +47,11 @@ def scaled(frames: Sequence[Frame], header: Header) -> tuple[Frame, ...]:
 
 def _scale(instance: Instance, header: Header) -> tuple[tuple[float, float] | None, Scale]:
     own, detector, film = (
-        parsing.spacing(header.values.get(WANTED[keyword], b""))
+        spacing if stack.is_scale(spacing := parsing.spacing(header.values.get(WANTED[keyword], b""))) else None
         for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
     )
     if own is not None:
-        return own, _scale_of_own(instance, header, detector)
+        return own, _scale_of_own(instance, header, Scale.DETECTOR if own == detector else Scale.UNSTATED)
     if detector is not None:
         return detector, Scale.DETECTOR
     if film is not None:
@@ -59,14 +59,13 @@ def _scale(instance: Instance, header: Header) -> tuple[tuple[float, float] | No
     return (_region_spacing(instance) if instance.sop_class_uid in ULTRASOUND else None), Scale.REGION
 
 
-def _scale_of_own(instance: Instance, header: Header, detector: tuple[float, float] | None) -> Scale:
-    """At what Pixel Spacing is measured (PS3.3 10.7.1.3)."""
+def _scale_of_own(instance: Instance, header: Header, uncorrected: Scale) -> Scale:
+    """At what Pixel Spacing is measured (PS3.3 10.7.1.3), where it is not said to be corrected for magnification."""
     if instance.sop_class_uid not in X_RAY_PLANES:
         return Scale.PATIENT
     if parsing.text(header.values.get(WANTED["PixelSpacingCalibrationType"], b"")):
         return Scale.CALIBRATED
-    own = parsing.spacing(header.values.get(WANTED["PixelSpacing"], b""))
-    return Scale.DETECTOR if own == detector else Scale.UNSTATED
+    return uncorrected
 
 
 def _region_spacing(instance: Instance) -> tuple[float, float] | None:
@@ -87,7 +86,7 @@ def _size_mm(region: Any) -> tuple[float, float] | None:
     if region.RegionSpatialFormat != _TWO_DIMENSIONAL or units != (_CENTIMETRES, _CENTIMETRES):
         return None
     rows, columns = 10 * abs(float(region.PhysicalDeltaY)), 10 * abs(float(region.PhysicalDeltaX))
-    return (rows, columns) if 0 < min(rows, columns) <= max(rows, columns) < stack.FARTHEST_MM else None
+    return (rows, columns) if stack.is_scale((rows, columns)) else None
 
 
 def _differ(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -138,4 +138,5 @@ def _too_far(depths: stack.Floats, step: float, count: int) -> str | None:
 def _grid(frames: Sequence[Frame], depths: stack.Floats, step: float, count: int) -> Grid | None:
     """The even grid; None if the slices do not follow one line, or one that is too aslant to them."""
     direction = stack.line_of(frames, depths)
-    return None if direction is None else stack.grid_of(frames[0], direction * step, count)
+    grid = None if direction is None else stack.grid_of(frames[0], direction * step, count)
+    return None if grid is not None and stack.swells(grid) else grid

@@ -173,7 +173,7 @@ def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, li
     if doubts:
         return ordered, None, doubts
     grid = grid_of(ordered[0], step, len(ordered))
-    if grid.is_sheared and math.prod(upright_grid(grid).shape) > MOST_OF_TILT * math.prod(grid.shape):
+    if swells(grid):
         message = f"The slices drift apart so far that the upright volume would be over {MOST_OF_TILT} times as large."
         return ordered, None, [Reason("SERIES_INCONSISTENT", message, names_of(ordered))]
     return ordered, grid, [*tilts(grid, ordered), *_apart(ordered, depths)]
@@ -197,6 +197,11 @@ def grid_of(first: Frame, step: Floats, count: int) -> Grid:
     affine[:3, 3] = first.position_mm
     shape = (count, *first.shape)
     return Grid(shape, affine, first.instance.frame_of_reference_uid or None)
+
+
+def swells(grid: Grid) -> bool:
+    """Whether a sheared stack would become absurdly large upright."""
+    return grid.is_sheared and math.prod(upright_grid(grid).shape) > MOST_OF_TILT * math.prod(grid.shape)
 
 
 def flat_grid(shape: tuple[int, int], spacing_mm: tuple[float, float] | None) -> Grid:

@@ -301,6 +301,28 @@ def test_a_tilt_that_no_gantry_has_is_held(tmp_path: Path):
     assert "63" in series.reasons[0].message
 
 
+def test_a_tilt_that_would_swell_the_volume_is_held(tmp_path: Path):
+    """Two slices a metre apart, aslant: upright they would need hundreds of rows more."""
+    affine = GRID.affine.copy()
+    affine[:3, 0] = (0, 400, -900)
+    write(tmp_path, grid=Grid((2, 4, 3), affine))
+    series = the(tmp_path)
+    assert series.verdict is Verdict.HELD
+    assert reasons(series) == ["SERIES_INCONSISTENT"]
+
+
+@pytest.mark.parametrize("spacing", [["1e300", "1"], ["1e-300", "1"], ["1e-9", "1e-9"]])
+def test_an_absurd_pixel_spacing_is_none(tmp_path: Path, spacing):
+    write(tmp_path, attributes={"PixelSpacing": spacing})
+    assert reasons(the(tmp_path)) == ["SPACING_MISSING"]
+
+
+@pytest.mark.parametrize("thickness", ["1e300", "1e-300"])
+def test_an_absurd_thickness_is_no_depth(tmp_path: Path, thickness):
+    write(tmp_path, grid=GRID.crop((0, 0, 0), (1, 4, 3)), attributes={"SliceThickness": thickness})
+    assert reasons(the(tmp_path)) == ["DEPTH_UNKNOWN"]
+
+
 def test_volumes_that_lie_between_each_other_are_held_for_their_instance_numbers(tmp_path: Path):
     """Each slice of one volume lies half way between two of the other; nothing else tells them apart."""
     half = GRID.affine.copy()

@@ -100,6 +100,7 @@ SIZES = {
         [],
     ),
     "film": ({"NominalScannedPixelSpacing": [0.3, 0.3]}, (0.3, 0.3), ["PIXEL_SIZE_MAGNIFIED"]),
+    "absurd": ({"ImagerPixelSpacing": ["1e200", 0.1]}, (1, 1), ["PIXEL_SIZE_UNKNOWN"]),
     "nonsense": ({"ImagerPixelSpacing": [0, 0.1]}, (1, 1), ["PIXEL_SIZE_UNKNOWN"]),
 }
 
