@@ -25,14 +25,23 @@ _TISSUE_HU = (-200, 200)
 
 
 def unit_of(series: Series, meanings: Sequence[Meaning], array: Pixels) -> tuple[Code, list[Reason]]:
-    """Unit of the values, and what is unsure of it."""
+    """Unit of the values, and what is unsure of it.
+
+    Raises
+    ------
+    Refused
+        UNITS_DIFFER: the slices are in different units.
+    """
     if is_colour(series.frames[0]):
         return codes.ONE, []
-    if meanings[0].is_hu:
+    if all(meaning.is_hu for meaning in meanings):
         return _hounsfield(series, meanings, array)
     units = {meaning.unit for meaning in meanings}
+    if len(units) > 1:
+        message = f"The slices say {len(units)} units ({', '.join(sorted(u.value if u else 'none' for u in units))})."
+        raise Refused([Reason("UNITS_DIFFER", message, names_of(series.frames))])
     unit = units.pop()
-    if unit is not None and not units:
+    if unit is not None:
         return unit, []
     if series.modality == "MR":
         return codes.ONE, []

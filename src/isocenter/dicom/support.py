@@ -11,6 +11,7 @@ from isocenter.dicom.elements import DEFLATED, PIXEL_DATA, UNCOMPRESSED
 from isocenter.dicom.frame import Frame, Rescale, instances_of, names_of
 from isocenter.dicom.instance import HALVED, MODALITY_OF_CLASS, Instance
 from isocenter.dicom.meaning import speaks_hu
+from isocenter.dicom.units import unit_named
 from isocenter.reasons import Reason
 
 _FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
@@ -132,10 +133,20 @@ def _unit_faults(frames: Sequence[Frame]) -> list[Reason]:
     odd = (frame for frame in frames if frame.rescale.unit not in _HU_TYPES)
     other = [frame for frame in odd if speaks_hu(frame)]
     if not other:
-        return []
+        return _differing_units(frames)
     units = " or ".join(sorted({frame.rescale.unit for frame in other}))
     message = f"{len(other)} of {len(frames)} slices say that their values are {units}, not HU."
     return [Reason("UNIT_NOT_HU", message, names_of(other))]
+
+
+def _differing_units(frames: Sequence[Frame]) -> list[Reason]:
+    """Images of one volume whose values are in different units, or of which only some say their unit."""
+    kinds = {id(frame.rescale): frame for frame in frames}.values()
+    named = {frame.rescale.unit for frame in kinds if not (speaks_hu(frame) or frame.rescale.has_table)}
+    if len(set(map(unit_named, named))) < 2:
+        return []
+    units = ", ".join(sorted(name or "none" for name in named))
+    return [Reason("UNITS_DIFFER", f"The slices say {len(named)} units ({units}).", names_of(frames))]
 
 
 def _rescale_faults(frames: Sequence[Frame]) -> list[Reason]:
@@ -155,7 +166,7 @@ def _rescale_faults(frames: Sequence[Frame]) -> list[Reason]:
 
 
 def _is_whole(rescale: Rescale) -> bool:
-    return rescale.slope is not None and rescale.intercept is not None
+    return rescale.has_table or (rescale.slope is not None and rescale.intercept is not None)
 
 
 def _is_broken(rescale: Rescale) -> bool:

@@ -103,11 +103,23 @@ CODES = {
     "MONOCHROME1": CodeEntry(
         _I, "Low values of the image are to be shown bright.", "The values were not inverted.", "Invert what is shown."
     ),
+    "SYNTAX_DIFFERS": CodeEntry(
+        _V,
+        "The pixel data are compressed in another way than the transfer syntax says.",
+        "They were decoded as what they are.",
+        "Compare the picture with the source.",
+    ),
     "LOSSY": CodeEntry(
         _I,
         "The image was compressed with loss.",
         "Its values were used as they are.",
         "Take the original for measurements if there is one.",
+    ),
+    "UNITS_DIFFER": CodeEntry(
+        _H,
+        "Slices of one volume have values in different units.",
+        "The series was held: values of different units are never mixed.",
+        "Find out which slices belong together.",
     ),
     "UNIT_UNKNOWN": CodeEntry(
         _I, "The file does not say what its values mean.", "They are taken without a unit.", "Nothing."

@@ -109,6 +109,26 @@ def test_a_pet_without_slope_has_no_unit(tmp_path: Path):
     assert codes_of(volume) == ["UNIT_UNKNOWN"]
 
 
+def test_slices_of_different_units_are_held(tmp_path: Path):
+    def mixed(index, data_set):
+        data_set.Units = "CNTS" if index == 1 else "BQML"
+
+    series = written(tmp_path, modality="PT", rescale=(1.0, 0.0), edit=mixed)
+    assert not series.verdict.usable
+    reason = refusal(series)
+    assert (reason.code, reason.message) == ("UNITS_DIFFER", "The slices say 2 units (BQML, CNTS).")
+
+
+def test_tables_of_different_units_are_refused(tmp_path: Path):
+    series = written(tmp_path, edit=lambda k, ds: table_of(k, ds, "HU" if k else "MGML"))
+    assert refusal(series).code == "UNITS_DIFFER"
+
+
+def test_a_table_on_some_slices_alone_is_held(tmp_path: Path):
+    series = written(tmp_path, modality="MR", edit=lambda k, ds: table_of(k, ds) if k else None)
+    assert refusal(series).code == "RESCALE_UNKNOWN"
+
+
 def test_an_mr_in_hertz_says_so_and_others_have_no_unit(tmp_path: Path):
     hertz = written(tmp_path / "hz", modality="MR", rescale=(1.0, -5.0), attributes={"RescaleType": "Hz"})
     assert read(hertz).unit.value == "Hz"
