@@ -39,6 +39,8 @@ NEAREST_MM = 1e-6
 """Pixels nearer to each other than this are no pixels of a patient."""
 MOST_OF_TILT = 4
 """How many times as large as its slices a tilted stack may become upright."""
+SMALL_VOXELS = 1 << 24
+"""A volume of no more voxels is never too large."""
 
 
 def same_direction(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -201,7 +203,10 @@ def grid_of(first: Frame, step: Floats, count: int) -> Grid:
 
 def swells(grid: Grid) -> bool:
     """Whether a sheared stack would become absurdly large upright."""
-    return grid.is_sheared and math.prod(upright_grid(grid).shape) > MOST_OF_TILT * math.prod(grid.shape)
+    if not grid.is_sheared:
+        return False
+    size = math.prod(upright_grid(grid).shape)
+    return size > MOST_OF_TILT * math.prod(grid.shape) and size > SMALL_VOXELS
 
 
 def flat_grid(shape: tuple[int, int], spacing_mm: tuple[float, float] | None) -> Grid:

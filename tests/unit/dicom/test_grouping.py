@@ -302,9 +302,10 @@ def test_a_tilt_that_no_gantry_has_is_held(tmp_path: Path):
 
 
 def test_a_tilt_that_would_swell_the_volume_is_held(tmp_path: Path):
-    """Two slices a metre apart, aslant: upright they would need hundreds of rows more."""
+    """Two slices a metre apart, aslant, of very small pixels: upright they would need millions of rows."""
     affine = GRID.affine.copy()
     affine[:3, 0] = (0, 400, -900)
+    affine[:3, 1] *= 1e-4
     write(tmp_path, grid=Grid((2, 4, 3), affine))
     series = the(tmp_path)
     assert series.verdict is Verdict.HELD
