@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DECODERS",
-    "LOSSY",
     "PrecisionDiffersError",
     "TruncatedError",
     "UndecodableError",
     "decode",
     "frames_of",
     "is_lossy",
+    "is_mislabelled",
     "photometric_after",
     "reach",
 ]
@@ -125,6 +125,17 @@ def is_lossy(frame: Bytes, syntax: str) -> bool:
         If the codestream does not state what it is.
     """
     return syntax not in _RAW and read_codestream(frame).is_lossy
+
+
+def is_mislabelled(frame: Bytes, syntax: str) -> bool:
+    """Whether a codestream is of another kind than its transfer syntax says; it is decoded as what it is.
+
+    Raises
+    ------
+    TruncatedError, UndecodableError
+        If the codestream does not state what it is.
+    """
+    return syntax not in _RAW and read_codestream(frame).kind != _KINDS[syntax]
 
 
 def _shape(form: PixelFormat) -> tuple[int, ...]:
@@ -262,12 +273,18 @@ def _unpacked(packed: Pixels, form: PixelFormat) -> Pixels:
 
 _SYNTAX = "1.2.840.10008.1.2."
 _RAW = MappingProxyType({_SYNTAX + "1.98": _stored, _SYNTAX + "8.1": _inflated, _SYNTAX + "5": _rle})
-_STATING = ("50", "51", "53", "55", "57", "70", "80", "81", "90", "91", "201", "202", "203")
+_KINDS = {
+    f"{_SYNTAX}4.{end}": kind
+    for kind, ends in {
+        "JPEG": ("50", "51", "53", "55"),
+        "JPEG lossless": ("57", "70"),
+        "JPEG-LS": ("80", "81"),
+        "JPEG 2000": ("90", "91", "201", "202", "203"),
+    }.items()
+    for end in ends
+}
 
 DECODERS: MappingProxyType[str, Callable[[Bytes, PixelFormat], Pixels]] = MappingProxyType(
-    {**_RAW, **dict.fromkeys((f"{_SYNTAX}4.{end}" for end in _STATING), _by_content)}
+    {**_RAW, **dict.fromkeys(_KINDS, _by_content)}
 )
 """Transfer Syntax UID -> (codestream, what the header states) -> pixel cells as of :func:`decode`."""
-
-LOSSY = frozenset(_SYNTAX + end for end in ("4.50", "4.51", "4.53", "4.55"))
-"""Transfer syntaxes that always lose something; of those that may, :func:`is_lossy` tells."""

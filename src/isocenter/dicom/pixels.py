@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -111,9 +111,9 @@ def _read(
     meanings = meanings_of(series.frames)
     if suv is not None:
         meanings = in_suv(meanings, series.frames, suv)
-    array, outcomes = _held(series, meanings, digests, progress)
+    array, outcomes, met = _held(series, meanings, digests, progress)
     grid = series.grid
-    reasons = [*series.reasons, *remarks(series, meanings, array, outcomes), *_losses(series)]
+    reasons = [*series.reasons, *remarks(series, meanings, array, outcomes), *met]
     unit, unsure = unit_of(series, meanings, array)
     sources = [_source(frame) for frame in series.frames[: grid.shape[0]]]
     if plan is not None:
@@ -127,7 +127,7 @@ def _read(
 
 def _held(
     series: Series, meanings: Sequence[Meaning], digests: dict[str, str] | None, progress: Progress | None
-) -> tuple[Pixels, list[Outcome]]:
+) -> tuple[Pixels, list[Outcome], list[Reason]]:
     """The array, of the first type that holds all values rightly."""
     for holder in _holders(series, meanings):
         try:
@@ -151,12 +151,17 @@ def _source(frame: Frame) -> Source | None:
     return Source(uid, frame.number) if uid else None
 
 
-def _losses(series: Series) -> list[Reason]:
-    lossy = tuple(i.name for i in series.instances if i.is_lossy or i.transfer_syntax in codecs.LOSSY)
-    if not lossy:
-        return []
-    message = f"{len(lossy)} of {len(series.instances)} images were compressed with loss."
-    return [Reason("LOSSY", message, lossy)]
+def _met(stored: Collection[Stored]) -> list[Reason]:
+    """What the codestreams say of themselves."""
+    reasons = []
+    lossy = tuple(one.instance.name for one in stored if one.is_lossy or one.instance.is_lossy)
+    if lossy:
+        reasons.append(Reason("LOSSY", f"{len(lossy)} of {len(stored)} images were compressed with loss.", lossy))
+    other = tuple(one.instance.name for one in stored if one.is_mislabelled)
+    if other:
+        message = f"{len(other)} of {len(stored)} images are compressed in another way than their transfer syntax says."
+        reasons.append(Reason("SYNTAX_DIFFERS", message, other))
+    return reasons
 
 
 # --- frames ----------------------------------------------------------------------------------------------------------
@@ -181,8 +186,8 @@ class _Done:
 
 def _filled(
     reading: _Reading, digests: dict[str, str] | None, progress: Progress | None
-) -> tuple[Pixels, list[Outcome]]:
-    """The array of all frames, (slice, row, column[, axis][, color]), filled in threads; what came of each frame.
+) -> tuple[Pixels, list[Outcome], list[Reason]]:
+    """The array of all frames, (slice, row, column[, axis][, color]); what came of each frame, and of the files.
 
     Raises
     ------
@@ -227,7 +232,7 @@ def _filled(
     if series.axis:
         array = np.moveaxis(array.reshape(-1, *series.grid.shape, *colours), 0, 3)
     outcomes = {place: outcome for one in done for place, outcome in one.outcomes.items()}
-    return array, [outcomes[place] for place in range(count)]
+    return array, [outcomes[place] for place in range(count)], _met(stored.values())
 
 
 @dataclass(frozen=True, slots=True)

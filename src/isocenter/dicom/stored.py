@@ -49,6 +49,7 @@ class Stored:
     def __init__(self, instance: Instance, opener: Opener, uses: int, *, wants_digest: bool) -> None:
         self.instance = instance
         self.digest = ""
+        self.is_lossy = self.is_mislabelled = False
         self._opener = opener
         self._left = uses
         self._wants_digest = wants_digest
@@ -189,6 +190,8 @@ class Stored:
         form, syntax = self.instance.format, self.instance.transfer_syntax
         stream = self._streams[number - 1]
         photometric = codecs.photometric_after(form, syntax, stream)
+        self.is_lossy |= codecs.is_lossy(stream, syntax)
+        self.is_mislabelled |= codecs.is_mislabelled(stream, syntax)
         cells = _widened(codecs.decode(stream, syntax, form), form.bits_allocated)
         if syntax in _DIVIDED and form.is_planar:
             cells = colour.from_planes(cells, (form.rows, form.columns))

@@ -213,3 +213,17 @@ def test_a_missing_sign_is_guessed_only_where_it_changes_no_value(tmp_path: Path
     assert [reason.code for reason in refused.value.reasons] == ["SIGN_UNKNOWN"]
     written(tmp_path / "low", Style(rescale=(1.0, -1024.0), edit=edit))
     assert np.array_equal(read(scan(tmp_path / "low")[0]).array, VALUES)
+
+
+def test_a_codestream_of_another_kind_than_its_transfer_syntax_is_told(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="JPEG 2000 lossless"))
+    path.write_bytes(data.replace(b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.4.80"))
+    volume = read(scan(path)[0])
+    assert "SYNTAX_DIFFERS" in [reason.code for reason in volume.reasons]
+    np.testing.assert_array_equal(volume.array, VALUES)
+
+
+def test_a_codestream_with_loss_is_told_though_the_header_is_silent(tmp_path: Path):
+    style = Style(syntax="JPEG-LS near-lossless", attributes={"LossyImageCompression": None})
+    path, _ = written(tmp_path, style)
+    assert "LOSSY" in [reason.code for reason in read(scan(path)[0]).reasons]
