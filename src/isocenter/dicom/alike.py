@@ -16,6 +16,10 @@ from isocenter.dicom.frame import Frame
 from isocenter.reasons import Reason
 
 
+PLAIN = "volume"
+"""Label of a group that nothing but the others' labels tells from them."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Frames that go together.
@@ -150,7 +154,7 @@ def _labels(firsts: Sequence[Frame]) -> list[str]:
             ", ".join(filter(None, (label, one))) if len(by_label[label]) > 1 else label
             for label, one in zip(labels, words, strict=True)
         ]
-    return distinct([label or "volume" for label in labels])
+    return distinct([label or PLAIN for label in labels])
 
 
 def distinct(labels: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom import stack
-from isocenter.dicom.alike import Group, distinct
+from isocenter.dicom.alike import PLAIN, Group, distinct
 from isocenter.dicom.frame import Frame, names_of
 from isocenter.dicom.ordering import Labelled, Order, by_order
 from isocenter.reasons import Reason
@@ -340,7 +340,8 @@ def _named(group: Group, found: Labelled | None) -> list[Group]:
     members: dict[int, list[Frame]] = defaultdict(list)
     for frame, part in zip(group.frames, found.codes, strict=True):
         members[int(part)].append(frame)
-    labels = distinct([", ".join(filter(None, (group.label, label))) or "volume" for label in found.labels])
+    outer = "" if group.label == PLAIN else group.label
+    labels = distinct([", ".join(filter(None, (outer, label))) or PLAIN for label in found.labels])
     return [
         Group(tuple(members[part]), label, (*group.reasons, *_about(members[part], reason), *found.shared))
         for part, (label, reason) in enumerate(zip(labels, found.reasons or [None] * len(labels), strict=True))

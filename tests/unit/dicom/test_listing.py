@@ -53,9 +53,9 @@ def test_parts_of_another_verdict_or_size_have_a_row_of_their_own(tmp_path: Path
     write(tmp_path, "scout", Grid.from_vectors((1, 9, 9)), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     found = [(row.name, row.parts, row.verdict) for row in rows(scan(tmp_path))]
     assert found == [
-        ("MR 1 Synthetic MR (volume, time 1 of 3)", "", Verdict.OK),
-        ("MR 1 Synthetic MR (volume, time 2 of 3)", "", Verdict.HELD),
-        ("MR 1 Synthetic MR (volume, time 3 of 3)", "", Verdict.OK),
+        ("MR 1 Synthetic MR (time 1 of 3)", "", Verdict.OK),
+        ("MR 1 Synthetic MR (time 2 of 3)", "", Verdict.HELD),
+        ("MR 1 Synthetic MR (time 3 of 3)", "", Verdict.OK),
         ("MR 1 Synthetic MR (localizer)", "", Verdict.OK),
     ]
 
