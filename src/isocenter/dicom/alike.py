@@ -15,7 +15,6 @@ from isocenter.dicom import stack
 from isocenter.dicom.frame import Frame
 from isocenter.reasons import Reason
 
-
 PLAIN = "volume"
 """Label of a group that nothing but the others' labels tells from them."""
 
