@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from isocenter.codes import Code
 from isocenter.dicom import tables, units
+from isocenter.dicom.decay import refusal
 from isocenter.dicom.frame import Frame
 from isocenter.dicom.quiet import quietly
 from isocenter.dicom.suv import UNITS, Kind, suv_factors
@@ -100,22 +101,35 @@ def meanings_of(frames: Sequence[Frame]) -> list[Meaning]:
         If a header cannot be read any more.
     """
     headers: dict[int, Dataset] = {}
+    known: dict[tuple[int, int, int], Meaning] = {}
     found: list[Meaning] = []
     for frame in frames:
         instance = frame.instance
-        if not (frame.rescale.has_table or is_colour(frame) or instance.sop_class_uid == PARAMETRIC_MAP):
+        is_map = instance.sop_class_uid == PARAMETRIC_MAP
+        has_palette = instance.format.photometric == "PALETTE COLOR"
+        if is_colour(frame) and not has_palette:
+            found.append(Meaning())
+            continue
+        if not (frame.rescale.has_table or has_palette or is_map):
             found.append(_by_line(frame))
             continue
-        if id(instance) not in headers:
-            headers[id(instance)] = instance.dataset()
-        try:
-            found.append(_by_header(frame, headers[id(instance)]))
-        except tables.TableError as error:
-            raise Refused([Reason("TABLE_INVALID", str(error), (instance.name,))]) from error
-        except Exception as error:  # of pydicom, which decodes values when they are asked for
-            message = "The tables of the header cannot be read."
-            raise Refused([Reason("TABLE_INVALID", message, (instance.name,))]) from error
+        key = id(instance), id(frame.rescale), frame.number if is_map else 0
+        if key not in known:
+            if id(instance) not in headers:
+                headers[id(instance)] = instance.dataset()
+            known[key] = _told(frame, headers[id(instance)])
+        found.append(known[key])
     return found
+
+
+def _told(frame: Frame, header: Dataset) -> Meaning:
+    try:
+        return _by_header(frame, header)
+    except tables.TableError as error:
+        raise Refused([Reason("TABLE_INVALID", str(error), (frame.name,))]) from error
+    except Exception as error:  # of pydicom, which decodes values when they are asked for
+        message = "The tables of the header cannot be read."
+        raise Refused([Reason("TABLE_INVALID", message, (frame.name,))]) from error
 
 
 @quietly()
@@ -128,9 +142,11 @@ def in_suv(meanings: Sequence[Meaning], frames: Sequence[Frame], kind: Kind) -> 
         SUV_UNKNOWN: something that is needed is missing, or cannot be.
     """
     if any(frame.modality != "PT" for frame in frames):
-        raise Refused([Reason("SUV_UNKNOWN", "No SUV can be had: the images are not PET.")])
+        raise refusal("the images are not PET")
     if any(frame.instance.format.frames > 1 for frame in frames):
-        raise Refused([Reason("SUV_UNKNOWN", "No SUV can be had: multi-frame PET is not converted.")])
+        raise refusal("multi-frame PET is not converted")
+    if any(meaning.table is not None for meaning in meanings):
+        raise refusal("the values come from a table")
     factors = suv_factors([frame.instance.dataset() for frame in frames], kind)
     return [meaning.times(factor, UNITS[kind]) for meaning, factor in zip(meanings, factors, strict=True)]
 
@@ -153,8 +169,6 @@ def _by_line(frame: Frame) -> Meaning:
 def _by_header(frame: Frame, header: Dataset) -> Meaning:
     if frame.instance.format.photometric == "PALETTE COLOR":
         return Meaning(table=tables.palette(header))
-    if is_colour(frame):
-        return Meaning()
     if frame.instance.sop_class_uid == PARAMETRIC_MAP:
         return _by_real_world(frame, header)
     table = tables.modality_table(header)

@@ -215,3 +215,11 @@ def test_a_pet_without_what_an_suv_needs_is_refused_as_suv_alone(tmp_path: Path)
     series = written(tmp_path, modality="PT", rescale=(1.0, 0.0))
     assert read(series).unit == units.BQ_PER_ML
     assert refusal(series, values="suvbw").code == "SUV_UNKNOWN"
+
+
+def test_a_pet_by_table_has_no_suv(tmp_path: Path):
+    def both(index, data_set):
+        injected(index, data_set)
+        table_of(index, data_set)
+
+    assert "table" in refusal(written(tmp_path, modality="PT", edit=both), values="suvbw").message
