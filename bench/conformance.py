@@ -177,9 +177,9 @@ for all readers; `python -m bench conformance --write docs/conformance.md` makes
 Each reader is called as its documentation says, on the whole folder (`bench/readers/`). Few of them claim to sort out
 folders and none claims every kind of object, so a low line is no verdict on what a reader was made for. A reader that
 knows no place but the patient's is not blamed for giving one to a radiograph or a cine: there only pixels and spacing
-count. Some cases can be argued about: values inverted for display (MONOCHROME1) count as wrong, and so do stored values
-of a CT without rescale that come back without a word. Isocenter was mended until it passed, so its own line shows no more than that: judge the others by this
-suite, and Isocenter by series of your own.
+count. Some cases can be argued about: values inverted for display (MONOCHROME1) count as wrong, and so do stored
+values of a CT without rescale that come back without a word. Isocenter was mended until it passed, so its own line
+shows no more than that: judge the others by this suite, and Isocenter by series of your own.
 """
 
 
