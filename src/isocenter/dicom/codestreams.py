@@ -20,7 +20,8 @@ _MOST_SCANS = 500
 _MOST_PACKETS = 1 << 20
 _TAIL_BYTES = 64
 
-_SCAN = 0xDA
+_SCAN, _TILE_PART = 0xDA, 0x90
+_TILE_PART_HEAD_BYTES = 12
 _FRAME_HEADERS: dict[int, Kind] = {
     0xC0: "JPEG",
     0xC1: "JPEG",
@@ -153,7 +154,7 @@ def _jpeg_colour(frame: bytes, marks: Set[str]) -> str:
 
 def _jpeg2000(view: memoryview) -> Codestream:
     """Of the segments SIZ and COD of the main header."""
-    segments = dict(_segments(view, 0x90))
+    segments = dict(_segments(view, _TILE_PART))
     size, coding = segments.get(0x51, b""), segments.get(0x52, b"")
     if len(size) < 36 or len(coding) < 10:
         raise UndecodableError("The JPEG 2000 codestream has no whole header.")
@@ -164,6 +165,7 @@ def _jpeg2000(view: memoryview) -> Codestream:
         raise UndecodableError("The components of the JPEG 2000 codestream differ in size or precision.")
     rows, columns, depth = height - top, width - left, depths.pop()
     tiles = -(-height // max(tile_height, 1)) * -(-width // max(tile_width, 1))
+    _check_tile_parts(view)
     if tiles > 1 + rows * columns // 1024 or _packets(coding, rows, columns) * samples > _MOST_PACKETS:
         raise UndecodableError("The JPEG 2000 codestream has more parts than any picture of its size needs.")
     return Codestream(
@@ -176,6 +178,26 @@ def _jpeg2000(view: memoryview) -> Codestream:
         is_lossy=coding[9] == 0,
         colour="RGB" if coding[4] and samples == 3 else "",
     )
+
+
+def _check_tile_parts(view: memoryview) -> None:
+    """Whether the tile-parts are as long as they state: decoders make what they can of data that end early.
+
+    Raises
+    ------
+    TruncatedError
+        If one ends elsewhere than the next begins, or the codestream ends.
+    """
+    position = 2
+    while position + 4 <= len(view) and view[position + 1] != _TILE_PART:
+        position += 2 + int.from_bytes(view[position + 2 : position + 4], "big")
+    while view[position : position + 2] == bytes((0xFF, _TILE_PART)):
+        length = int.from_bytes(view[position + 6 : position + 10], "big")
+        if length == 0:  # the last one: up to the end of the codestream
+            return
+        position += max(length, _TILE_PART_HEAD_BYTES)
+    if view[position : position + 2] != _END:
+        raise TruncatedError("The JPEG 2000 codestream is shorter or longer than its parts say.")
 
 
 def _packets(coding: bytes, rows: int, columns: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 from isocenter.dicom import parsing
 from isocenter.dicom.bounded import BoundedBytes
@@ -18,7 +19,7 @@ from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.errors import Refused
 from isocenter.geometry import Grid
-from isocenter.testing.dicom import Style, bare, write_series
+from isocenter.testing.dicom import Style, bare, slice_data_set, write_series
 
 GRID = Grid.from_vectors((1, 24, 20), spacing_mm=(3, 1, 1))
 VALUES = np.arange(480).reshape(1, 24, 20) - 200.0
@@ -227,3 +228,27 @@ def test_a_codestream_with_loss_is_told_though_the_header_is_silent(tmp_path: Pa
     style = Style(syntax="JPEG-LS near-lossless", attributes={"LossyImageCompression": None})
     path, _ = written(tmp_path, style)
     assert "LOSSY" in [reason.code for reason in read(scan(path)[0]).reasons]
+
+
+@pytest.mark.parametrize("syntax", ["JPEG 2000 lossless", "HTJ2K lossless"])
+@pytest.mark.parametrize("change", ["delete", "insert"])
+def test_a_jpeg_2000_codestream_whose_parts_are_of_another_length_is_refused(tmp_path: Path, syntax, change):
+    path = tmp_path / "image.dcm"
+    data_set = slice_data_set(VALUES[0], GRID, 0, style=Style(syntax=syntax))
+    frame = next(generate_frames(data_set.PixelData, number_of_frames=1))
+    place = frame.index(b"\xff\x93") + 20
+    frame = frame[:place] + (frame[place + 6 :] if change == "delete" else b"\x11" * 6 + frame[place:])
+    data_set.PixelData = encapsulate([frame])
+    data_set.save_as(path, enforce_file_format=True)
+    with pytest.raises(Refused, match="PIXELS_TRUNCATED"):
+        read(scan(path)[0])
+
+
+def test_rle_segments_that_hold_more_than_the_frame_are_refused(tmp_path: Path):
+    path = tmp_path / "image.dcm"
+    data_set = slice_data_set(VALUES[0], GRID, 0, style=Style(syntax="RLE"))
+    frame = next(generate_frames(data_set.PixelData, number_of_frames=1))
+    data_set.PixelData = encapsulate([frame + b"\x02abc"])
+    data_set.save_as(path, enforce_file_format=True)
+    with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
+        read(scan(path)[0])
