@@ -180,6 +180,18 @@ knows no place but the patient's is not blamed for giving one to a radiograph or
 count. Some cases can be argued about: values inverted for display (MONOCHROME1) count as wrong, and so do stored
 values of a CT without rescale that come back without a word. Isocenter was mended until it passed, so its own line
 shows no more than that: judge the others by this suite, and Isocenter by series of your own.
+
+For a reader of your own:
+
+```python
+from pathlib import Path
+from isocenter.testing.conformance import Answer, Picture, cases, judge, write
+
+for number, case in enumerate(cases()):
+    folder = write(case, Path("suite") / str(number))
+    array, affine = my_reader(folder)  # (slice, row, column), and from its index to LPS millimetres
+    print(case.name, judge(case, Answer([Picture(array, affine)])))
+```
 """
 
 
