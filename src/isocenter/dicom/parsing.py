@@ -49,11 +49,11 @@ def short(raw: bytes) -> int | None:
 
 def numbers(raw: bytes) -> tuple[float, ...]:
     """Decimal strings; NaN for what is no number. Empty where there is nothing."""
-    text = raw.strip(b"\0 ")
+    text = raw.rstrip(b"\0 ").lstrip(b" ")  # a null pads at the end only
     if not text:
         return ()
     try:
-        values = tuple(float(part) for part in text.split(b"\\"))
+        values = tuple(map(float, text.split(b"\\")))
     except ValueError:
         return (math.nan,)
     is_sound = all(map(math.isfinite, values)) and b"_" not in text  # Python reads 1_0 as 10, DICOM does not

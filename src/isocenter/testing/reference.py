@@ -260,8 +260,7 @@ def _stored(ds: Dataset) -> npt.NDArray[Any]:
         return ds.pixel_array  # floats
     syntax, count = ds.file_meta.get("TransferSyntaxUID"), ds.Rows * ds.Columns * int(ds.get("NumberOfFrames") or 1)
     if syntax is not None and UID(str(syntax)).is_compressed and not UID(str(syntax)).is_deflated:
-        if count == ds.Rows * ds.Columns:
-            ds.PixelData = encapsulate([_only_frame(ds.PixelData)])
+        _join_fragments(ds)
         return _masked(_decoded(ds) if syntax in _BY_GDCM else ds.pixel_array, ds, ds.BitsStored - 1)
     if ds.BitsAllocated == 1:
         return np.unpackbits(np.frombuffer(ds.PixelData, np.uint8), bitorder="little")[:count]
@@ -271,15 +270,17 @@ def _stored(ds: Dataset) -> npt.NDArray[Any]:
     return _masked(cells, ds, ds.BitsStored - 1 if high_bit is None else high_bit)
 
 
-def _only_frame(value: bytes) -> bytes:
-    """All fragments but the Basic Offset Table; that may have been left out."""
-    items, position = [], 0
+def _join_fragments(ds: Dataset) -> None:
+    """Make one fragment of those of a single frame, whatever the Basic Offset Table says, if it is there."""
+    if int(ds.get("NumberOfFrames") or 1) != 1:
+        return
+    value, items, position = ds.PixelData, [], 0
     while value[position : position + 4] == b"\xfe\xff\x00\xe0":
         length = int.from_bytes(value[position + 4 : position + 8], "little")
         items.append(value[position + 8 : position + 8 + length])
         position += 8 + length
     is_frame = items[0][:2] in (b"\xff\xd8", b"\xff\x4f") or items[0][4:8] == b"\x40\0\0\0"  # JPEG, JPEG 2000, RLE
-    return b"".join(items if is_frame else items[1:])
+    ds.PixelData = encapsulate([b"".join(items if is_frame else items[1:])])
 
 
 def _masked(cells: npt.NDArray[Any], ds: Dataset, high_bit: int) -> npt.NDArray[np.int64]:
@@ -305,6 +306,8 @@ def _colours(ds: Dataset) -> npt.NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
+    if UID(str(ds.file_meta.TransferSyntaxUID)).is_encapsulated:
+        _join_fragments(ds)
     if ds.PhotometricInterpretation != "PALETTE COLOR":
         return pixel_array(ds)  # becomes RGB
     return apply_color_lut(ds.pixel_array, ds)

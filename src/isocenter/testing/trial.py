@@ -20,6 +20,7 @@ from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.dicom.series import Series
 from isocenter.errors import InputError, Refused, TryLater
+from isocenter.reasons import CODES, Severity
 from isocenter.testing.reference import NoReferenceError, differences, header_of
 from isocenter.volume import Volume
 
@@ -111,10 +112,10 @@ def judged(
         Codes of the reasons that the sound files give: they excuse nothing.
     """
     volumes, codes = read_files
-    unusual = codes - (usual - {"HEADER_IRREGULAR"})
-    outcomes = [_outcome(series, volume, contents, unusual) for series, volume in volumes]
+    is_told = any(_excuses(code) for code in codes - (usual - {"HEADER_IRREGULAR"}))
+    outcomes = [_outcome(series, volume, contents, is_told=is_told) for series, volume in volumes]
     outcomes += [_same_instances(series, contents) for series, _ in volumes]
-    outcomes += [_header_outcome(content) for content in contents.values()]
+    outcomes += [_header_outcome(content, is_told=is_told) for content in contents.values()]
     ranks = list(Kind)
     worst = max(outcomes, key=lambda one: ranks.index(one.kind), default=Outcome(Kind.REFUSED))
     largest = max((volume.array.size for _, volume in volumes), default=0)
@@ -129,19 +130,24 @@ def crashed(error: BaseException) -> Outcome:
     )
 
 
-def _outcome(series: Series, volume: Volume, contents: Mapping[str, bytes], unusual: frozenset[str]) -> Outcome:
+def _excuses(code: str) -> bool:
+    """Whether a reason may explain a difference: it says more than what is worth knowing."""
+    return code != "OUTSIDE_SCAN_CIRCLE" and code in CODES and CODES[code].severity is not Severity.INFO
+
+
+def _outcome(series: Series, volume: Volume, contents: Mapping[str, bytes], *, is_told: bool) -> Outcome:
     if series.grid is None or series.grid.is_sheared or any(frame.window is not None for frame in series.frames):
         return Outcome(Kind.UNJUDGED, f"{series.modality} of {volume.array.shape}")
     try:
         found = differences(series, volume, contents)
     except NoReferenceError as error:
-        return Outcome(Kind.TOLD if unusual else Kind.ALONE, str(error))
+        return Outcome(Kind.TOLD if is_told else Kind.ALONE, str(error))
     if not found:
         return Outcome(Kind.EQUAL)
-    return Outcome(Kind.TOLD if unusual else Kind.SILENT, "; ".join(found))
+    return Outcome(Kind.TOLD if is_told else Kind.SILENT, "; ".join(found))
 
 
-def _header_outcome(content: bytes) -> Outcome:
+def _header_outcome(content: bytes, *, is_told: bool) -> Outcome:
     """Whether the header, where one is found, is the one that pydicom finds."""
     try:
         header = read_header(MemoryBytes(content))
@@ -150,14 +156,14 @@ def _header_outcome(content: bytes) -> Outcome:
     try:
         expected = header_of(content)
     except NoReferenceError as error:
-        return Outcome(Kind.HEADER, f"pydicom fails: {error}")
+        return Outcome(Kind.TOLD if is_told else Kind.HEADER, f"pydicom fails: {error}")
     if header.transfer_syntax == EXPLICIT_BIG:  # its values are turned round, and by pydicom in any case
         return Outcome(Kind.REFUSED)
     found = {tag: value for tag, value in header.values.items() if tag != WANTED["SpecificCharacterSet"]}
     odd = [f"{tag:08X}" for tag in {*found, *expected} if _bare(found.get(tag)) != _bare(expected.get(tag))]
     if not odd:
         return Outcome(Kind.REFUSED)
-    return Outcome(Kind.TOLD if header.is_irregular else Kind.HEADER, " ".join(sorted(odd)))
+    return Outcome(Kind.TOLD if is_told or header.is_irregular else Kind.HEADER, " ".join(sorted(odd)))
 
 
 def _bare(value: bytes | None) -> bytes | None:

@@ -122,6 +122,6 @@ def test_a_header_that_pydicom_cannot_read_is_an_error_of_the_input(tmp_path: Pa
         series.instances[0].dataset()
 
 
-@pytest.mark.parametrize("raw", [b"1_0", b"nan", b"inf", b"1,5", b"ten"])
+@pytest.mark.parametrize("raw", [b"1_0", b"nan", b"inf", b"1,5", b"ten", b"\0\x008"])
 def test_what_is_no_decimal_string_is_no_number(raw):
     assert np.isnan(parsing.number(raw))
