@@ -12,7 +12,8 @@ from pydicom import DataElement, Dataset, Sequence
 from pydicom.encaps import encapsulate, encapsulate_extended, generate_fragments
 from pydicom.tag import Tag
 
-from isocenter.testing.cases_geometry import AXIAL, SHAPE
+from isocenter.geometry import Grid
+from isocenter.testing.cases_geometry import AXIAL, SHAPE, grid_along
 from isocenter.testing.cases_values import BODY, SMALL, refused, value_case
 from isocenter.testing.dicom import Style, bare, write_series
 from isocenter.testing.encoding import FURTHER_SYNTAXES, LOSSY, SYNTAXES
@@ -59,10 +60,26 @@ def _syntaxes() -> Iterator[Case]:
         case = _in_syntax(name, *((eight, SMALL) if name == "JPEG baseline" else (CT, BODY)))
         is_new = name == "JPEG XL lossless"  # hardly a reader knows it yet
         yield replace(case, refusals=frozenset({"UNSUPPORTED"})) if is_new else case
+    yield from _odd_sizes(eight)
     signed = Style(bits_stored=16, is_signed=True, rescale=(1.0, 0.0))
     for name in ("RLE", "JPEG lossless SV1", "JPEG-LS", "JPEG 2000 lossless", "HTJ2K lossless"):
         yield encoded(f"{name}, signed", "16 bits, below zero too.", replace(signed, syntax=name), Ramp(-800.0))
         yield encoded(f"{name}, 8 bits", "One byte a pixel.", replace(eight, syntax=name), SMALL)
+
+
+def _odd_sizes(eight: Style) -> Iterator[Case]:
+    """Slices of an odd number of bytes, and 32-bit cells, in every order of bytes."""
+    odd = grid_along((1, 0, 0), (0, 1, 0), shape=(5, 7, 9))
+    wide = replace(eight, modality="PT", bits_allocated=32, bits_stored=32, rescale=(1.0, 0.0))
+    large = Ramp(100_000.0, (3100.0, 5300.0, 7900.0))
+    for syntax in ("implicit", "explicit", "big endian", "deflated"):
+        for name, style, value in (("63 bytes a slice", eight, SMALL), ("63 cells of 32 bits", wide, large)):
+            writer = _writer(value, odd, replace(style, syntax=syntax))
+            yield Case(f"{name}, {syntax}", "encoding", "An odd number of pixels.", writer, (Truth(value, odd),))
+
+
+def _writer(value: Ramp, grid: Grid, style: Style) -> Callable[[Path], object]:
+    return lambda folder: write_series(value, grid, folder, style=style)
 
 
 def _in_syntax(name: str, style: Style, value: Ramp) -> Case:
