@@ -178,10 +178,11 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What came of a picture: the outcome of each of its frames by place, or a fault."""
+    """What came of a picture: the outcome of each of its frames by place, or a fault, or that a value does not fit."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     fault: Reason | None = None
+    fits: bool = True
 
 
 def _filled(
@@ -209,6 +210,7 @@ def _filled(
         raise TryLater(message) from None
     jobs = _jobs(series.frames)
     done: list[_Done] = []
+    finished = 0
     with Opener() as opener, ThreadPoolExecutor(os.cpu_count()) as pool:
         uses = Counter(id(job.instance) for job in jobs)
         stored = {
@@ -218,9 +220,13 @@ def _filled(
         pending = [pool.submit(_read_block, block, stored, reading, array) for block in blocks]
         try:
             for future in pending:
-                done += future.result()
+                part = future.result()
+                if not all(one.fits for one in part):
+                    raise DoesNotFitError
+                done += part
+                finished += sum(len(one.outcomes) for one in part)
                 if progress is not None:
-                    progress(sum(len(one.outcomes) for one in done), count)
+                    progress(finished, count)
         finally:
             for future in pending:
                 future.cancel()
@@ -267,6 +273,10 @@ def _read_picture(job: _Job, stored: Stored, reading: _Reading, array: Pixels) -
         return _failed(job, "FILE_CHANGED", "The file was changed or removed after its header was read.")
     except MEMBER_FAULTS as error:
         return _failed(job, "PIXELS_MISSING", f"The file cannot be read any more ({type(error).__name__}).")
+    return _realized(job, cells, reading, array)
+
+
+def _realized(job: _Job, cells: Pixels, reading: _Reading, array: Pixels) -> _Done:
     form = job.instance.format
     if job.instance.transfer_syntax not in UNCOMPRESSED:
         form = replace(form, high_bit=form.bits_stored - 1)  # a codestream holds the value alone
@@ -277,6 +287,8 @@ def _read_picture(job: _Job, stored: Stored, reading: _Reading, array: Pixels) -
                 for place, frame in job.frames.items()
             }
         )
+    except DoesNotFitError:  # told, not raised: an error of a thread would keep the whole array alive
+        return _Done(fits=False)
     except (StrayBitsError, SignUnknownError) as error:
         return _failed(job, "SIGN_UNKNOWN" if isinstance(error, SignUnknownError) else "BITS_BEYOND_STORED", error)
 

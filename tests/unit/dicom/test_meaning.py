@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +225,24 @@ def test_a_pet_by_table_has_no_suv(tmp_path: Path):
         table_of(index, data_set)
 
     assert "table" in refusal(written(tmp_path, modality="PT", edit=both), values="suvbw").message
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_array_that_turned_out_too_narrow_is_gone_before_the_next_one_is_made(tmp_path: Path):
+    grid = Grid.from_vectors((40, 128, 128))
+    values = np.arange(40 * 128 * 128).reshape(grid.shape) % 60000
+    series = written(tmp_path, values, grid, modality="MR")
+    gc.collect()
+    gc.disable()  # it would clear away what is kept alive by a cycle
+    tracemalloc.start()
+    try:
+        volume = read(series)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert volume.array.dtype == np.float32
+    assert np.array_equal(volume.array, values)
+    assert peak < 1.4 * volume.array.nbytes
