@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -76,6 +76,8 @@ WANTED = MappingProxyType(
 SEQUENCES = frozenset({WANTED["ModalityLUTSequence"], WANTED["RealWorldValueMappingSequence"]})
 """Those of them that are only noted as there."""
 
+STRAY = (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD)
+"""Items and ends of items and sequences: none stands between the elements of a data set."""
 PIXEL_DATA = 0x7FE00010
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)  # float, double float, integer pixel data
 UNDEFINED = 0xFFFFFFFF
@@ -92,8 +94,7 @@ class DamagedHeaderError(Exception):
     """The file is DICOM, but its header cannot be followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PixelElement:
+class PixelElement(NamedTuple):
     """Where the pixel data lie in the file.
 
     Parameters
@@ -118,8 +119,7 @@ class PixelElement:
     has_stray_tail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What was found in a file.
 
     Parameters

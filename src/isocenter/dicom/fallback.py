@@ -18,6 +18,7 @@ from isocenter.dicom.elements import (
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     SEQUENCES,
+    STRAY,
     UNDEFINED,
     UNWALKED,
     WANTED,
@@ -53,7 +54,7 @@ def read_header(source: ByteSource) -> Header:
     file = BoundedBytes(content, MOST_READS)
     try:
         with quietly():
-            found = dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(WANTED.values()))
+            found = dcmread(file, force=True, stop_before_pixels=True, specific_tags=[*WANTED.values(), *STRAY])
             header = _header(found, file, source.size)
     except Exception as error:
         raise DamagedHeaderError from error
@@ -72,7 +73,7 @@ def _header(data_set: Dataset, file: io.BytesIO, size: int) -> Header:
     values |= {tag: _raw(data_set.file_meta, tag, little=True) for tag in WANTED.values() if tag in data_set.file_meta}
     pixels = _pixels(file, implicit=bool(implicit), order="<" if little else ">")
     has_meta = file.getvalue()[128:132] == b"DICM"
-    is_regular = syntax in UNWALKED and (is_stated or not has_meta)
+    is_regular = syntax in UNWALKED and (is_stated or not has_meta) and not any(tag in data_set for tag in STRAY)
     return Header(values, syntax, pixels, size, has_meta, is_irregular=not is_regular)
 
 

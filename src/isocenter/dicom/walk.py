@@ -19,6 +19,7 @@ from isocenter.dicom.elements import (
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     SEQUENCES,
+    STRAY,
     UNDEFINED,
     UNWALKED,
     WANTED,
@@ -55,11 +56,9 @@ _SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
 _LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
 _VALUE_AT = {_int(vr): 8 for vr in _SHORT_VRS.split()} | {_int(vr): 12 for vr in _LONG_VRS.split()}
 _UN = _int("UN")
-_STRAY = (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD)
-"""Items and ends of items and sequences: none stands between the elements of a data set."""
-_ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, _STRAY)
-_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *_STRAY)}
-_SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *_STRAY})
+_ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, STRAY)
+_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *STRAY)}
+_SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
 _META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {_swapped(0x00020000): _int("UL")}
 """Of a meta header, whose other values are not looked at."""

@@ -35,11 +35,13 @@ def codes_of(path: Path) -> list[str]:
     return [reason.code for reason in series.reasons]
 
 
-@pytest.mark.parametrize("syntax", ["implicit", "explicit"])
-def test_a_stray_end_of_an_item_ends_no_header_in_silence(tmp_path: Path, syntax):
+@pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian"])
+@pytest.mark.parametrize("number", [0xE00D, 0xE0DD, 0xE000])
+def test_a_stray_item_or_end_passes_for_nothing_in_silence(tmp_path: Path, syntax, number):
     path, data = written(tmp_path, Style(syntax=syntax))
-    place = data.index(b"\x20\x00\x0d\x00")
-    path.write_bytes(data[:place] + struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + data[place:])
+    order = ">" if syntax == "big endian" else "<"
+    place = data.index(struct.pack(f"{order}HH", 0x0020, 0x000D))
+    path.write_bytes(data[:place] + struct.pack(f"{order}HHI", 0xFFFE, number, 0) + data[place:])
     found = scan(path)
     assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"] or "HEADER_IRREGULAR" in codes_of(path)
 
