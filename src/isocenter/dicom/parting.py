@@ -25,6 +25,8 @@ Codes = npt.NDArray[np.int64]
 Look = Callable[[Frame], Mapping[str, Hashable]]
 """Further facts of a frame, from its whole header; see :mod:`isocenter.dicom.second_look`."""
 
+_DIMENSION = "dimension: "
+"""Before the name of a Dimension Index, which is a mark like the others."""
 _MOST_MARKS = 3
 """So many attributes together may tell volumes apart."""
 
@@ -70,7 +72,6 @@ _SURE: dict[str, _Mark] = {
     "image_type": _Mark("", lambda frame: frame.mark.image_type or None),
     "phase": _Mark("phase"),
     "stack": _Mark("stack", lambda frame: frame.mark.stack_id or None),
-    "dimensions": _Mark("", lambda frame: frame.mark.dimensions or None),
     "inversion_time": _Mark("inversion time", unit="ms"),
     "flip_angle": _Mark("flip angle"),
     "repetition_time": _Mark("repetition time", unit="ms"),
@@ -155,10 +156,19 @@ class _Table:
                 values = [
                     facts.get(name) if value is None else value for value, facts in zip(values, further, strict=True)
                 ]
-            ranks = {value: rank for rank, value in enumerate(sorted(set(values), key=_sort_key))}
-            if len(ranks) > 1:
-                self.values[name] = values
-                self.codes[name] = np.array([ranks[value] for value in values])
+            self._note(name, values)
+        indices = [dict(frame.mark.dimensions) for frame in frames]
+        for name in dict.fromkeys(name for one in indices for name in one):
+            self._note(f"{_DIMENSION}{name}", [one.get(name) for one in indices])
+        self.sure = [name for name in self.codes if name in _SURE or name.startswith(_DIMENSION)]
+        self.sure.sort(key=lambda name: name.startswith(_DIMENSION))
+
+    def _note(self, name: str, values: list[Hashable]) -> None:
+        """Keep the values of a mark if they are not all alike."""
+        ranks = {value: rank for rank, value in enumerate(sorted(set(values), key=_sort_key))}
+        if len(ranks) > 1:
+            self.values[name] = values
+            self.codes[name] = np.array([ranks[value] for value in values])
 
     def together(self, names: Sequence[str]) -> Codes:
         """Frames that agree in all these marks bear one number; in the order of the marks' values."""
@@ -196,7 +206,8 @@ class _Table:
         return [", ".join(filter(None, part)) for part in zip(*words, strict=True)]
 
     def _words(self, name: str, firsts: Sequence[int]) -> list[str]:
-        mark, values = _MARKS[name], [self.values[name][index] for index in firsts]
+        mark = _MARKS.get(name) or _Mark(name.removeprefix(_DIMENSION))
+        values = [self.values[name][index] for index in firsts]
         known = sorted({value for value in values if value is not None}, key=_sort_key)
         rank = {value: f"{place} of {len(known)}" for place, value in enumerate(known, 1)}
         if name == "image_type":
@@ -221,8 +232,6 @@ def _sort_key(value: Hashable) -> tuple[bool, str, float, tuple[object, ...]]:
 def _word(mark: _Mark, value: Hashable) -> str:
     if value is None:
         return f"without {mark.word}" if mark.word else ""
-    if isinstance(value, tuple):
-        return ", ".join(f"{name} {index}" for name, index in value)
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return " ".join(filter(None, (mark.word, text, mark.unit)))
 
@@ -243,9 +252,8 @@ def _type_words(values: Sequence[Hashable]) -> list[str]:
 
 def _by_marks(table: _Table) -> Labelled | None:
     """By the fewest attributes that divide the frames into complete volumes, those that say what a volume is first."""
-    sure = [name for name in _SURE if name in table.codes]
-    every = [*sure, *(name for name in _LESS_SURE if name in table.codes)]
-    for names in (sure, every):
+    every = [*table.sure, *(name for name in _LESS_SURE if name in table.codes)]
+    for names in (table.sure, every):
         for count in range(1, min(_MOST_MARKS, len(names)) + 1):
             for chosen in combinations(names, count):
                 codes = table.together(chosen)
@@ -262,8 +270,7 @@ def _by_marks(table: _Table) -> Labelled | None:
 
 def _contradict_each_other(table: _Table) -> bool:
     """Whether two sure attributes divide the frames into as many complete volumes, but into other ones."""
-    sure = [table.codes[name] for name in _SURE if name in table.codes]
-    complete = [codes for codes in sure if table.are_complete(codes)]
+    complete = [table.codes[name] for name in table.sure if table.are_complete(table.codes[name])]
     for one, other in pairwise(complete):
         pairs = len(np.unique(np.stack([one, other]), axis=1).T)
         if one.max() == other.max() and pairs != one.max() + 1:
@@ -273,13 +280,12 @@ def _contradict_each_other(table: _Table) -> bool:
 
 def _by_order(table: _Table) -> Labelled | None:
     """By the order of times or Instance Numbers, within parts that sure marks make, if need be."""
-    sure = [name for name in _SURE if name in table.codes]
     keys = [(table.values[name], Order.TIME) for name in _TIMES if name in table.values]
     if "trigger_time" in table.values:
         keys.append((table.values["trigger_time"], Order.TRIGGER))
     keys.append(([frame.instance.instance_number for frame in table.frames], Order.NUMBER))
-    for count in range(min(2, len(sure)) + 1):
-        for chosen in combinations(sure, count):
+    for count in range(min(2, len(table.sure)) + 1):
+        for chosen in combinations(table.sure, count):
             codes = table.together(chosen)
             for key, order in keys:
                 found = by_order(table.at, codes, key, order)
@@ -303,9 +309,8 @@ def _even_stacks(table: _Table) -> Labelled | None:
 
 def _incomplete(table: _Table) -> Labelled | None:
     """By sure marks, into volumes of which some lack slices that others have: those are held."""
-    sure = [name for name in _SURE if name in table.codes]
-    for count in range(1, min(_MOST_MARKS, len(sure)) + 1):
-        for chosen in combinations(sure, count):
+    for count in range(1, min(_MOST_MARKS, len(table.sure)) + 1):
+        for chosen in combinations(table.sure, count):
             codes = table.together(chosen)
             sizes = table.counts(codes).sum(axis=1)
             if table.counts(codes).max() > 1 or sizes.max() < max(2, len(table.positions) / 2):
