@@ -21,6 +21,7 @@ MEMBER_LIMIT_BYTES = 1 << 30
 UNPACKED_BYTES, UNPACKING = 64 << 20, 300
 """A zip member that says it is larger than the first, or than so many bytes and so many for each of its packed ones, is
 left alone: no single image is."""
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 MEMBER_FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """What zipfile raises on damaged, encrypted or unusual members."""
 
@@ -58,7 +59,7 @@ class DiskBytes:
     __slots__ = ("fd", "size", "stamp")
 
     def __init__(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        self.fd = os.open(path, _OPEN_FLAGS)
         status = os.fstat(self.fd)
         self.size, self.stamp = status.st_size, status.st_mtime_ns
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for its writer for ever

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from isocenter.dicom import fallback, walk
 from isocenter.dicom.codecs import reach
 from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED, Header
@@ -39,16 +37,16 @@ def read_header(source: ByteSource, layouts: Layouts | None = None) -> Header:
         return header
     if header.transfer_syntax in UNCOMPRESSED:
         if pixels.length < 0:
-            return replace(header, is_irregular=True)
+            return header._replace(is_irregular=True)
         end = pixels.offset + pixels.length
     elif pixels.length < 0:
-        pixels = replace(pixels, reach=reach(source, pixels.offset))
+        pixels = pixels._replace(reach=reach(source, pixels.offset))
         end = pixels.reach + _SEQUENCE_END_BYTES
     else:
         return header
     if end < source.size and not ends_well(source, end, header.transfer_syntax):
-        pixels = replace(pixels, has_stray_tail=True)
-    return header if pixels is header.pixels else replace(header, pixels=pixels)
+        pixels = pixels._replace(has_stray_tail=True)
+    return header if pixels is header.pixels else header._replace(pixels=pixels)
 
 
 def _followed(source: ByteSource, layouts: Layouts | None) -> Header:

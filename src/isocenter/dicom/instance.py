@@ -7,9 +7,8 @@ What it says of its picture planes is in :mod:`isocenter.dicom.frame`. Only what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from isocenter.dicom import parsing
@@ -221,8 +220,7 @@ def is_image(header: Header) -> bool:
 def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
     """The instance that a header describes, in a file of a stamp."""
     get = header.values.get
-    of_series = _of_series(*map(get, _SERIES_TAGS, parsing.NOTHING))
-    return of_series(
+    return Instance(
         file,
         parsing.text(get(_TAG["SOPInstanceUID"]) or get(_TAG["MediaStorageSOPInstanceUID"], b"")),
         parsing.integer(get(_TAG["InstanceNumber"], b"")),
@@ -232,6 +230,7 @@ def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
         header.transfer_syntax,
         header.has_meta,
         header.is_irregular,
+        *_of_series(*map(get, _SERIES_TAGS, parsing.NOTHING)),
     )
 
 
@@ -272,9 +271,12 @@ _OTHERS = (
 _SERIES_TAGS = (*(_TAG[keyword] for keyword in _OTHERS), *_PATIENT_TAGS, *_FORMAT_TAGS)
 
 
+_OfSeries = tuple[str, str, str, str, str, str, str, int | None, str, str, str, PixelFormat, bool]
+
+
 @lru_cache(maxsize=4096)
-def _of_series(*raw: bytes) -> Callable[..., Instance]:
-    """What makes the instances that have these attributes in common."""
+def _of_series(*raw: bytes) -> _OfSeries:
+    """The last fields of the instances that have these attributes in common."""
     values = dict(zip(_SERIES_TAGS, raw, strict=True))
 
     def text(keyword: str) -> str:
@@ -284,21 +286,20 @@ def _of_series(*raw: bytes) -> Callable[..., Instance]:
         return parsing.words(values[_TAG[keyword]], values[_TAG["SpecificCharacterSet"]])
 
     class_uid = parsing.text(values[_TAG["SOPClassUID"]] or values[_TAG["MediaStorageSOPClassUID"]])
-    return partial(
-        Instance,
-        sop_class_uid=class_uid,
-        series_uid=text("SeriesInstanceUID"),
-        study_uid=text("StudyInstanceUID"),
-        frame_of_reference_uid=text("FrameOfReferenceUID"),
-        patient_key=_patient_key(*(values[tag] for tag in _PATIENT_TAGS)),
-        modality=text("Modality") or MODALITY_OF_CLASS.get(class_uid, ""),
-        series_description=words("SeriesDescription"),
-        series_number=parsing.integer(values[_TAG["SeriesNumber"]]),
-        protocol=words("ProtocolName"),
-        body_part=text("BodyPartExamined"),
-        contrast_agent=words("ContrastBolusAgent"),
-        format=_format(*(values[tag] for tag in _FORMAT_TAGS)),
-        is_lossy=text("LossyImageCompression") == "01",
+    return (
+        class_uid,
+        text("SeriesInstanceUID"),
+        text("StudyInstanceUID"),
+        text("FrameOfReferenceUID"),
+        _patient_key(*(values[tag] for tag in _PATIENT_TAGS)),
+        text("Modality") or MODALITY_OF_CLASS.get(class_uid, ""),
+        words("SeriesDescription"),
+        parsing.integer(values[_TAG["SeriesNumber"]]),
+        words("ProtocolName"),
+        text("BodyPartExamined"),
+        words("ContrastBolusAgent"),
+        _format(*(values[tag] for tag in _FORMAT_TAGS)),
+        text("LossyImageCompression") == "01",
     )
 
 

@@ -18,6 +18,8 @@ from isocenter.dicom.walk import FIRST_READ_BYTES, PREAMBLE_BYTES, VALUE_LIMIT_B
 _MAGIC_AT = PREAMBLE_BYTES - 4
 _LONGEST_WINDOW_BYTES = 1 << 18
 _MOST_LAYOUTS = 8
+_SLACK_BYTES = 512
+"""By which a header may be longer than the others of its series."""
 _TRANSFER_SYNTAX = 0x00020010
 _FIXED = SEQUENCES | {_TRANSFER_SYNTAX, WANTED["SeriesInstanceUID"]}
 """What makes a header another one: the transfer syntax, the series, and sequences, which are only noted."""
@@ -73,7 +75,7 @@ class Layouts:
         if layout is None or layout.header_of(example.window, header.size) != header:
             return
         self._known = [layout, *(one for one in self._known if one is not kin)][:_MOST_LAYOUTS]
-        self._window_bytes = max(self._window_bytes, len(example.window) + FIRST_READ_BYTES // 2)
+        self._window_bytes = max(len(one.example.window) for one in self._known) + _SLACK_BYTES
 
 
 @dataclass(frozen=True, slots=True)

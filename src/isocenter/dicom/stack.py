@@ -119,7 +119,8 @@ def _positions(frames: Sequence[Frame]) -> Floats:
 
 def has_shared_positions(depths: Floats) -> bool:
     """Whether two slices lie at one position."""
-    return len(depths) > 1 and bool(np.diff(np.sort(depths)).min() < SAME_POSITION_MM)
+    ordered = np.sort(depths)
+    return len(depths) > 1 and bool((ordered[1:] - ordered[:-1]).min() < SAME_POSITION_MM)
 
 
 def positions_of(depths: Floats) -> Floats:
@@ -161,15 +162,15 @@ def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, li
     """
     depths = depths_mm(frames)
     order = np.argsort(depths, kind="stable")
-    ordered, depths = tuple(frames[i] for i in order), depths[order]
+    ordered, depths = tuple(frames[i] for i in order.tolist()), depths[order]
     if has_shared_positions(depths):
         return ordered, None, [_shared(ordered, depths)]
     if len(ordered) == 1:
         return _single(ordered)
     positions = _positions(ordered)
     step = (positions[-1] - positions[0]) / (len(ordered) - 1)
-    off = np.linalg.norm(positions - positions[0] - np.outer(np.arange(len(ordered)), step), axis=1)
-    if off.max() > tolerance_mm((depths[-1] - depths[0]) / (len(ordered) - 1)):
+    off = positions - positions[0] - np.arange(len(ordered))[:, np.newaxis] * step
+    if math.sqrt((off * off).sum(axis=1).max()) > tolerance_mm((depths[-1] - depths[0]) / (len(ordered) - 1)):
         return ordered, None, [_uneven(ordered, depths)]
     doubts = [*_too_steep(ordered, step), *_numbered_twice(ordered)]
     if doubts:
@@ -195,7 +196,7 @@ def grid_of(first: Frame, step: Floats, count: int) -> Grid:
     assert first.pixel_spacing_mm is not None  # noqa: S101 - place_faults has been asked
     between_rows, between_columns = first.pixel_spacing_mm
     affine = np.eye(4)
-    affine[:3, :3] = np.column_stack([step, rows * between_rows, columns * between_columns])
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = step, rows * between_rows, columns * between_columns
     affine[:3, 3] = first.position_mm
     shape = (count, *first.shape)
     return Grid(shape, affine, first.instance.frame_of_reference_uid or None)
