@@ -24,6 +24,8 @@ _HALF_LIFE_S = (10.0, 1e7)
 _MOST_HALF_LIVES = 12.0
 _CLOCK_TOLERANCE = 0.03
 _DAY_S = 86400.0
+_UNTOLD = (0, 1)
+"""Decay Factors of scanners that do not tell it."""
 _HALF_LIFE_TOLERANCE = 0.02
 _HALF_LIVES_S: MappingProxyType[str, float] = MappingProxyType(
     dict.fromkeys(("77004003", "C-111A1"), 6586.2)  # 18F
@@ -85,6 +87,8 @@ def dose_bq(header: Dataset) -> float:
     if (kind == "NONE") is ("DECY" in words(header, "CorrectedImage")):
         raise refusal("Decay Correction and Corrected Image contradict each other")
     if kind == "ADMIN":
+        if _number_or_zero(header, "DecayFactor") not in _UNTOLD:
+            _check_factor(header, _administration_s(item, _acquired_s(header)), half_life_s)
         return dose
     time_s = _mean_time_s(header, half_life_s) if kind == "NONE" else _scan_time_s(header, half_life_s)
     elapsed_s = time_s - _administration_s(item, time_s)
@@ -119,14 +123,32 @@ def _scan_time_s(header: Dataset, half_life_s: float) -> float:
     acquired_s = _acquired_s(header)
     if series_s is not None and series_s <= acquired_s:
         _check_clock(header, series_s, half_life_s)
+        _check_factor(header, series_s, half_life_s)
         return series_s
     scan_s = _ge_scan_s(header)
     if scan_s is not None:
         return scan_s
     mean_s, reference_s = _mean_in_frame_s(header, half_life_s), _reference_s(header)
+    factor = _number_or_zero(header, "DecayFactor")
+    if mean_s is not None and factor > 1:
+        return acquired_s + mean_s - math.log2(factor) * half_life_s
     if mean_s is None or not reference_s:
         raise refusal("Series Time is later than the acquisition, and nothing else tells the start of the scan")
     return acquired_s + mean_s - reference_s
+
+
+def _check_factor(header: Dataset, time_s: float, half_life_s: float) -> None:
+    """Refuse a Decay Factor that belongs to another time; it may count from the start or from the mean of the frame.
+
+    The time that values are corrected to follows from it (PS3.3 C.8.9.1.1.5).
+    """
+    factor = _number_or_zero(header, "DecayFactor")
+    if factor in _UNTOLD:
+        return
+    acquired_s = _acquired_s(header)
+    starts = [acquired_s, acquired_s + (_mean_in_frame_s(header, half_life_s) or 0)]
+    if all(abs(factor / 2 ** ((start - time_s) / half_life_s) - 1) > _CLOCK_TOLERANCE for start in starts):
+        raise refusal("Decay Factor and the times contradict each other")
 
 
 def _check_clock(header: Dataset, series_s: float, half_life_s: float) -> None:
@@ -148,7 +170,7 @@ def _mean_time_s(header: Dataset, half_life_s: float) -> float:
 
 def _mean_in_frame_s(header: Dataset, half_life_s: float) -> float | None:
     """From the start of the frame to the time at which the count rate is its mean; None without a duration."""
-    duration_s = _milliseconds(header, "ActualFrameDuration") / 1000
+    duration_s = _number_or_zero(header, "ActualFrameDuration") / 1000
     if not duration_s > 0:
         return None
     rate = math.log(2) / half_life_s
@@ -158,10 +180,10 @@ def _mean_in_frame_s(header: Dataset, half_life_s: float) -> float | None:
 
 def _reference_s(header: Dataset) -> float:
     """Frame Reference Time; zero, which many scanners write for all frames, tells nothing."""
-    return _milliseconds(header, "FrameReferenceTime") / 1000
+    return _number_or_zero(header, "FrameReferenceTime") / 1000
 
 
-def _milliseconds(header: Dataset, keyword: str) -> float:
+def _number_or_zero(header: Dataset, keyword: str) -> float:
     try:
         return float(header.get(keyword) or 0)
     except (TypeError, ValueError):

@@ -63,6 +63,7 @@ def test_the_dose_decays_until_the_start_of_the_scan():
 
 def test_values_corrected_to_the_injection_are_divided_by_the_whole_dose():
     assert suv_factor(pet(DecayCorrection="ADMIN")) == pytest.approx(after(0))
+    assert suv_factor(pet(DecayCorrection="ADMIN", AcquisitionTime=None)) == pytest.approx(after(0))
 
 
 def test_uncorrected_values_are_those_at_the_mean_of_the_frame():
@@ -109,6 +110,25 @@ def test_a_series_time_that_the_frame_reference_time_contradicts_is_refused():
     assert "contradict" in refused(ds)
     ds.FrameReferenceTime = 7320000
     assert suv_factor(ds) == pytest.approx(after(1800))
+
+
+def test_a_later_series_time_gives_way_to_what_the_decay_factor_counts_from():
+    rate, frame = math.log(2) / HALF_LIFE_S, {"SeriesTime": "150000", "AcquisitionTime": "112000"}
+    mean_s = math.log(rate * 240 / (1 - math.exp(-rate * 240))) / rate
+    ds = pet(**frame, DecayFactor=math.exp(rate * (1200 + mean_s)), ActualFrameDuration=240000)
+    assert suv_factor(ds) == pytest.approx(after(3600))
+
+
+@pytest.mark.parametrize("correction", ["START", "ADMIN"])
+def test_a_decay_factor_of_another_time_is_refused(correction):
+    since_s = 1200 if correction == "START" else 4800
+    right = math.exp(math.log(2) / HALF_LIFE_S * since_s)
+    ds = pet(DecayCorrection=correction, AcquisitionTime="112000", ActualFrameDuration=120000, DecayFactor=right)
+    assert suv_factor(ds) == pytest.approx(after(3600 if correction == "START" else 0))
+    ds.DecayFactor = right * 1.1
+    assert "Decay Factor" in refused(ds)
+    ds.DecayFactor = 1  # not known
+    assert suv_factor(ds) == pytest.approx(after(3600 if correction == "START" else 0))
 
 
 def test_an_injection_at_the_very_start_is_believed_of_a_dynamic_scan_alone():
