@@ -77,7 +77,7 @@ _SURE: dict[str, _Mark] = {
     "repetition_time": _Mark("repetition time", unit="ms"),
     "kilovolt": _Mark("", unit="kV"),
     "contrast": _Mark("contrast"),
-    "reconstruction": _Mark("filter"),
+    "reconstruction": _Mark("reconstruction"),
 }
 """What says what a volume is."""
 _LESS_SURE: dict[str, _Mark] = {

@@ -22,10 +22,17 @@ _PRIVATE: tuple[tuple[str, int, str, int, str], ...] = (
     ("direction", 0x0019, "SIEMENS MR HEADER", 0x0E, "<3d"),
     ("b_value", 0x2001, "Philips Imaging DD 001", 0x03, "<f"),
     ("phase", 0x2001, "Philips Imaging DD 001", 0x08, "text"),
+    ("reconstruction", 0x2001, "Philips Imaging DD 001", 0x1D, "text"),
     ("b_value", 0x0065, "Image Private Header", 0x09, "<d"),
     ("direction", 0x0065, "Image Private Header", 0x37, "<3d"),
 )
 """Fact, group, private creator, element within its block, how a value of unknown representation is packed."""
+_DIRECTIONS = (
+    (0x0019, "GEMS_ACQU_01", (0xBB, 0xBC, 0xBD), "text"),
+    (0x2005, "Philips MR Imaging DD 001", (0xB0, 0xB1, 0xB2), "<f"),
+)
+"""Where the direction of diffusion weighting lies in three elements: group, private creator, elements, packing."""
+_NOTHING = (None, "", ())
 _GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
 _GE_B_OFFSET = 1_000_000_000
 """GE adds this to b-values of some protocols (as dcm2niix knows)."""
@@ -61,9 +68,11 @@ def facts_of(dataset: Dataset) -> Facts:
     found["reconstruction"] = str(_value(dataset, "FilterType") or "")
     for name in ("Acquisition", "Content"):
         found[f"{name.lower()}_time"] = _seconds(_value(dataset, f"{name}Date"), _value(dataset, f"{name}Time"))
+    known = {name: value for name, value in found.items() if value not in _NOTHING}
     for name, value in _private_facts(dataset):
-        found[name] = found.get(name) or value
-    return {name: value for name, value in found.items() if value not in (None, "", ())}
+        if value not in _NOTHING:
+            known.setdefault(name, value)
+    return known
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:
@@ -76,12 +85,18 @@ def _value(dataset: Dataset, keyword: str) -> Any:
 def _private_facts(dataset: Dataset) -> list[tuple[str, Hashable]]:
     found: list[tuple[str, Hashable]] = []
     for name, group, creator, element, packed in _PRIVATE:
-        try:
-            value = dataset.private_block(group, creator)[element].value
-        except Exception:  # noqa: BLE001, S112 - no such block, or a malformed value: it says nothing then
-            continue
-        found.append((name, _READ[name](_unpacked(value, packed))))
+        found.append((name, _READ[name](_private(dataset, group, creator, element, packed))))
+    for group, creator, elements, packed in _DIRECTIONS:
+        parts = [_number(_private(dataset, group, creator, element, packed)) for element in elements]
+        found.append(("direction", () if None in parts else tuple(parts)))
     return found
+
+
+def _private(dataset: Dataset, group: int, creator: str, element: int, packed: str) -> Any:
+    try:
+        return _unpacked(dataset.private_block(group, creator)[element].value, packed)
+    except Exception:  # noqa: BLE001 - no such block, or a malformed value: it says nothing then
+        return None
 
 
 def _unpacked(value: Any, packed: str) -> Any:
@@ -122,6 +137,7 @@ _READ: Mapping[str, Callable[[Any], Hashable]] = {
     "component": _component,
     "direction": _numbers,
     "phase": _number,
+    "reconstruction": _number,
 }
 
 

@@ -443,6 +443,13 @@ MARKS = {
         (0, 50),
     ),
     "Philips b": ([private(0x2001, "Philips Imaging DD 001", 0x03, "FL", b) for b in (0.0, 700.0)], "b {}", (0, 700)),
+    "filter": ([attribute("FilterType", f) for f in ("A", "B")], "reconstruction {}", ("A", "B")),
+    "Philips reconstruction": (
+        [private(0x2001, "Philips Imaging DD 001", 0x1D, "IS", n) for n in (1, 2)],
+        "reconstruction {}",
+        (1, 2),
+    ),
+    "UIH b": ([private(0x65, "Image Private Header", 0x09, "FD", b) for b in (0.0, 600.0)], "b {}", (0, 600)),
     "GE component": ([private(0x43, "GEMS_PARM_01", 0x2F, "SS", c) for c in (2, 3)], "{}", ("real", "imaginary")),
 }
 
@@ -475,6 +482,38 @@ def test_directions_of_diffusion_are_numbered(tmp_path: Path):
         "b 1000, direction 2 of 3",
         "b 1000, direction 3 of 3",
     ]
+
+
+DIRECTIONS = {
+    "Siemens": lambda v: private(0x19, "SIEMENS MR HEADER", 0x0E, "FD", v),
+    "UIH": lambda v: private(0x65, "Image Private Header", 0x37, "FD", v),
+    "GE": lambda v: three(0x19, "GEMS_ACQU_01", (0xBB, 0xBC, 0xBD), "DS", v),
+    "Philips": lambda v: three(0x2005, "Philips MR Imaging DD 001", (0xB0, 0xB1, 0xB2), "FL", v),
+}
+
+
+def three(group, creator, elements, vr, values):
+    def put(data_set):
+        block = data_set.private_block(group, creator, create=True)
+        for element, value in zip(elements, values, strict=True):
+            block.add_new(element, vr, value)
+
+    return put
+
+
+@pytest.mark.parametrize("vendor", DIRECTIONS)
+def test_directions_of_diffusion_are_known_by_vendor(tmp_path: Path, vendor):
+    found = write_volumes(tmp_path, [DIRECTIONS[vendor](list(np.eye(3)[axis])) for axis in (2, 1, 0)])
+    assert [(series.part, int(read(series).array[0, 0, 0])) for series in found] == [
+        ("direction 1 of 3", 0),
+        ("direction 2 of 3", 100),
+        ("direction 3 of 3", 200),
+    ]
+
+
+def test_a_malformed_private_attribute_says_nothing(tmp_path: Path):
+    edits = [private(0x19, "SIEMENS MR HEADER", 0x0E, "UN", value) for value in (b"12", b"abc")]
+    assert reasons(write_volumes(tmp_path, edits)[0]) == ["DUPLICATE_POSITION"]
 
 
 def test_twelve_time_points_are_in_order(tmp_path: Path):
