@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from isocenter.dicom.scan import scan
-from isocenter.dicom.structures import structures_on
+from isocenter.dicom.segmentation import read_segmentation
 from isocenter.geometry import Grid
 
 pytestmark = pytest.mark.real
@@ -38,7 +38,7 @@ def test_every_voxel_is_that_of_the_published_mask(shared_data: Path, name: str)
     image, outlines, mask = (shared_data / part for part in CASES[name])
     series = scan(image)[0]
     assert series.grid is not None
-    found = structures_on(dcmread(next(outlines.iterdir())), series.grid)
+    found = read_segmentation(next(outlines.iterdir()), grid=series.grid)
     truth = nibabel.load(mask)
     assert np.array_equal(found.mask(found.names[0]), voxels_on(truth, series.grid))
     assert found.reasons == ()
@@ -60,7 +60,7 @@ def test_a_clinical_structure_set_is_drawn_whole_but_for_what_has_no_contours(sh
     dataset = dcmread(shared_data / "dicompyler_rt" / "rtss.dcm")
     frame = str(dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID)
     grid = covering(dataset, frame)
-    found = structures_on(dataset, grid)
+    found = read_segmentation(shared_data / "dicompyler_rt" / "rtss.dcm", grid=grid)
     assert found.names == (
         *("body", "borders", "breast", "heart", "lt_lung", "nodes", "scar", "tumor_bed", "tumor_bed_block"),
     )

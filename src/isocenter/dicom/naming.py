@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from isocenter.codes import Code
+from isocenter.dicom import parsing
+from isocenter.dicom.nested import Item, Wanted
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
+_VALUE, _LONG_VALUE, _URN_VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080119, 0x00080120, 0x00080102, 0x00080104
+CODE: Wanted = {_VALUE: None, _LONG_VALUE: None, _URN_VALUE: None, _SCHEME: None, _MEANING: None}
+"""What is taken of an item of a Code Sequence."""
 _NO_WORD = re.compile(r"[^0-9a-z]+")
 _WHITE = (0.95047, 1.0, 1.08883)  # D65
 _XYZ_TO_RGB = ((3.2406, -1.5372, -0.4986), (-0.9689, 1.8758, 0.0415), (0.0557, -0.2040, 1.0570))  # IEC 61966-2-1
@@ -29,12 +30,21 @@ def unique_names(titles: Iterable[str]) -> list[str]:
     return names
 
 
-def first_code(items: Sequence[Dataset] | None) -> Code | None:
-    """The first code of a Code Sequence (PS3.3 8.8); None where there is none that is whole."""
-    for item in items or ():
-        value = item.get("CodeValue") or item.get("LongCodeValue") or item.get("URNCodeValue")
+def code_of(items: Iterable[Item], charset: bytes) -> Code | None:
+    """The first code of a Code Sequence (PS3.3 8.8); None where there is none that is whole.
+
+    Parameters
+    ----------
+    items
+        Of the sequence, with what :data:`CODE` names.
+    charset
+        Specific Character Set, as stored.
+    """
+    for item in items:
+        value = next((parsing.text(item[tag]) for tag in (_VALUE, _LONG_VALUE, _URN_VALUE) if item.get(tag)), "")
         if value:
-            return Code(str(value), str(item.get("CodingSchemeDesignator", "")), str(item.get("CodeMeaning", "")))
+            scheme, meaning = parsing.text(item.get(_SCHEME, b"")), parsing.words(item.get(_MEANING, b""), charset)
+            return Code(value, scheme, meaning)
     return None
 
 

@@ -76,7 +76,7 @@ def read(source: ByteSource, header: Header, wanted: Wanted) -> Item:
         if header.transfer_syntax not in UNWALKED:
             start = read_meta(content, PREAMBLE_BYTES, {})[1] if header.has_meta else 0
             return _walked(content, start, wanted, explicit=explicit)
-    except (UnusualError, struct.error, zlib.error):
+    except (UnusualError, KeyError, struct.error, zlib.error):  # KeyError: a VR that there is not
         if header.transfer_syntax == DEFLATED:
             return {}
     return _by_pydicom(content, wanted)

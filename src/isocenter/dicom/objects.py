@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from isocenter.dicom import nested
 from isocenter.dicom.deflated import inflate
-from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, DamagedHeaderError, Header, NotDicomError
+from isocenter.dicom.elements import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    HEADER_LIMIT_BYTES,
+    DamagedHeaderError,
+    Header,
+    NotDicomError,
+)
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, MemoryBytes, Opener
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, instance_from
-from isocenter.dicom.quiet import quietly
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
 from isocenter.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _LARGEST_BYTES = 1 << 32
 
@@ -81,23 +82,6 @@ class OpenObject:
     def take(self, wanted: nested.Wanted) -> nested.Item:
         """Chosen attributes of the header, those within sequences too."""
         return nested.read(MemoryBytes(self.content), self.header, wanted)
-
-    @quietly()
-    def dataset(self) -> Dataset:
-        """The whole header, without pixel data.
-
-        Raises
-        ------
-        InputError
-            If pydicom cannot read it.
-        """
-        from pydicom import dcmread
-
-        content = self.content if self.header.transfer_syntax != DEFLATED else self._inflated(_LARGEST_BYTES)
-        try:
-            return dcmread(io.BytesIO(content), stop_before_pixels=True, force=True)
-        except Exception as error:
-            raise InputError("pydicom cannot read the header of the object: export it again.") from error
 
     def pixels(self) -> memoryview:
         """The pixel data's value, little endian; of encapsulated frames whatever lies behind it too. Empty without any.
@@ -165,6 +149,8 @@ def open_object(source: ObjectSource) -> OpenObject:
         raise InputError("This is no DICOM file: give a DICOM Segmentation or RT Structure Set.") from error
     except (DamagedHeaderError, *MEMBER_FAULTS) as error:
         raise InputError("The header of the object is damaged: export it again.") from error
+    if header.pixels is None and len(content) > HEADER_LIMIT_BYTES:
+        raise InputError(f"An object of more than {HEADER_LIMIT_BYTES >> 20} MiB without pixels is not read.")
     return OpenObject(content, header, instance_from(file, header))
 
 

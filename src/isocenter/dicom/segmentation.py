@@ -71,7 +71,7 @@ def read_segmentation(source: ObjectSource, *, grid: Grid | None = None) -> Segm
                 "An RT Structure Set holds contours, no voxels. Give the image that it was drawn on: "
                 "read_segmentation(path, grid=volume.grid), or `isocenter convert --on IMAGE`."
             )
-        return structures_on(opened.dataset(), grid)
+        return structures_on(opened, grid)
     if kind is not kinds.SEGMENTATION:
         raise InputError("This DICOM object is no Segmentation and no RT Structure Set.")
     stored = _stored(opened, grid)

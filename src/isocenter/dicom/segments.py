@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from isocenter import codes
-from isocenter.codes import Code
 from isocenter.dicom import parsing
-from isocenter.dicom.naming import rgb_of_cielab, unique_names
+from isocenter.dicom.naming import CODE, code_of, rgb_of_cielab, unique_names
 from isocenter.dicom.nested import Item, Wanted
 from isocenter.errors import InputError
 from isocenter.findings import Algorithm, Segment
 
-_VALUE, _LONG_VALUE, _URN_VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080119, 0x00080120, 0x00080102, 0x00080104
 _NUMBER, _LABEL, _COLOR, _TRACKING = 0x00620004, 0x00620005, 0x0062000D, 0x00620020
 _CATEGORY, _TYPE, _MODIFIER = 0x00620003, 0x0062000F, 0x00620011
 _REGION = 0x00082218
@@ -23,14 +21,13 @@ _IDENTIFICATION, _FAMILY, _NAME, _VERSION, _PARAMETERS = 0x00620007, 0x0066002F,
 _SEGMENTS = 0x00620002
 _OWN_TRACKING = re.compile(r"([0-9a-z_]+)@\d{8}")  # as isocenter.dicom.seg writes it
 
-_CODE: Wanted = {_VALUE: None, _LONG_VALUE: None, _URN_VALUE: None, _SCHEME: None, _MEANING: None}
 WANTED: Wanted = {
     _SEGMENTS: {
         **dict.fromkeys((_NUMBER, _LABEL, _COLOR, _TRACKING, _ALGORITHM_TYPE, _ALGORITHM_NAME)),
-        _CATEGORY: _CODE,
-        _TYPE: {**_CODE, _MODIFIER: _CODE},
-        _REGION: _CODE,
-        _IDENTIFICATION: {_FAMILY: _CODE, _NAME: None, _VERSION: None, _PARAMETERS: None},
+        _CATEGORY: CODE,
+        _TYPE: {**CODE, _MODIFIER: CODE},
+        _REGION: CODE,
+        _IDENTIFICATION: {_FAMILY: CODE, _NAME: None, _VERSION: None, _PARAMETERS: None},
     }
 }
 """What is taken of the header for :func:`segments_of` and :func:`algorithm_of`."""
@@ -73,29 +70,19 @@ def _own_name(item: Item) -> str:
 
 def _segment(item: Item, plain: Segment, charset: bytes) -> Segment:
     types = item.get(_TYPE, [])
-    organ = _code(types, charset) or codes.ANATOMICAL_STRUCTURE
-    modifier = _code(types[0].get(_MODIFIER, []), charset) if types else None
+    organ = code_of(types, charset) or codes.ANATOMICAL_STRUCTURE
+    modifier = code_of(types[0].get(_MODIFIER, []), charset) if types else None
     property_type, modifier = codes.sided(organ, modifier)
-    category = _code(item.get(_CATEGORY, []), charset) or codes.ANATOMICAL_STRUCTURE
+    category = code_of(item.get(_CATEGORY, []), charset) or codes.ANATOMICAL_STRUCTURE
     color = item.get(_COLOR, b"")
     return replace(
         plain,
         property_type=property_type,
         property_category=category,
         modifier=modifier,
-        region=_code(item.get(_REGION, []), charset),
+        region=code_of(item.get(_REGION, []), charset),
         color=plain.color if len(color) != 6 else rgb_of_cielab([color[i] | color[i + 1] << 8 for i in (0, 2, 4)]),
     )
-
-
-def _code(items: Iterable[Item], charset: bytes) -> Code | None:
-    """The first code of a Code Sequence (PS3.3 8.8); None where there is none that is whole."""
-    for item in items:
-        value = next((parsing.text(item[tag]) for tag in (_VALUE, _LONG_VALUE, _URN_VALUE) if item.get(tag)), "")
-        if value:
-            scheme, meaning = parsing.text(item.get(_SCHEME, b"")), parsing.words(item.get(_MEANING, b""), charset)
-            return Code(value, scheme, meaning)
-    return None
 
 
 def algorithm_of(found: Item, charset: bytes) -> Algorithm:
@@ -109,7 +96,7 @@ def _algorithm(item: Item, charset: bytes) -> Algorithm:
     kind = parsing.text(item.get(_ALGORITHM_TYPE, b"")).lower()
     stated: Item = next(iter(item.get(_IDENTIFICATION, [])), {})
     name = parsing.words(stated.get(_NAME, b"") or item.get(_ALGORITHM_NAME, b""), charset) or kind or "unknown"
-    family = _code(stated.get(_FAMILY, []), charset)
+    family = code_of(stated.get(_FAMILY, []), charset)
     if family is None:
         family = codes.MANUAL_PROCESSING if "manual" in kind or kind == "semiautomatic" else codes.UNKNOWN
     return Algorithm(name, parsing.words(stated.get(_VERSION, b""), charset), _settings(stated, charset), family)

@@ -1,4 +1,4 @@
-"""Structures: an RT Structure Set (PS3.3 A.19, C.8.8.5) onto a grid. How polygons become pixels is in ``contours``.
+"""Structures: an RT Structure Set onto a grid. What it says is in ``structureset``, how polygons fill in ``contours``.
 
 Contours that lie in one plane are taken together, by even-odd rule: a contour within another one is a hole, as is
 what a keyhole leaves out. Contours in the planes of the slices go to these; of others each slice takes the nearest.
@@ -6,38 +6,27 @@ what a keyhole leaves out. Contours in the planes of the slices go to these; of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isocenter import codes
-from isocenter.codes import Code
 from isocenter.dicom.contours import Floats, Patch, inside
 from isocenter.dicom.layers import Layers
-from isocenter.dicom.naming import first_code, unique_names
-from isocenter.errors import InputError, Refused
+from isocenter.dicom.naming import unique_names
+from isocenter.dicom.objects import OpenObject
+from isocenter.dicom.structureset import Structure, structures_of
+from isocenter.errors import Refused
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason, merge
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _FLAT = 0.2  # slices; a contour that reaches through more of the stack is not drawn along the slices
 _ON_SLICE = 0.1  # slices; contours that lie nearer to a slice lie on it
 _SEVERAL_SLICES = 1.5  # slices; contours that say they stand for more go to the slices beside them too
-_FARTHEST_MM = 1e6
 _SAME_PLANE_MM = 0.05  # what rounding to a tenth of a millimetre does
-_TARGET = {
-    "GTV": codes.GROSS_TUMOR_VOLUME,
-    "CTV": codes.CLINICAL_TARGET_VOLUME,
-    "PTV": codes.PLANNING_TARGET_VOLUME,
-}
-_THINGS = frozenset({"BOLUS", "SUPPORT", "FIXATION", "MARKER", "BRACHY_DEVICE", "BRACHY_SRC_APP", "BRACHY_CHNL_SHLD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +45,12 @@ class _UndrawableError(Exception):
         super().__init__(message)
 
 
-def structures_on(dataset: Dataset, grid: Grid) -> Segmentation:
+def structures_on(opened: OpenObject, grid: Grid) -> Segmentation:
     """The structures of an RT Structure Set on a grid.
 
     Parameters
     ----------
-    dataset
+    opened
         The RT Structure Set.
     grid
         Of the image that it was drawn on, or any other of the same frame of reference whose slices are parallel to
@@ -77,141 +66,97 @@ def structures_on(dataset: Dataset, grid: Grid) -> Segmentation:
     Refused
         If no structure can be drawn, or all belong to another frame of reference.
     InputError
-        If the structure set lacks what it must have, or holds coordinates that are no numbers.
+        If the structure set does not number its structures.
     """
-    try:
-        found, reasons = _drawn(dataset, grid)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError("The RT Structure Set is damaged: export it again.") from error
-    reasons = [replace(reason, instances=(str(dataset.get("SOPInstanceUID", "")),)) for reason in merge(reasons)]
-    if not found:
-        raise Refused(reasons or [Reason("STRUCTURE_LEFT_OUT", "The RT Structure Set holds no structure.")])
-    layers = Layers(grid.shape, len(found))
-    names = unique_names(segment.title for segment, _ in found)
-    segments = tuple(
-        replace(segment, name=name, label=label, layer=layers.add(label, patches))
-        for label, (name, (segment, patches)) in enumerate(zip(names, found, strict=True), 1)
-    )
-    return Segmentation(layers.arrays, grid, segments, _algorithm(dataset), reasons=tuple(reasons))
-
-
-def _drawn(dataset: Dataset, grid: Grid) -> tuple[list[tuple[Segment, list[Patch]]], list[Reason]]:
-    contours = {int(item.ReferencedROINumber): item for item in dataset.get("ROIContourSequence", ())}
-    observations = {int(item.ReferencedROINumber): item for item in dataset.get("RTROIObservationsSequence", ())}
-    found: list[tuple[Segment, list[Patch]]] = []
+    structures, unnamed = structures_of(opened)
+    found: list[tuple[Structure, list[Patch]]] = []
     reasons: list[Reason] = []
-    for roi in dataset.get("StructureSetROISequence", ()):
-        number = int(roi.ROINumber)
-        drawn = contours.get(number)
+    for structure in structures:
         try:
-            reasons += _frame_faults(dataset, roi, grid)
-            planes = _planes(drawn.get("ContourSequence", ()) if drawn is not None else (), grid)
+            patches, met = _drawn(structure, grid)
         except _UndrawableError as error:
-            reasons.append(replace(error.reason, message=f"Structure {number}: {error}"))
-            continue
-        patches, met = _patches(planes, grid, _slab_mm(drawn))
-        reasons += [replace(reason, message=f"Structure {number}: {reason.message}") for reason in met]
-        found.append((_segment(roi, drawn, observations.get(number)), patches))
-    return found, reasons
+            met = [error.reason]
+        else:
+            found.append((structure, patches))
+        reasons += [replace(reason, message=f"Structure {structure.number}: {reason.message}") for reason in met]
+    if unnamed:
+        message = f"Contours of {unnamed} structures that are not named were left out."
+        reasons.append(Reason("SEGMENT_UNDESCRIBED", message))
+    if not found:
+        reasons = reasons or [Reason("STRUCTURE_LEFT_OUT", "The RT Structure Set holds no structure.")]
+    reasons = [replace(reason, instances=(opened.instance.name,)) for reason in merge(reasons)]
+    if not found:
+        raise Refused(reasons)
+    layers = Layers(grid.shape, len(found))
+    names = unique_names(structure.title for structure, _ in found)
+    segments = tuple(
+        _segment(structure, name, label, layers.add(label, patches))
+        for label, (name, (structure, patches)) in enumerate(zip(names, found, strict=True), 1)
+    )
+    return Segmentation(layers.arrays, grid, segments, _algorithm(structures), reasons=tuple(reasons))
 
 
-# --- what a structure is ---------------------------------------------------------------------------------------------
+def _segment(structure: Structure, name: str, label: int, layer: int) -> Segment:
+    type_, category = structure.property_type, structure.property_category
+    segment = Segment(name, label, structure.title, type_, category, layer=layer)
+    return segment if structure.color is None else replace(segment, color=structure.color)
 
 
-def _segment(roi: Dataset, drawn: Dataset | None, observation: Dataset | None) -> Segment:
-    observed: Mapping[str, Any] | Dataset = {} if observation is None else observation
-    kind = str(observed.get("RTROIInterpretedType") or "").upper()
-    stated = first_code(observed.get("RTROIIdentificationCodeSequence"))
-    type_, category = _meaning(kind)
-    title = str(roi.get("ROIName") or observed.get("ROIObservationLabel") or f"Structure {roi.ROINumber}")
-    segment = Segment("", 1, title, stated or type_, category)
-    color = None if drawn is None else drawn.get("ROIDisplayColor")
-    if color is None or len(color) != 3:
-        return segment
-    red, green, blue = (min(max(int(part), 0), 255) for part in color)
-    return replace(segment, color=(red, green, blue))
+def _algorithm(structures: Sequence[Structure]) -> Algorithm:
+    ways = ", ".join(sorted({structure.way for structure in structures} - {""}))
+    return Algorithm(f"contours ({ways})" if ways else "contours", "", family=codes.MANUAL_PROCESSING)
 
 
-def _meaning(interpreted: str) -> tuple[Code, Code]:
-    """Property type and category of an RT ROI Interpreted Type (PS3.3 C.8.8.8.1)."""
-    if interpreted in _TARGET:
-        return _TARGET[interpreted], codes.SPATIAL_CONCEPT
-    if interpreted == "EXTERNAL":
-        return codes.BODY, codes.ANATOMICAL_STRUCTURE
-    if interpreted in _THINGS:
-        return codes.PHYSICAL_OBJECT, codes.PHYSICAL_OBJECT
-    return codes.ANATOMICAL_STRUCTURE, codes.ANATOMICAL_STRUCTURE
-
-
-def _algorithm(dataset: Dataset) -> Algorithm:
-    ways = {str(roi.get("ROIGenerationAlgorithm") or "") for roi in dataset.StructureSetROISequence} - {""}
-    name = f"contours ({', '.join(sorted(ways)).lower()})" if ways else "contours"
-    return Algorithm(name, "", family=codes.MANUAL_PROCESSING)
+def _drawn(structure: Structure, grid: Grid) -> tuple[list[Patch], list[Reason]]:
+    reasons = _frame_faults(structure, grid)
+    planes = _planes(structure, grid)
+    patches, met = _patches(planes, grid, structure.slab_mm)
+    return patches, [*reasons, *met]
 
 
 # --- where it lies ---------------------------------------------------------------------------------------------------
 
 
-def _frame_faults(dataset: Dataset, roi: Dataset, grid: Grid) -> list[Reason]:
+def _frame_faults(structure: Structure, grid: Grid) -> list[Reason]:
     """Nothing if structure and grid share a frame of reference; a reason if nobody says so."""
-    stated = str(roi.get("ReferencedFrameOfReferenceUID") or dataset.get("FrameOfReferenceUID") or "")
-    own = grid.frame_of_reference_uid
+    stated, own = structure.frame_of_reference_uid, grid.frame_of_reference_uid
     if grid.space is not Space.PATIENT:
-        raise _UndrawableError("FRAME_OTHER", "The place of the grid in the patient is not known.")
+        raise _UndrawableError("FRAME_OTHER", "the place of the grid in the patient is not known.")
     if stated and own and stated != own:
-        raise _UndrawableError("FRAME_OTHER", "It was drawn in another frame of reference than that of the grid.")
+        raise _UndrawableError("FRAME_OTHER", "it was drawn in another frame of reference than that of the grid.")
     if stated and own:
         return []
-    return [Reason("FRAME_UNKNOWN", "Contours or grid do not name their frame of reference; they were taken as one.")]
+    return [Reason("FRAME_UNKNOWN", "contours or grid do not name their frame of reference; they were taken as one.")]
 
 
-def _planes(items: Iterable[Dataset], grid: Grid) -> list[_Plane]:
+def _planes(structure: Structure, grid: Grid) -> list[_Plane]:
     """The planes of the closed contours, by their place along the stack."""
-    placed: list[tuple[float, Floats]] = []
-    for item in items:
-        if str(item.get("ContourGeometricType", "")).strip() not in _CLOSED:
-            continue
-        index = grid.to_index(_points_mm(item))
-        if np.ptp(index[:, 0]) > _FLAT:
-            raise _UndrawableError("STRUCTURE_LEFT_OUT", "Its contours are not parallel to the slices of the grid.")
-        placed.append((float(np.mean(index[:, 0])), index[:, 1:]))
-    if not placed:
-        raise _UndrawableError("STRUCTURE_WITHOUT_AREA", "It has no closed contours.")
-    placed.sort(key=lambda one: one[0])
-    depths = np.array([k for k, _ in placed])
+    if structure.contours is None:
+        message = "its contours hold points that are no places in a patient, or other than they state."
+        raise _UndrawableError("STRUCTURE_LEFT_OUT", message)
+    if not structure.contours:
+        raise _UndrawableError("STRUCTURE_WITHOUT_AREA", "it has no closed contours.")
+    placed = [grid.to_index(points) for points in structure.contours]
+    if max(np.ptp(index[:, 0]) for index in placed) > _FLAT:
+        raise _UndrawableError("STRUCTURE_LEFT_OUT", "its contours are not parallel to the slices of the grid.")
+    placed.sort(key=lambda index: float(np.mean(index[:, 0])))
+    depths = np.array([np.mean(index[:, 0]) for index in placed])
     nearest = np.rint(depths)
     if np.abs(depths - nearest).max() <= _ON_SLICE:
         starts = np.flatnonzero(np.diff(nearest, prepend=-np.inf))
     else:
         starts = np.flatnonzero(np.diff(depths, prepend=-np.inf) * _spacing_mm(grid) > _SAME_PLANE_MM)
     ends = [*starts[1:], len(placed)]
-    return [_Plane(placed[a][0], tuple(p for _, p in placed[a:b])) for a, b in zip(starts, ends, strict=True)]
-
-
-def _points_mm(item: Dataset) -> Floats:
-    """(n, 3) points of a contour. The text is parsed at once: pydicom takes it number by number."""
-    element = item.get_item("ContourData")
-    raw = element.value if element is not None else b""
-    try:
-        points = np.array(raw.split(b"\\") if isinstance(raw, bytes) else raw).astype(np.float64).reshape(-1, 3)
-    except ValueError:
-        points = np.full((1, 3), np.nan)
-    if len(points) == 0 or not (np.abs(points) < _FARTHEST_MM).all() or item.get("ContourOffsetVector"):
-        raise _UndrawableError("STRUCTURE_LEFT_OUT", "Its contours hold points that are no places in a patient.")
-    return points
+    return [
+        _Plane(float(depths[a]), tuple(index[:, 1:] for index in placed[a:b]))
+        for a, b in zip(starts, ends, strict=True)
+    ]
 
 
 def _spacing_mm(grid: Grid) -> float:
     """Distance between the planes of neighbouring slices."""
     normal = np.cross(grid.direction[:, 1], grid.direction[:, 2])
     return abs(float(grid.affine[:3, 0] @ normal)) / float(np.linalg.norm(normal))
-
-
-def _slab_mm(drawn: Dataset | None) -> float:
-    """The least thickness that the contours say they stand for; 0 where they say nothing."""
-    items = () if drawn is None else drawn.get("ContourSequence", ())
-    stated = [float(item.ContourSlabThickness) for item in items if item.get("ContourSlabThickness")]
-    return min(stated, default=0.0)
 
 
 # --- onto the slices -------------------------------------------------------------------------------------------------

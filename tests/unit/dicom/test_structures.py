@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from isocenter import codes
-from isocenter.dicom.structures import structures_on
+from isocenter.dicom.segmentation import read_segmentation
 from isocenter.errors import InputError, Refused
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
@@ -49,14 +51,19 @@ def structure_set(*structures: Sequence[Dataset], frame: str = FRAME, kinds: Seq
         dataset.StructureSetROISequence.append(roi)
         dataset.ROIContourSequence.append(drawn)
         dataset.RTROIObservationsSequence.append(observation)
-    return saved_and_read(dataset)
+    return dataset
 
 
-def saved_and_read(dataset: Dataset) -> Dataset:
+def written(dataset: Dataset) -> bytes:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     file = io.BytesIO()
-    dataset.save_as(file, implicit_vr=False, little_endian=True)
-    file.seek(0)
-    return dcmread(file, force=True)
+    dcmwrite(file, dataset, enforce_file_format=True)
+    return file.getvalue()
+
+
+def structures_on(dataset: Dataset, grid: Grid) -> Segmentation:
+    return read_segmentation(written(dataset), grid=grid)
 
 
 def reasons_of(segmentation: Segmentation) -> set[str]:
@@ -185,10 +192,13 @@ def test_contours_that_are_not_along_the_slices_are_not_drawn() -> None:
     assert reasons_of(found) == {"STRUCTURE_LEFT_OUT"}
 
 
-@pytest.mark.parametrize("data", [["1", "2"], ["1", "2", "1e300"], [], ["1", "x", "3"]])
+@pytest.mark.parametrize(
+    "data", [["1", "2"], ["1", "2", "1e300"], [], ["1", "x", "3"], ["1_0", "2", "3"], ["nan", "2", "3"]]
+)
 def test_points_that_are_nowhere_leave_their_structure_out(data: list[str]) -> None:
     broken = contour(2, SQUARE)
     del broken.ContourData
+    del broken.NumberOfContourPoints
     broken.add_new(0x30060050, "LO", data)
     found = structures_on(structure_set([contour(2, SQUARE)], [broken]), GRID)
     assert reasons_of(found) == {"STRUCTURE_LEFT_OUT"}
@@ -210,11 +220,38 @@ def test_a_frame_of_reference_that_nobody_states_is_told() -> None:
 
 def test_a_structure_set_without_its_parts_is_refused_or_damaged() -> None:
     with pytest.raises(Refused, match="holds no structure"):
-        structures_on(Dataset(), GRID)
+        structures_on(structure_set(), GRID)
     dataset = structure_set([contour(2, SQUARE)])
     del dataset.StructureSetROISequence[0].ROINumber
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="number"):
         structures_on(dataset, GRID)
+    dataset.StructureSetROISequence[0].ROINumber = 1
+    dataset.StructureSetROISequence.append(dataset.StructureSetROISequence[0])
+    with pytest.raises(InputError, match="several structures of one number"):
+        structures_on(dataset, GRID)
+
+
+def test_contours_of_one_structure_may_stand_in_several_places() -> None:
+    dataset = structure_set([contour(2, SQUARE)], [contour(3, SQUARE)])
+    dataset.ROIContourSequence[1].ReferencedROINumber = 1
+    found = structures_on(dataset, GRID)
+    assert found.mask("organ_1")[2:4].sum() == 200
+    assert reasons_of(found) == {"STRUCTURE_WITHOUT_AREA"}
+
+
+def test_contours_without_a_named_structure_are_told() -> None:
+    dataset = structure_set([contour(2, SQUARE)], [contour(3, SQUARE)])
+    del dataset.StructureSetROISequence[1]
+    found = structures_on(dataset, GRID)
+    assert found.names == ("organ_1",)
+    assert reasons_of(found) == {"SEGMENT_UNDESCRIBED"}
+
+
+def test_fewer_points_than_stated_are_no_contour() -> None:
+    cut = contour(2, SQUARE)
+    cut.ContourData = cut.ContourData[:-3]
+    found = structures_on(structure_set([contour(2, SQUARE)], [cut]), GRID)
+    assert reasons_of(found) == {"STRUCTURE_LEFT_OUT"}
 
 
 def test_no_reason_tells_the_name_of_a_structure() -> None:
