@@ -88,7 +88,7 @@ def _padding(series: Series, meanings: Sequence[Meaning], outcomes: Sequence[Out
     padded = [(frame, one.padded) for frame, one in zip(series.frames, outcomes, strict=True) if one.padded]
     if padded:
         count, place = sum(number for _, number in padded), f"{len(padded)} of {len(outcomes)} slices"
-        message = f"{count} pixels in {place} are padding, not measured, and were left as they are."
+        message = f"{count} pixels in {place} hold the value of padding and were left as they are."
         found.append(Reason("PADDING_KEPT", message, names_of(frame for frame, _ in padded)))
     return found
 

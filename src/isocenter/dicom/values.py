@@ -161,7 +161,7 @@ def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, hol
         return _realize_floats(cells, meaning, out)
     stored, lowest, highest = unpack(cells, form, stray_bits="refuse" if meaning.is_hu else "drop")
     unmapped = _count_beyond(stored, (lowest, highest), meaning.limits)
-    padding = None if not meaning.padding or meaning.is_padding_harmless else padding_mask(stored, meaning.padding)
+    padding = _padding(stored, meaning)
     line = meaning.slope, meaning.intercept
     if meaning.table is not None:
         stored, line = meaning.table.of(stored), (1.0, 0.0)
@@ -183,6 +183,15 @@ def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:
     elif cells.ctypes.data != out.ctypes.data:
         out[...] = cells
     return Outcome(*_emptied(out, padding, meaning, 0))
+
+
+def _padding(stored: Pixels, meaning: Meaning) -> Pixels | None:
+    """Mask of the padding that is to be emptied or, where nothing stands for that, to be counted; None without any."""
+    if not meaning.padding or meaning.is_padding_harmless:
+        return None
+    if meaning.nothing is None:
+        return (stored >= meaning.padding[0]) & (stored <= meaning.padding[1])
+    return padding_mask(stored, meaning.padding)
 
 
 def _count_beyond(stored: Pixels, ends: tuple[int, int], limits: tuple[float, float] | None) -> int:
@@ -277,7 +286,9 @@ def padding_mask(values: Pixels, padding: tuple[float, ...]) -> Pixels | None:
         return None
     from scipy.ndimage import label
 
-    parts, _ = label(mask)
-    border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
-    outside = np.unique(border[border > 0])
-    return np.isin(parts, outside) if outside.size else None
+    parts, count = label(mask)
+    is_outside = np.zeros(count + 1, bool)
+    for border in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        is_outside[border] = True
+    is_outside[0] = False
+    return is_outside[parts] if is_outside.any() else None
