@@ -199,6 +199,8 @@ def _check_precision(cells: Pixels, stated: Codestream, form: PixelFormat) -> No
     if stated.precision == 8 * cells.dtype.itemsize and not stated.is_signed and not stated.is_lossy:
         return
     lowest, highest = int(cells.min()), int(cells.max())
+    if highest >= 1 << stated.precision:
+        raise UndecodableError("The codestream holds values that its own precision cannot.")
     top = (1 << (bits - 1 if is_signed else bits)) - 1
     if is_signed and not stated.is_signed and stated.precision < bits:
         top = (1 << (stated.precision - 1)) - 1  # a higher value may be a negative one, or may not

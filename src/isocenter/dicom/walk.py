@@ -62,6 +62,7 @@ _SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
 _META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {_swapped(0x00020000): _int("UL")}
 """Of a meta header, whose other values are not looked at."""
+_PIXEL_VRS = frozenset(map(_int, ("OB", "OW", "OF", "OD", "UN")))
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
 _explicit_head = struct.Struct("<IHH").unpack_from
 _tag_length = struct.Struct("<II").unpack_from
@@ -201,7 +202,7 @@ def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
                 return position, None
             values[name] = window[start : start + length]
         elif name is not None or length == UNDEFINED:
-            if name in PIXEL_TAGS:
+            if name in PIXEL_TAGS and vr in _PIXEL_VRS:
                 return position, PixelElement(name, start, length)
             _note(name, values)
             end = _past(window, start, length, explicit=vr != _UN)

@@ -235,8 +235,9 @@ def _by_dictionary(ds: Dataset) -> Dataset:
     for part in (ds, ds.file_meta):
         for tag in list(part.keys()):
             raw: Any = part.get_item(tag)
-            if isinstance(raw, RawDataElement) and dictionary_has_tag(tag) and " " not in dictionary_VR(tag):
-                part[tag] = raw._replace(VR=dictionary_VR(tag))
+            vr = dictionary_VR(tag) if dictionary_has_tag(tag) else " "
+            if isinstance(raw, RawDataElement) and " " not in vr:
+                part[tag] = raw._replace(VR=vr)
     return ds
 
 

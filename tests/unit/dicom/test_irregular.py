@@ -254,3 +254,18 @@ def test_rle_segments_that_hold_more_than_the_frame_are_refused(tmp_path: Path):
     data_set.save_as(path, enforce_file_format=True)
     with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
         read(scan(path)[0])
+
+
+def test_pixel_data_of_another_representation_are_told(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    path.write_bytes(data.replace(b"\xe0\x7f\x10\x00OW", b"\xe0\x7f\x10\x00UT"))
+    found = scan(path)
+    assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"] or "HEADER_IRREGULAR" in codes_of(path)
+
+
+def test_a_codestream_that_lies_about_its_precision_is_refused(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="JPEG lossless SV1"))
+    place = data.index(b"\xff\xc3") + 4
+    path.write_bytes(data[:place] + b"\x02" + data[place + 1 :])
+    with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
+        read(scan(path)[0])
