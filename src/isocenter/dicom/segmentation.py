@@ -167,6 +167,9 @@ def _stored(opened: OpenObject, grid: Grid | None) -> _Stored:
     places = _places(opened, frames, layout, grid)
     known = {0} if kind == "LABELMAP" else {segment.label for segment in described}
     held, reasons = _held(frames, places, known)
+    if grid is not None and grid.space is Space.PATIENT and not _share_frame(opened, grid):
+        message = "Segmentation or grid do not name their frame of reference; they were taken as one."
+        reasons.append(Reason("FRAME_UNKNOWN", message))
     return _Stored(
         kind=kind,
         highest=max(_number(found, _HIGHEST), 1) if kind == "FRACTIONAL" else 1,
@@ -202,10 +205,15 @@ def _places(opened: OpenObject, frames: Sequence[SegmentFrame], layout: Layout, 
         raise Refused([Reason("POSITION_MISSING", message, (opened.instance.name,))])
     if grid is None:
         return own_lattice(positions, layout, shape, frame_uid or None)
-    if frame_uid and grid.frame_of_reference_uid and frame_uid != grid.frame_of_reference_uid:
+    if not _share_frame(opened, grid) and frame_uid and grid.frame_of_reference_uid:
         message = "The Segmentation was made in another frame of reference than that of the grid."
         raise Refused([Reason("FRAME_OTHER", message, (opened.instance.name,))])
     return places_on(grid, positions, layout, shape)
+
+
+def _share_frame(opened: OpenObject, grid: Grid) -> bool:
+    """Whether both name the same frame of reference."""
+    return bool(grid.frame_of_reference_uid) and grid.frame_of_reference_uid == opened.instance.frame_of_reference_uid
 
 
 def _held(

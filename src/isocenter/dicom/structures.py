@@ -111,6 +111,9 @@ def _drawn(structure: Structure, grid: Grid) -> tuple[list[Patch], list[Reason]]
     reasons = _frame_faults(structure, grid)
     planes = _planes(structure, grid)
     patches, met = _patches(planes, grid, structure.slab_mm)
+    if structure.open_count:
+        message = f"{structure.open_count} of its contours are points or lines, which fill nothing."
+        reasons.append(Reason("STRUCTURE_WITHOUT_AREA", message))
     return patches, [*reasons, *met]
 
 

@@ -61,6 +61,8 @@ class Structure:
         Empty if not given.
     contours
         The closed ones: (n, 3) points in LPS millimetres each; None if any is damaged.
+    open_count
+        How many contours it has that are points, open lines or of no stated kind.
     slab_mm
         The least thickness that the contours say they stand for; 0 where they say nothing.
     """
@@ -73,6 +75,7 @@ class Structure:
     way: str
     frame_of_reference_uid: str
     contours: tuple[Floats, ...] | None
+    open_count: int
     slab_mm: float
 
 
@@ -125,6 +128,7 @@ def _structure(number: int, said: Item, charset: bytes, frame_uid: str) -> Struc
         way=parsing.text(said.get(_WAY, b"")).lower(),
         frame_of_reference_uid=parsing.text(said.get(_FRAME, b"")) or frame_uid,
         contours=tuple(one for one in points if one is not None) if all(one is not None for one in points) else None,
+        open_count=len(contours) - len(closed),
         slab_mm=min((slab for slab in slabs if slab), default=0.0),
     )
 

@@ -92,8 +92,8 @@ CODES = {
     ),
     "STRUCTURE_WITHOUT_AREA": CodeEntry(
         _I,
-        "A stored structure has no closed contours: it is only named, or marks points.",
-        "It was left out.",
+        "A stored structure, or part of it, has no closed contours: it is only named, or marks points or lines.",
+        "What fills nothing was left out.",
         "Nothing.",
     ),
     "FRAME_OTHER": CodeEntry(

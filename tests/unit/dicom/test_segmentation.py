@@ -378,6 +378,12 @@ def test_another_frame_of_reference_is_refused() -> None:
         read_segmentation(BINARY.content(), grid=Grid(GRID.shape, GRID.affine, "1.2.4"))
 
 
+def test_a_frame_of_reference_that_nobody_states_is_told() -> None:
+    found = read_segmentation(BINARY.content(), grid=Grid(GRID.shape, GRID.affine))
+    assert reasons_of(found) == {"FRAME_UNKNOWN"}
+    assert_same(found, BINARY)
+
+
 @pytest.mark.parametrize("keyword", ["ImageOrientationPatient", "PixelSpacing"])
 def test_several_orientations_or_spacings_are_refused(keyword: str) -> None:
     ds = BINARY.dataset()

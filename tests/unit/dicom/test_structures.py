@@ -184,6 +184,15 @@ def test_structures_without_closed_contours_are_left_out_with_a_reason() -> None
         structures_on(structure_set(marks), GRID)
 
 
+def test_points_and_lines_beside_closed_contours_are_told() -> None:
+    mixed = [contour(2, SQUARE), contour(2, SQUARE[:1], kind="POINT"), contour(3, SQUARE, kind="OPEN_NONPLANAR")]
+    found = structures_on(structure_set(mixed), GRID)
+    assert found.mask("organ_1").sum() == 100
+    assert [(reason.code, reason.message[:16]) for reason in found.reasons] == [
+        ("STRUCTURE_WITHOUT_AREA", "Structure 1: 2 o")
+    ]
+
+
 def test_contours_that_are_not_along_the_slices_are_not_drawn() -> None:
     steep = contour(2, SQUARE)
     steep.ContourData = [f"{n:.8g}" for n in GRID.to_world([(1, 3, 5), (4, 3, 5), (4, 9, 5), (1, 9, 5)]).ravel()]
