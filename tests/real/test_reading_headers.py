@@ -65,13 +65,22 @@ def test_layouts_equal_the_walk_on_every_file(shared_data: Path):
             if found is None:
                 layouts.learn(source, expected)
             else:
-                assert found == expected, path
+                assert found._replace(memo=None) == expected, path
+                assert_same_frame(found, expected, path)
                 known += 1
         except (NotDicomError, walk.UnusualError, KeyError):
             assert layouts.header_of(source) is None, path
         finally:
             source.close()
     assert known > 500
+
+
+def assert_same_frame(found, expected, path):
+    frames = []
+    for header in (found, expected):
+        instance = instance_from(FileRef(str(path)), header)
+        frames.append(only_frame(instance, header))
+    assert repr(frames[0]) == repr(frames[1]), path  # NaN equals NaN in words
 
 
 def reference(path: Path):

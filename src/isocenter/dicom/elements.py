@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
+
+T = TypeVar("T")
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -79,6 +82,12 @@ SEQUENCES = frozenset({WANTED["ModalityLUTSequence"], WANTED["RealWorldValueMapp
 STRAY = (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD)
 """Items and ends of items and sequences: none stands between the elements of a data set."""
 PIXEL_DATA = 0x7FE00010
+OWN = frozenset(
+    WANTED[keyword]
+    for keyword in ("MediaStorageSOPInstanceUID", "SOPInstanceUID", "InstanceNumber", "ImagePositionPatient")
+)
+"""The attributes that no two files of a series share."""
+
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)  # float, double float, integer pixel data
 UNDEFINED = 0xFFFFFFFF
 
@@ -137,6 +146,8 @@ class Header(NamedTuple):
         Whether the file had a preamble and a meta header.
     is_irregular
         Whether the header breaks the rules of its encoding, and pydicom made something of it all the same.
+    memo
+        Of headers whose values are equal but for :data:`OWN`: one and the same dictionary, for :func:`shared`.
     """
 
     values: dict[int, bytes]
@@ -145,3 +156,13 @@ class Header(NamedTuple):
     size: int
     has_meta: bool
     is_irregular: bool = False
+    memo: dict[object, Any] | None = None
+
+
+def shared(header: Header, make: Callable[[Header], T]) -> T:
+    """What is made of a header without its own attributes: once for all headers that share the others."""
+    if header.memo is None:
+        return make(header)
+    if make not in header.memo:
+        header.memo[make] = make(header)
+    return cast("T", header.memo[make])

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache, partial
 
 from isocenter.dicom import parsing
-from isocenter.dicom.elements import WANTED, Header
+from isocenter.dicom.elements import WANTED, Header, shared
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.parsing import Triple
 from isocenter.reasons import Reason
@@ -180,11 +180,8 @@ def instances_of(frames: Iterable[Frame]) -> tuple[Instance, ...]:
 
 def only_frame(instance: Instance, header: Header) -> Frame:
     """The frame of a single-frame instance, from its header."""
-    values = header.values
-    noted = map(values.__contains__, _NOTED)
-    plane = _plane(instance.format.is_signed, *noted, *map(values.get, _PLANE_TAGS, parsing.NOTHING))
-    position_mm = parsing.triple(values.get(_TAG["ImagePositionPatient"], b""))
-    return plane(instance, 1, position_mm, mark=_mark(*map(values.get, _MARK_TAGS, parsing.NOTHING)))
+    position_mm = parsing.triple(header.values.get(_TAG["ImagePositionPatient"], b""))
+    return shared(header, _of_series)(instance, 1, position_mm)
 
 
 # --- attributes that are equal in most frames of a series: parsed once ------------------------------------------------
@@ -209,6 +206,7 @@ _PLANE_TAGS = tuple(
         "ImageOrientationPatient",
         "PixelSpacing",
         "SliceThickness",
+        "PixelRepresentation",
         "RescaleSlope",
         "RescaleIntercept",
         "PixelPaddingValue",
@@ -218,6 +216,14 @@ _PLANE_TAGS = tuple(
         "RescaleType",
     )
 )
+
+
+def _of_series(header: Header) -> Callable[..., Frame]:
+    """What makes the frames of the headers that share all but their own attributes."""
+    values = header.values
+    noted = map(values.__contains__, _NOTED)
+    plane = _plane(*noted, *map(values.get, _PLANE_TAGS, parsing.NOTHING))
+    return partial(plane, mark=_mark(*map(values.get, _MARK_TAGS, parsing.NOTHING)))
 
 
 @lru_cache(maxsize=4096)
@@ -236,14 +242,15 @@ def _mark(*raw: bytes) -> Mark:
 
 
 @lru_cache(maxsize=4096)
-def _plane(signed: bool, has_table: bool, has_map: bool, *raw: bytes) -> Callable[..., Frame]:  # noqa: FBT001
+def _plane(has_table: bool, has_map: bool, *raw: bytes) -> Callable[..., Frame]:  # noqa: FBT001
     """What makes the frames that have these attributes in common."""
-    orientation, spacing, thickness, slope, intercept, padding, limit, unit, suv_type, type_ = raw
+    orientation, spacing, thickness, sign, slope, intercept, padding, limit, unit, suv_type, type_ = raw
+    is_signed = parsing.short(sign) == 1
     rescale = Rescale(
         slope=parsing.number(slope),
         intercept=parsing.number(intercept),
         has_table=has_table,
-        padding=tuple(int.from_bytes(x, "little", signed=signed) for x in (padding, limit) if 0 < len(x) <= 4),
+        padding=tuple(int.from_bytes(x, "little", signed=is_signed) for x in (padding, limit) if 0 < len(x) <= 4),
         unit=" ".join(filter(None, map(parsing.text, (unit, suv_type) if unit else (type_,)))).upper(),
         has_map=has_map,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from isocenter.dicom import parsing
 from isocenter.dicom.bounded import BoundedBytes
 from isocenter.dicom.deflated import inflate
-from isocenter.dicom.elements import DEFLATED, EXPLICIT_LITTLE, HEADER_LIMIT_BYTES, WANTED, Header, PixelElement
+from isocenter.dicom.elements import DEFLATED, EXPLICIT_LITTLE, HEADER_LIMIT_BYTES, WANTED, Header, PixelElement, shared
 from isocenter.dicom.files import MEMBER_FAULTS, ByteSource, FileRef, Opener
 from isocenter.dicom.quiet import quietly
 from isocenter.dicom.walk import PREAMBLE_BYTES, read_meta
@@ -230,7 +230,7 @@ def instance_from(file: FileRef, header: Header, *, stamp: int = 0) -> Instance:
         header.transfer_syntax,
         header.has_meta,
         header.is_irregular,
-        *_of_series(*map(get, _SERIES_TAGS, parsing.NOTHING)),
+        *shared(header, _of_series),
     )
 
 
@@ -274,8 +274,12 @@ _SERIES_TAGS = (*(_TAG[keyword] for keyword in _OTHERS), *_PATIENT_TAGS, *_FORMA
 _OfSeries = tuple[str, str, str, str, str, str, str, int | None, str, str, str, PixelFormat, bool]
 
 
+def _of_series(header: Header) -> _OfSeries:
+    return _made_of_series(*map(header.values.get, _SERIES_TAGS, parsing.NOTHING))
+
+
 @lru_cache(maxsize=4096)
-def _of_series(*raw: bytes) -> _OfSeries:
+def _made_of_series(*raw: bytes) -> _OfSeries:
     """The last fields of the instances that have these attributes in common."""
     values = dict(zip(_SERIES_TAGS, raw, strict=True))
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from isocenter.dicom.elements import DEFLATED, IMPLICIT_LITTLE, SEQUENCES, UNDEFINED, WANTED, Header, PixelElement
+from isocenter.dicom.elements import DEFLATED, IMPLICIT_LITTLE, OWN, SEQUENCES, UNDEFINED, WANTED, Header, PixelElement
 from isocenter.dicom.files import ByteSource
 from isocenter.dicom.walk import FIRST_READ_BYTES, PREAMBLE_BYTES, VALUE_LIMIT_BYTES, Element, UnusualError, elements
 
@@ -72,7 +73,8 @@ class Layouts:
         kin = next((one for one in alike if one.example.fixed == example.fixed), None)
         free = frozenset[int]().union(*(one.free for one in alike), _differing(example, kin) if kin else ())
         layout = _layout(example, free)
-        if layout is None or layout.header_of(example.window, header.size) != header:
+        found = layout.header_of(example.window, header.size) if layout is not None else None
+        if layout is None or found is None or found._replace(memo=None) != header:
             return
         self._known = [layout, *(one for one in self._known if one is not kin)][:_MOST_LAYOUTS]
         self._window_bytes = max(len(one.example.window) for one in self._known) + _SLACK_BYTES
@@ -117,6 +119,8 @@ class _Layout:
         the bytes of the length, and the tag if it is wanted, else 0.
     last
         The bytes from the last free element to the length of the pixel data.
+    memo
+        For :func:`isocenter.dicom.elements.shared`, if no value is free but those that are each file's own.
     """
 
     example: _Example
@@ -124,6 +128,7 @@ class _Layout:
     common: dict[int, bytes]
     steps: tuple[_Step, ...]
     last: bytes
+    memo: dict[object, Any] | None
 
     def header_of(self, window: bytes, size: int) -> Header | None:
         """The header that a file of a size starts with, if it has this layout."""
@@ -147,7 +152,7 @@ class _Layout:
         except struct.error:
             return None
         pixels = PixelElement(self.example.pixel_tag, position + _LENGTH_BYTES, -1 if length == UNDEFINED else length)
-        return Header(values, self.example.transfer_syntax, pixels, size, has_meta=True)
+        return Header(values, self.example.transfer_syntax, pixels, size, has_meta=True, memo=self.memo)
 
 
 def _differing(example: _Example, kin: _Layout) -> list[int]:
@@ -175,4 +180,5 @@ def _layout(example: _Example, free: frozenset[int]) -> _Layout | None:
         steps.append((before, len(before), _lengths[width], width, tag))
         reached = element.end
     last = window[reached:-_LENGTH_BYTES]
-    return _Layout(example, free, common, tuple(steps), last)
+    is_shared = all(tag in OWN for *_, tag in steps if tag)
+    return _Layout(example, free, common, tuple(steps), last, {} if is_shared else None)

@@ -89,9 +89,14 @@ def _is_length(value: float) -> bool:
 
 
 def triple(raw: bytes) -> Triple | None:
-    """Three decimals; None where there are not three."""
-    values = numbers(raw)
-    return (values[0], values[1], values[2]) if len(values) == 3 else None
+    """Three decimals, NaN for what is no number; None where there are not three."""
+    try:
+        x, y, z = map(float, raw.split(b"\\"))
+    except ValueError:  # not three, or padded by zeros
+        values = numbers(raw)
+        return (values[0], values[1], values[2]) if len(values) == 3 else None
+    is_sound = math.isfinite(x) and math.isfinite(y) and math.isfinite(z) and b"_" not in raw
+    return (x, y, z) if is_sound else None
 
 
 @lru_cache(maxsize=4096)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
-from isocenter.dicom.elements import WANTED, DamagedHeaderError, Header, NotDicomError
+from isocenter.dicom.elements import WANTED, DamagedHeaderError, Header, NotDicomError, shared
 from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
 from isocenter.dicom.frame import Frame, only_frame
 from isocenter.dicom.grouping import series_from
@@ -16,8 +16,8 @@ from isocenter.dicom.instance import Instance, class_of, instance_from, is_image
 from isocenter.dicom.kinds import Kind, kind_of
 from isocenter.dicom.layouts import Layouts
 from isocenter.dicom.objects import FoundObject, found_object
-from isocenter.dicom.parting import Look
 from isocenter.dicom.planes import scaled
+from isocenter.dicom.second_look import looker
 from isocenter.dicom.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.reasons import Reason
@@ -109,7 +109,7 @@ def scan(path: str | os.PathLike[str], *, progress: Progress | None = None) -> S
             ) from error
         except OSError as error:
             raise TryLater(f"{error.filename!r} cannot be read ({error.strerror}): try again.") from error
-        series = series_from(frames, lambda a, b: _same_bytes(opener, a, b), _looker())
+        series = series_from(frames, lambda a, b: _same_bytes(opener, a, b), looker(opener))
     return Scan(tuple(_with_left_out(one, ignored) for one in series), tuple(ignored), tuple(findings))
 
 
@@ -167,7 +167,7 @@ def _recognized(file: FileRef, source: ByteSource, layouts: Layouts) -> _Found |
 
 def _told(file: FileRef, header: Header, stamp: int) -> _Found:
     """What a file with a header is."""
-    kind = kind_of(class_of(header), header.transfer_syntax)
+    kind = shared(header, _kind_of)
     if kind is not None and not (kind.code == "NOT_IMAGE" and is_image(header)):
         return _of_kind(kind, file, header)
     if not is_image(header):
@@ -175,6 +175,10 @@ def _told(file: FileRef, header: Header, stamp: int) -> _Found:
     if header.pixels is None and WANTED["Rows"] not in header.values:
         return _ignored(file, "HEADER_UNREADABLE", "The file ends within its header.")
     return frames_from(instance_from(file, header, stamp=stamp), header)
+
+
+def _kind_of(header: Header) -> Kind | None:
+    return kind_of(class_of(header), header.transfer_syntax)
 
 
 def _of_kind(kind: Kind, file: FileRef, header: Header) -> _Found:
@@ -187,24 +191,6 @@ def _of_kind(kind: Kind, file: FileRef, header: Header) -> _Found:
 def frames_from(instance: Instance, header: Header) -> tuple[Frame, ...]:
     """The frames of an instance."""
     return scaled((only_frame(instance, header),), header)
-
-
-def _looker() -> Look:
-    """Further facts of frames from the whole headers of their instances, each of which is parsed once."""
-    known: dict[int, Mapping[str, Hashable]] = {}
-
-    def look(frame: Frame) -> Mapping[str, Hashable]:
-        instance = frame.instance
-        if id(instance) not in known:
-            from isocenter.dicom.second_look import facts_of  # pydicom comes with it: few scans need it
-
-            try:
-                known[id(instance)] = facts_of(instance.dataset())
-            except InputError:
-                known[id(instance)] = {}
-        return known[id(instance)]
-
-    return look
 
 
 def _ignored(file: FileRef, code: str, message: str) -> Ignored:
