@@ -23,6 +23,7 @@ BQ_PER_ML = Code("Bq/ml", "UCUM", "Becquerels/milliliter")
 GRAY = Code("Gy", "UCUM", "Gy")
 RATIO = Code("{ratio}", "UCUM", "ratio")
 
+_UCUM = "UCUM "
 _NAMED = MappingProxyType(
     {
         # Units of PET (0054,1001), PS3.3 C.8.9.1.1.3, with the SUV Type (0054,1006) where there is one.
@@ -66,8 +67,17 @@ _NAMED = MappingProxyType(
 """Name in the header -> unit."""
 
 
+_MEANINGS = {unit.value: unit for unit in _NAMED.values()}
+
+
 def unit_named(name: str) -> Code | None:
-    """The unit of a name in the header (Units and SUV Type, Rescale Type, Dose Units); None where it tells none."""
+    """The unit of a name in the header (Units and SUV Type, Rescale Type, Dose Units); None where it tells none.
+
+    What comes from a code is named by it, as ``"UCUM Hz"``.
+    """
+    if name.startswith(_UCUM) and len(name) > len(_UCUM):
+        value = name[len(_UCUM) :]
+        return codes.ONE if value == "1" else _MEANINGS.get(value, Code(value, "UCUM", value))
     return _NAMED.get(name)
 
 
