@@ -11,7 +11,7 @@ from isocenter.codes import Code
 from isocenter.dicom.units import unit_coded, unit_named
 
 STANDARD = {value: entry[value][0] for entry in concepts["UCUM"].values() for value in entry}
-PET = ("BQML", "CNTS", "CPS", "PROPCNTS", "PROPCPS", "CM2", "PCNT", "GML", "CM2ML", "UMOLML", "UMOLMINML", "MGMINML")
+PET = ("BQML", "CNTS", "CPS", "PROPCNTS", "PROPCPS", "CM2", "GML", "CM2ML", "UMOLML", "UMOLMINML", "MGMINML")
 PET += ("MLMING", "MLG", "1CM")
 
 
