@@ -618,7 +618,7 @@ def test_attributes_that_divide_the_slices_otherwise_are_an_ambiguity(tmp_path: 
 def test_whole_headers_are_parsed_only_where_nothing_else_tells(tmp_path: Path, monkeypatch):
     from isocenter.dicom import second_look
 
-    monkeypatch.setattr(second_look, "facts_of", lambda data_set: pytest.fail("looked"))
+    monkeypatch.setattr(second_look, "facts_of", lambda source, header: pytest.fail("looked"))
     assert len(write_volumes(tmp_path, [attribute("EchoNumbers", echo) for echo in (1, 2)])) == 2
 
 
