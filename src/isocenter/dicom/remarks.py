@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom import tables
-from isocenter.dicom.frame import names_of
+from isocenter.dicom.frame import Rescale, names_of
 from isocenter.dicom.meaning import AIR_HU, PARAMETRIC_MAP, Meaning, is_colour
 from isocenter.dicom.quiet import quietly
 from isocenter.dicom.series import Series
@@ -130,13 +131,21 @@ def _other_maps(series: Series) -> list[Reason]:
     try:
         holder = tables.of_frame(header, frame.number, "RealWorldValueMappingSequence")
         maps = tables.real_world_maps(holder) if holder is not None else ()
-        units = sorted({one.unit.value for one in (maps[1:] if is_map else maps)})
+        others = maps[1:] if is_map else [one for one in maps if not _is_rescale(one, frame.rescale)]
+        units = sorted({one.unit.value for one in others})
     except Exception:  # noqa: BLE001 - pydicom decodes now; a damaged map that is not applied does no harm
         units = [] if is_map else ["unknown"]
     if not units:
         return []
     message = f"The header maps the stored values to another quantity as well (unit {', '.join(units)})."
     return [Reason("REAL_WORLD_MAP", message, names_of(series.frames))]
+
+
+def _is_rescale(one: tables.RealWorldMap, rescale: Rescale) -> bool:
+    """Whether a map without a unit says what slope and intercept say already."""
+    slope, intercept = (1.0, 0.0) if rescale.slope is None else (rescale.slope, rescale.intercept or 0.0)
+    is_same = math.isclose(one.slope, slope, rel_tol=1e-6) and math.isclose(one.intercept, intercept, rel_tol=1e-6)
+    return one.table is None and is_same and one.unit.value == codes.ONE.value
 
 
 def _looks_like_hu(array: Pixels) -> bool:

@@ -184,6 +184,15 @@ def test_a_real_world_map_of_an_mr_is_named_and_not_applied(tmp_path: Path):
     assert "mm2/s" in reason.message
 
 
+def test_a_real_world_map_that_says_what_the_rescale_says_is_not_named(tmp_path: Path):
+    def same(index, data_set):
+        real_world(index, data_set, unit="1")
+        data_set.RealWorldValueMappingSequence[0].RealWorldValueSlope = 2.0
+
+    volume = read(written(tmp_path, 2 * VALUES, modality="MR", rescale=(2.0, 0.0), edit=same))
+    assert codes_of(volume) == []
+
+
 # --- SUV -------------------------------------------------------------------------------------------------------------
 
 
