@@ -196,7 +196,7 @@ def _check_precision(cells: Pixels, stated: Codestream, form: PixelFormat) -> No
     bits, is_signed = form.bits_stored, form.is_signed
     if stated.precision == bits and stated.is_signed in (False, is_signed):
         return
-    if stated.precision == 8 * cells.dtype.itemsize and not stated.is_signed and not stated.is_lossy:
+    if stated.precision == form.bits_allocated and not stated.is_signed and not stated.is_lossy:
         return
     lowest, highest = int(cells.min()), int(cells.max())
     if highest >= 1 << stated.precision:
