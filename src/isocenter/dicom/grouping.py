@@ -143,7 +143,8 @@ def _series(volume: _Volume, shared: Sequence[Reason]) -> Series:
         faults += met
     if is_localizer(frames[0]):
         faults.append(Reason("LOCALIZER", "The images are localizers.", names_of(frames)))
-    return Series(frames, grid, (*shared, *faults, *form_faults(frames)), volume.group.label)
+    own = merge(*(frame.reasons for frame in frames if frame.reasons))
+    return Series(frames, grid, (*shared, *own, *faults, *form_faults(frames)), volume.group.label)
 
 
 def _divided(volume: _Volume, volumes: Sequence[_Volume]) -> list[Reason]:

@@ -65,7 +65,7 @@ def _of_multi_frame(frame: Frame) -> Hashable:
 _SURE: dict[str, _Mark] = {
     "time": _Mark("time", lambda frame: frame.mark.temporal_position),
     "b_value": _Mark("b", lambda frame: frame.mark.b_value),
-    "direction": _Mark("direction", is_rank=True),
+    "direction": _Mark("direction", lambda frame: frame.mark.direction, is_rank=True),
     "echo": _Mark("echo", lambda frame: frame.mark.echo_number),
     "echo_time": _Mark("echo time", lambda frame: frame.mark.echo_time_ms, "ms"),
     "component": _Mark("", lambda frame: frame.mark.component or None),

@@ -17,7 +17,7 @@ from isocenter.dicom.instance import Instance
 from isocenter.dicom.series import Series
 from isocenter.dicom.support import MOVING, PLANES, ULTRASOUND, X_RAY_PLANES, form_faults, support_faults, unsupported
 from isocenter.errors import InputError
-from isocenter.reasons import Reason
+from isocenter.reasons import Reason, merge
 
 _CENTIMETRES = 3
 _TWO_DIMENSIONAL = 1
@@ -127,7 +127,10 @@ def _series(frames: Sequence[Frame], part: str) -> Series:
         if min(first.shape) > 0:
             grid = stack.flat_grid(first.shape, first.pixel_spacing_mm)
             faults += _about_scale(first)
-    return Series(tuple(frames), grid, (*faults, *form_faults(frames)), part, _axis(first) if len(frames) > 1 else "")
+    own = merge(*(frame.reasons for frame in frames if frame.reasons))
+    return Series(
+        tuple(frames), grid, (*own, *faults, *form_faults(frames)), part, _axis(first) if len(frames) > 1 else ""
+    )
 
 
 def _axis(frame: Frame) -> str:
