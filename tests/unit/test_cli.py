@@ -20,6 +20,7 @@ from isocenter.cli import commands
 from isocenter.dicom import seg
 from isocenter.dicom.making import Making
 from isocenter.findings import Algorithm, Segment
+from isocenter.pipeline import look
 from isocenter.reasons import CODES
 from isocenter.testing.dicom import Style, write_series
 
@@ -135,6 +136,12 @@ def test_convert_brings_stored_findings_onto_an_image(
 def test_convert_of_a_segmentation_alone_takes_its_own_grid(isocenter: Call, findings: Path, tmp_path: Path) -> None:
     text = isocenter("convert", findings / "seg", tmp_path / "found.nii.gz")
     assert "2x12x16" in text
+
+
+def test_a_path_of_findings_alone_names_what_reads_them(isocenter: Call, findings: Path) -> None:
+    with pytest.raises(iso.UsageError, match="2 segmentations or RT Structure Sets are there: `isocenter convert`"):
+        look.volume(findings)
+    isocenter("info", findings, status=2)
 
 
 def test_convert_says_what_contours_need_and_which_of_several_is_meant(

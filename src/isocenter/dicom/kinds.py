@@ -68,6 +68,7 @@ _BY_ROOT: tuple[tuple[str, Kind], ...] = (
     (f"{_STORAGE}80.1", Kind("a set of measurements of the eye")),
     (f"{_STORAGE}88.", Kind("a structured report")),
     (f"{_STORAGE}200.", Kind("a protocol")),
+    (f"{_STORAGE}201.", Kind("an inventory")),
     (f"{_STORAGE}481.", _PLAN),
     (f"{_ROOT}5.1.4.34.", _PLAN),
     (f"{_ROOT}5.1.4.38.", Kind("a hanging protocol")),

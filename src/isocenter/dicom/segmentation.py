@@ -25,7 +25,7 @@ from isocenter.dicom.objects import ObjectSource, OpenObject, open_object
 from isocenter.dicom.segmentframes import Layout, SegmentFrame
 from isocenter.dicom.stack import flat_grid
 from isocenter.dicom.structures import structures_on
-from isocenter.errors import InputError, Refused, UsageError
+from isocenter.errors import InputError, Refused, TryLater, UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
@@ -62,8 +62,17 @@ def read_segmentation(source: ObjectSource, *, grid: Grid | None = None) -> Segm
         If no right segmentation can be made of it; the reasons say why.
     InputError
         If it is damaged, or something else.
+    TryLater
+        If it does not fit into memory.
     """
     opened = open_object(source)
+    try:
+        return _read(opened, grid)
+    except MemoryError:
+        raise TryLater("There is no room in memory for the segmentation: read it onto a smaller grid.") from None
+
+
+def _read(opened: OpenObject, grid: Grid | None) -> Segmentation:
     kind = kinds.kind_of(opened.instance.sop_class_uid)
     if kind is kinds.STRUCTURE_SET:
         if grid is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +31,9 @@ from pydicom.uid import (
 from isocenter import codes
 from isocenter.dicom import seg
 from isocenter.dicom.making import Making, encode
+from isocenter.dicom.scan import scan
 from isocenter.dicom.segmentation import read_fractions, read_segmentation
-from isocenter.errors import InputError, Refused, UsageError
+from isocenter.errors import InputError, Refused, TryLater, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.volume import Source
@@ -335,6 +337,14 @@ def test_a_single_slice_is_as_thick_as_it_says() -> None:
     assert read_segmentation(written(ds), grid=GRID).mask("thing_1")[1].any()
 
 
+def test_the_distance_of_slices_is_that_of_the_whole_stack() -> None:
+    """Positions rounded to hundredths, and Spacing Between Slices a little off, as they are met."""
+    frames = [(1, round(GRID.spacing_mm[0] * k, 2) / GRID.spacing_mm[0], noise(k)) for k in range(41)]
+    found = read_segmentation(replace(BINARY, frames=frames, between_mm=2.002).content())
+    assert found.grid.shape[0] == 41
+    assert found.grid.spacing_mm[0] == pytest.approx(2.0, abs=1e-3)
+
+
 def test_a_sheared_stack_stays_sheared() -> None:
     affine = GRID.affine.copy()
     affine[:3, 0] += (0, 0.6, 0)
@@ -497,6 +507,24 @@ def test_headers_that_contradict_themselves_are_damaged(changes: dict[str, Any])
 def test_no_frame_is_no_segmentation() -> None:
     with pytest.raises(InputError):
         read_segmentation(BINARY.content(NumberOfFrames=0, PerFrameFunctionalGroupsSequence=[]))
+
+
+def test_no_room_in_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("isocenter.dicom.layers.np.zeros", full)
+    with pytest.raises(TryLater, match="memory"):
+        read_segmentation(BINARY.content())
+
+
+def test_what_a_scan_found_is_read_within_an_archive_too(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        archive.writestr("objects/seg.dcm", BINARY.content(SeriesDescription="Things"))
+    (found,) = scan(tmp_path).findings
+    assert (found.kind, found.description, found.frame_of_reference_uid) == ("segmentation", "Things", FRAME)
+    assert found.path.endswith("study.zip/objects/seg.dcm")
+    assert_same(read_segmentation(found, grid=GRID), BINARY)
 
 
 def test_other_objects_and_files_are_told(tmp_path: Path) -> None:
