@@ -127,10 +127,8 @@ def _series(frames: Sequence[Frame], part: str) -> Series:
         if min(first.shape) > 0:
             grid = stack.flat_grid(first.shape, first.pixel_spacing_mm)
             faults += _about_scale(first)
-    own = merge(*(frame.reasons for frame in frames if frame.reasons))
-    return Series(
-        tuple(frames), grid, (*own, *faults, *form_faults(frames)), part, _axis(first) if len(frames) > 1 else ""
-    )
+    reasons = (*merge(*(frame.reasons for frame in frames if frame.reasons)), *faults, *form_faults(frames))
+    return Series(tuple(frames), grid, reasons, part, _axis(first) if len(frames) > 1 else "")
 
 
 def _axis(frame: Frame) -> str:
