@@ -29,6 +29,8 @@ _FRAME_HEADERS: dict[int, Kind] = {
     0xC3: "JPEG lossless",
     0xF7: "JPEG-LS",
 }
+_LEAST_BITS: dict[Kind, float] = {"JPEG": 1 / 64, "JPEG lossless": 1, "JPEG-LS": 0}
+"""For each pixel: a code of one bit for each of them, or for each block of them, is the shortest."""
 _OTHER_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} - set(_FRAME_HEADERS)
 
 
@@ -113,6 +115,8 @@ def _jpeg(view: memoryview) -> Codestream:
     if kind == "JPEG" and bytes(view).count(b"\xff\xda") > _MOST_SCANS:
         raise UndecodableError("The JPEG codestream has more scans than any picture needs.")
     precision, rows, columns, samples = struct.unpack_from(">BHHB", frame)
+    if 8 * len(view) < rows * columns * _LEAST_BITS[kind]:
+        raise TruncatedError("The codestream is shorter than any of a picture of its size.")
     return Codestream(
         kind=kind,
         rows=rows,

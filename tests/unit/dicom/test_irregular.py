@@ -269,3 +269,11 @@ def test_a_codestream_that_lies_about_its_precision_is_refused(tmp_path: Path):
     path.write_bytes(data[:place] + b"\x02" + data[place + 1 :])
     with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
         read(scan(path)[0])
+
+
+def test_a_jpeg_that_is_too_short_for_its_size_is_refused(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="JPEG lossless SV1", attributes={"Rows": 2400, "Columns": 2000}))
+    place = data.index(b"\xff\xc3") + 5
+    path.write_bytes(data[:place] + struct.pack(">HH", 2400, 2000) + data[place + 4 :])
+    with pytest.raises(Refused, match="PIXELS_TRUNCATED"):
+        read(scan(path)[0])
