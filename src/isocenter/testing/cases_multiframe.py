@@ -177,8 +177,8 @@ def _damaged() -> Iterator[Case]:
     def no_rescale(ds: Dataset) -> None:
         del ds.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
 
-    truncated = frozenset({"PIXELS_TRUNCATED"})
-    odd = frozenset({"SERIES_INCONSISTENT", "UNSUPPORTED", "POSITION_MISSING", "FRAMES_INCONSISTENT"})
+    truncated = frozenset({"PIXELS_TRUNCATED", "FRAMES_CONTRADICT"})
+    odd = frozenset({"SERIES_INCONSISTENT", "UNSUPPORTED", "POSITION_MISSING", "FRAMES_CONTRADICT"})
     for name, told, edit, codes in (
         ("Enhanced CT, group of one frame missing", "Five groups for six frames.", fewer, odd),
         ("Enhanced CT, pixel data too short", "Twenty pixels fewer.", short, truncated),

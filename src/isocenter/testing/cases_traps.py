@@ -298,7 +298,10 @@ def _frames() -> Iterator[Case]:
         for number, groups in enumerate(ds.PerFrameFunctionalGroupsSequence):
             groups.FrameContentSequence[0].InStackPositionNumber = SHAPE[0] - number
 
-    cut, surplus = frozenset({"PIXELS_TRUNCATED", "PIXELS_UNDECODABLE"}), frozenset({"PIXELS_SURPLUS"})
+    cut, surplus = (
+        frozenset({"PIXELS_TRUNCATED", "PIXELS_UNDECODABLE"}),
+        frozenset({"PIXELS_SURPLUS", "FRAMES_CONTRADICT"}),
+    )
     kinds: tuple[tuple[str, Many, Callable[[Dataset], None], frozenset[str], bool], ...] = (
         ("offset table wrong", ls, garbled, cut, True),
         ("one codestream fewer", ls, fewer, cut, False),
