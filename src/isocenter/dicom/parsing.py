@@ -33,7 +33,7 @@ def words(raw: bytes, charset: bytes) -> str:
         with quietly():
             encodings = convert_encodings(text(charset).split("\\"))
             return decode_bytes(raw, encodings, {ord("\\")}).strip("\0 ")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):  # a ValueError of a null within the name of a character set
         return raw.decode("ascii", "replace").strip("\0 ")
 
 

@@ -125,3 +125,7 @@ def test_a_header_that_pydicom_cannot_read_is_an_error_of_the_input(tmp_path: Pa
 @pytest.mark.parametrize("raw", [b"1_0", b"nan", b"inf", b"1,5", b"ten", b"\0\x008"])
 def test_what_is_no_decimal_string_is_no_number(raw):
     assert np.isnan(parsing.number(raw))
+
+
+def test_text_of_a_character_set_whose_name_holds_a_null_is_read_as_far_as_it_is_plain():
+    assert parsing.words(b"\xe9a", b"latin\0one") == "\ufffda"
