@@ -30,7 +30,7 @@ def cells_of(opened: OpenObject) -> Callable[[int], Cells]:
     ------
     Refused
         If there are fewer pixel data than the header says, or of a kind that is not read; as the function does if a
-        frame cannot be decoded.
+        frame cannot be decoded, or was compressed with loss: bits and labels bear none.
     """
     form = opened.instance.format
     if form.bits_allocated not in (1, 8, 16) or form.samples != 1 or form.is_signed:
@@ -73,9 +73,14 @@ def _compressed(opened: OpenObject) -> Callable[[int], Cells]:
 
     def cells(index: int) -> Cells:
         try:
-            return codecs.decode(streams[index], syntax, form)
+            is_changed = codecs.is_lossy(streams[index], syntax)
+            found = codecs.decode(streams[index], syntax, form)
         except (TruncatedError, UndecodableError) as error:
             raise _damaged(opened, error) from error
+        if is_changed:
+            message = "A frame was compressed with loss: its bits or labels are not what they were."
+            raise _refused(opened, "PIXELS_UNDECODABLE", message)
+        return found
 
     return cells
 

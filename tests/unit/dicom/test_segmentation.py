@@ -477,6 +477,16 @@ def test_damaged_frames_are_refused() -> None:
         read_segmentation(stored.content(PixelData=encapsulate([b"\xff" * 10] * 2)))
 
 
+def test_labels_compressed_with_loss_are_refused() -> None:
+    frames = [
+        imagecodecs.jpeg2k_encode(one.astype(np.uint8), level=20, resolutions=1, codecformat="J2K")
+        for _, _, one in LABELS.frames
+    ]
+    stored = replace(LABELS, syntax=str(JPEG2000Lossless))
+    with pytest.raises(Refused, match="with loss"):
+        read_segmentation(stored.content(PixelData=encapsulate([even(frame) for frame in frames])))
+
+
 @pytest.mark.parametrize(("stored", "bits"), [(LABELS, 32), (LABELS, 1), (BINARY, 8), (FRACTIONS, 16)])
 def test_cells_of_sizes_that_their_kind_has_not_are_refused(stored: Stored, bits: int) -> None:
     with pytest.raises(InputError, match="bits"):
