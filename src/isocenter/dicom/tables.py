@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[Any]
 _MOST_ENTRIES = 1 << 16
+_SMALLEST, _LARGEST = 1e-25, 1e25
 _DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
 
 
@@ -245,8 +246,8 @@ def _real_world_map(item: Dataset) -> RealWorldMap:
             raise TableError(f"A real-world value table has {len(entries)} entries for {limits[1] - limits[0] + 1:g}.")
         return RealWorldMap(1.0, 0.0, Table(int(limits[0]), entries), limits, unit, name)
     slope, intercept = item.get("RealWorldValueSlope"), item.get("RealWorldValueIntercept")
-    if slope is None or intercept is None or not slope:
-        raise TableError("A real-world value map has no slope, no intercept or a slope of zero.")
+    if slope is None or intercept is None or not (_SMALLEST < abs(slope) < _LARGEST and abs(intercept) < _LARGEST):
+        raise TableError("A real-world value map has no slope, no intercept or an absurd one.")
     return RealWorldMap(float(slope), float(intercept), None, limits, unit, name)
 
 

@@ -179,7 +179,8 @@ def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:
     if meaning.padding:
         padding = (cells >= meaning.padding[0]) & (cells <= meaning.padding[1])
     if (meaning.slope, meaning.intercept) != (1, 0):
-        to_float(cells, meaning.slope, meaning.intercept, out)
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond all floats is infinite
+            to_float(cells, meaning.slope, meaning.intercept, out)
     elif cells.ctypes.data != out.ctypes.data:
         out[...] = cells
     return Outcome(*_emptied(out, padding, meaning, 0))

@@ -218,6 +218,8 @@ def test_a_map_may_be_a_table_of_doubles():
     [
         {"RealWorldValueSlope": 1.0},
         {**LINE, "RealWorldValueSlope": 0.0},
+        {**LINE, "RealWorldValueSlope": float("nan")},
+        {**LINE, "RealWorldValueIntercept": 1e300},
         {"RealWorldValueLUTData": [1.0, 2.0]},
         {**ENDS, "RealWorldValueLUTData": [1.0, 2.0]},
     ],

@@ -127,6 +127,10 @@ def test_floats_stay_what_they_are(stored, dtype):
     assert scaled.tolist() == [[2.5, 7.0]]
 
 
+def test_floats_beyond_all_floats_are_infinite():
+    assert real(np.array([[3e38, -1.0]], np.float32), Meaning(10.0), stored="float")[0].tolist() == [[math.inf, -10]]
+
+
 def test_floats_may_be_realized_where_they_lie():
     out = np.array([[1.5, 2.5]], np.float32)
     (holder,) = holders([PLAIN], stored="float")
