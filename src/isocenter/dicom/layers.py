@@ -36,7 +36,7 @@ class Layers:
         if index == len(self._layers):
             self._layers.append(np.zeros(self._shape, self._dtype))
         for patch in patches:
-            self._layers[index][patch.place][patch.mask] = label
+            self._layers[index][patch.place] |= patch.mask * self._dtype.type(label)  # only 0 or the label is there
         return index
 
     @property
@@ -46,4 +46,4 @@ class Layers:
 
 
 def _is_free(layer: Array, patches: Sequence[Patch]) -> bool:
-    return not any((layer[patch.place] != 0)[patch.mask].any() for patch in patches)
+    return not any(np.logical_and(layer[patch.place], patch.mask).any() for patch in patches)

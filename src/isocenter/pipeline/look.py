@@ -57,7 +57,8 @@ def image(
     path, series, values, gaps
         As for :func:`volume`.
     on
-        The image whose grid a segmentation is brought onto; an RT Structure Set has none of its own.
+        The path of the image whose grid a segmentation is brought onto, to which ``series`` and ``gaps`` apply then; an
+        RT Structure Set has no grid of its own.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def image(
     (stored,) = found.findings
     if on is None:
         return read_segmentation(stored)
-    grid = volume(on).grid
+    grid = volume(on, series, gaps=gaps).grid
     try:
         return read_segmentation(stored, grid=grid)
     except UsageError:  # its frames lie beside the voxels of the grid
