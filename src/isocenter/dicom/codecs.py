@@ -127,15 +127,20 @@ def is_lossy(frame: Bytes, syntax: str) -> bool:
     return syntax not in _RAW and read_codestream(frame).is_lossy
 
 
-def is_mislabelled(frame: Bytes, syntax: str) -> bool:
-    """Whether a codestream is of another kind than its transfer syntax says; it is decoded as what it is.
+def is_mislabelled(frame: Bytes, syntax: str, form: PixelFormat) -> bool:
+    """Whether a codestream is of another kind than the header says; it is decoded as what it is.
 
     Raises
     ------
     TruncatedError, UndecodableError
         If the codestream does not state what it is.
     """
-    return syntax not in _RAW and read_codestream(frame).kind != _KINDS[syntax]
+    if syntax in _RAW:
+        return False
+    stated = read_codestream(frame)
+    is_too_deep = syntax == _BASELINE and stated.precision > 8
+    is_of_jpeg_2000 = form.photometric in ("YBR_RCT", "YBR_ICT")
+    return stated.kind != _KINDS[syntax] or is_too_deep or (is_of_jpeg_2000 and stated.kind != "JPEG 2000")
 
 
 def _shape(form: PixelFormat) -> tuple[int, ...]:
@@ -275,6 +280,7 @@ def _unpacked(packed: Pixels, form: PixelFormat) -> Pixels:
 
 _SYNTAX = "1.2.840.10008.1.2."
 _RAW = MappingProxyType({_SYNTAX + "1.98": _stored, _SYNTAX + "8.1": _inflated, _SYNTAX + "5": _rle})
+_BASELINE = _SYNTAX + "4.50"
 _KINDS = {
     f"{_SYNTAX}4.{end}": kind
     for kind, ends in {

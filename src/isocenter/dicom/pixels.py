@@ -159,7 +159,7 @@ def _met(stored: Collection[Stored]) -> list[Reason]:
         reasons.append(Reason("LOSSY", f"{len(lossy)} of {len(stored)} images were compressed with loss.", lossy))
     other = tuple(one.instance.name for one in stored if one.is_mislabelled)
     if other:
-        message = f"{len(other)} of {len(stored)} images are compressed in another way than their transfer syntax says."
+        message = f"{len(other)} of {len(stored)} images are compressed in another way than their header says."
         reasons.append(Reason("SYNTAX_DIFFERS", message, other))
     return reasons
 

@@ -191,7 +191,7 @@ class Stored:
         stream = self._streams[number - 1]
         photometric = codecs.photometric_after(form, syntax, stream)
         self.is_lossy |= codecs.is_lossy(stream, syntax)
-        self.is_mislabelled |= codecs.is_mislabelled(stream, syntax)
+        self.is_mislabelled |= codecs.is_mislabelled(stream, syntax, form)
         cells = _widened(codecs.decode(stream, syntax, form), form.bits_allocated)
         if syntax in _DIVIDED and form.is_planar:
             cells = colour.from_planes(cells, (form.rows, form.columns))

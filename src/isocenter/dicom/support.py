@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 
 from isocenter.dicom.codecs import DECODERS
@@ -25,6 +24,7 @@ STACKS = frozenset(
         *("4", "4.1", "4.3", "4.4"),  # MR, Enhanced MR, Enhanced MR Color, Legacy Converted Enhanced MR
         *("128", "128.1", "130"),  # PET, Legacy Converted Enhanced PET, Enhanced PET
         *("13.1.1", "13.1.2", "13.1.3"),  # X-Ray 3D Angiographic and Craniofacial, Breast Tomosynthesis
+        *("6.2", "30", "77.1.5.4", "481.2"),  # Enhanced US Volume, Parametric Map, Ophthalmic Tomography, RT Dose
     )
 )
 """Classes whose frames are slices of the patient."""
@@ -157,7 +157,7 @@ def _rescale_faults(frames: Sequence[Frame]) -> list[Reason]:
         return [Reason("RESCALE_VARIES", message)] if count > 1 else []
     odd = [frame for frame in frames if not _is_whole(frame.rescale)]
     if any(map(_is_broken, rescales)):
-        message = "Rescale Slope or Intercept is no number, or the slope is zero."
+        message = "Rescale Slope or Intercept is no number, or an absurd one."
         return [Reason("RESCALE_UNKNOWN", message, names_of(odd))]
     if len(odd) < len(frames):
         message = f"{len(odd)} of {len(frames)} slices lack a Rescale Slope or Intercept."
@@ -169,10 +169,15 @@ def _is_whole(rescale: Rescale) -> bool:
     return rescale.has_table or (rescale.slope is not None and rescale.intercept is not None)
 
 
+SMALLEST_SLOPE, LARGEST_RESCALE = 1e-25, 1e25
+"""Beyond, the voxels' type could not hold what comes of it."""
+
+
 def _is_broken(rescale: Rescale) -> bool:
     slope, intercept = rescale.slope, rescale.intercept
     one_alone = (slope is None) != (intercept is None)
-    return one_alone or slope == 0 or any(value is not None and math.isnan(value) for value in (slope, intercept))
+    is_absurd = slope is not None and not SMALLEST_SLOPE < abs(slope) < LARGEST_RESCALE
+    return one_alone or is_absurd or (intercept is not None and not abs(intercept) < LARGEST_RESCALE)
 
 
 def is_plane(frame: Frame) -> bool:
@@ -230,8 +235,6 @@ def _has_odd_syntax(frame: Frame) -> bool:
 _SYNTAXES = UNCOMPRESSED | DECODERS.keys()
 _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
     (_is_other_kind, "Images of this class, or of a modality that its class does not have, are not read."),
-    (lambda frame: frame.instance.format.frames > 1, "Multi-frame images are not read yet."),
-    (lambda frame: "MOSAIC" in frame.image_type, "Mosaics (many slices tiled into one image) are not read yet."),
     (_has_odd_colours, "Images of this Photometric Interpretation, with these samples, are not read."),
     (_has_odd_bits, "Images with this number of bits, rows or columns are not read."),
     (_has_odd_syntax, "Images in this transfer syntax are not read."),

@@ -141,7 +141,8 @@ def _outcome(series: Series, volume: Volume, contents: Mapping[str, bytes], *, i
     try:
         found = differences(series, volume, contents)
     except NoReferenceError as error:
-        return Outcome(Kind.TOLD if is_told else Kind.ALONE, str(error))
+        is_beyond = "NotImplementedError: Unable to decode" in str(error)  # pydicom has no decoder
+        return Outcome(Kind.TOLD if is_told else Kind.UNJUDGED if is_beyond else Kind.ALONE, str(error))
     if not found:
         return Outcome(Kind.EQUAL)
     return Outcome(Kind.TOLD if is_told else Kind.SILENT, "; ".join(found))

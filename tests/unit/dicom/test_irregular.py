@@ -277,3 +277,11 @@ def test_a_jpeg_that_is_too_short_for_its_size_is_refused(tmp_path: Path):
     path.write_bytes(data[:place] + struct.pack(">HH", 2400, 2000) + data[place + 4 :])
     with pytest.raises(Refused, match="PIXELS_TRUNCATED"):
         read(scan(path)[0])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("RescaleSlope", "1e300"), ("RescaleSlope", "1e-300"), ("RescaleIntercept", "-1e300")]
+)
+def test_an_absurd_rescale_is_held(tmp_path: Path, keyword, value):
+    path, _ = written(tmp_path, Style(modality="PT", attributes={keyword: value}))
+    assert "RESCALE_UNKNOWN" in codes_of(path)
