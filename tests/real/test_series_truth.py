@@ -32,7 +32,8 @@ _GAP = "slices are missing or uneven: held; dcm2niix closes the gap and warns"
 _TILT = "the gantry was tilted: read upright, where dcm2niix writes the slices sheared"
 _PALETTE = "a palette: read in its colours, where dcm2niix writes the indices"
 _SEGMENTATION = "a segmentation: read by read_segmentation, not as an image"
-_MULTI_FRAME = "multi-frame"
+_SCALE = "rescaled as the header says; dcm2niix takes the vendor's private scale"
+_MOVIE = "one slice at 19 times, each a picture plane; dcm2niix stacks them as if they were slices"
 _TORTURE, _D2N = "derived_torture/", "dicom2nifti_tests/"
 
 DIFFERENCES: dict[tuple[str, str], str] = {
@@ -59,30 +60,12 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     **{("pydicom_data", f"s1_Liver_Segmentation_0{letter}.nii"): _SEGMENTATION for letter in ("", *"abcd")},
     ("highdicom_tests", "s1_0.nii"): "tiles of a slide: listed, not read; dcm2niix stacks them as if they were slices",
     # --- multi-frame ---
-    ("dcm_qa_agfa/Agfa", "s11_ep2d_fid_weisskoff_25slc_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_agfa/Siemens", "s11_ep2d_fid_weisskoff_25slc_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_enh/In/Philips", "s801_B0_NS_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_enh/In/Philips", "s801_B0_NS_2_fieldmaphz.nii"): _MULTI_FRAME,
-    ("dcm_qa_enh/In/Siemens/XA10", "s6_REST1_w_SMS_PF7-8_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_mosaic/In/ep2d_Asc_2", "s2_ep2d_Asc_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_nih/In/20180918Si/mr_0003", "s3_EPI_PE=AP_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_nih/In/20180918Si/mr_0006", "s6_EPI_PE=LR_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_orientation/In/Orientation/ax/axasc35", "s6_ax_asc_35sl_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_orientation/In/Orientation/ax/axint36", "s12_ax_int_36sl_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_orientation/In/Orientation/sag/sagasc35", "s22_sag_asc_35sl_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_sag/In/2_fmri_SagAP", "s2_fmri_SagAP_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_stc/In/Siemens/D13/ep2d_Asc_2", "s2_ep2d_Asc_1.nii"): _MULTI_FRAME,
-    ("dcm_qa_stc/In/Siemens/D13/ep2d_Asc_HF_10", "s10_ep2d_Asc_HF_1.nii"): _MULTI_FRAME,
-    ("dcmqi/segmentations/23x38x3/multiframe", "s123456_Multiframe_image_23x38x3_0.nii"): _MULTI_FRAME,
-    (f"{_D2N}philips_enhanced/fmri/001", "s701_1.nii"): _MULTI_FRAME,
-    (f"{_D2N}siemens_multiframe/anatomical/001", "s5_1.nii"): _MULTI_FRAME,
-    ("fodicom_tests", "s3_Sagittal,1_stack,1_dimension,temporal_position,ext_loc_ref_0.nii"): _MULTI_FRAME,
-    ("fodicom_tests", "s40001_0.nii"): _MULTI_FRAME,
-    ("ibsi_1_digital_phantom/dicom_deprecated/image", "s1_0.nii"): _MULTI_FRAME,
-    ("nibabel_tests/nicom/tests/data", "s12_CBU_DTI_64D_1A_1.nii"): _MULTI_FRAME,
-    ("pydicom_data", "s1_0.nii"): _MULTI_FRAME,
-    ("pydicom_data", "s1_0c.nii"): _MULTI_FRAME,
-    ("pydicom_data", "s1_0d.nii"): _MULTI_FRAME,
+    ("dcm_qa_enh/In/Philips", "s801_B0_NS_1.nii"): _SCALE,
+    ("dcm_qa_enh/In/Philips", "s801_B0_NS_2_fieldmaphz.nii"): _SCALE,
+    (f"{_D2N}philips_enhanced/fmri/001", "s701_1.nii"): _SCALE,
+    ("fodicom_tests", "s3_Sagittal,1_stack,1_dimension,temporal_position,ext_loc_ref_0.nii"): _MOVIE,
+    ("nibabel_tests/nicom/tests/data", "s12_CBU_DTI_64D_1A_1.nii"): "a mosaic of 256 pixels in 7 tiles: held",
+    ("pydicom_data", "s1_0.nii"): "colours of 32 bits, which dcm2niix takes for whole numbers of 32 bits",
 }
 """Folder, and output of dcm2niix that no volume of ours equals -> why."""
 
@@ -91,6 +74,14 @@ _SAME_UID = "dcm2niix takes one of the files that it holds for copies of each ot
 
 ALONE: dict[tuple[str, str], str] = {
     (f"{_D2N}failing/gantrytilting/001", "IM-0001-0004.dcm"): _TILT,
+    ("dcm_qa_enh/In/Philips", "IM_0027_fMAP.dcm, magnitude"): _SCALE,
+    ("dcm_qa_enh/In/Philips", "IM_0027_fMAP.dcm, real"): _SCALE,
+    **{
+        (f"{_D2N}philips_enhanced/fmri/001", f"IM-0001-9600-0001.dcm, time {time} of 4"): _SCALE
+        for time in (1, 2, 3, 4)
+    },
+    **{("fodicom_tests", f"MOVEKNEE.dcm, time {time} of 19"): _MOVIE for time in range(1, 20)},
+    ("transfer_syntax_one_ct", "CT0012.fragmented_no_bot_jpeg_baseline.51.dcm"): _THEIRS_FAILS,
     ("fodicom_tests", "D_CLUNIE_CT1_RLE_FRAGS.dcm"): _THEIRS_FAILS,
     ("fodicom_tests", "TestPattern_Palette.dcm"): _PALETTE,
     ("fodicom_tests", "TestPattern_RGB.dcm"): _SAME_UID,
@@ -191,9 +182,10 @@ def volumes_of(shared_data: Path, folder: str) -> Iterator[tuple[list[str], Volu
 
 
 def label(series: Series) -> str:
-    """First file of a series, and the part if the file has several."""
-    name = Path(series.instances[0].path).name
-    return f"{name}, {series.part}" if series.part and len(series.frames) > len(series.instances) else name
+    """First file of a series, and the part if the file has several frames."""
+    first = series.instances[0]
+    name = Path(first.path).name
+    return f"{name}, {series.part}" if series.part and first.format.frames > 1 else name
 
 
 def joined(members: Sequence[Series]) -> list[Series]:
