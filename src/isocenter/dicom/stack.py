@@ -281,8 +281,10 @@ def _too_steep(ordered: Sequence[Frame], step: Floats) -> list[Reason]:
 
 def _numbered_twice(ordered: Sequence[Frame]) -> list[Reason]:
     """Two volumes that lie between each other: neighbours share their Instance Number."""
-    numbers = [frame.instance.instance_number for frame in ordered]
-    twice = sum(a is not None and a == b for a, b in pairwise(numbers))
+    twice = sum(
+        a is not b and a.instance_number is not None and a.instance_number == b.instance_number
+        for a, b in pairwise(frame.instance for frame in ordered)
+    )
     if twice < len(ordered) // 2 or twice == len(ordered) - 1:
         return []
     message = f"{twice} pairs of neighbouring slices bear one Instance Number: two volumes may lie between each other."
