@@ -9,12 +9,13 @@ from typing import overload
 
 from isocenter.dicom.elements import WANTED, DamagedHeaderError, Header, NotDicomError, shared
 from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
-from isocenter.dicom.frame import Frame, only_frame
+from isocenter.dicom.frame import Frame
 from isocenter.dicom.grouping import series_from
 from isocenter.dicom.header import read_header
 from isocenter.dicom.instance import Instance, class_of, instance_from, is_image
 from isocenter.dicom.kinds import Kind, kind_of
 from isocenter.dicom.layouts import Layouts
+from isocenter.dicom.multiframe import frames_of
 from isocenter.dicom.objects import FoundObject, found_object
 from isocenter.dicom.planes import scaled
 from isocenter.dicom.second_look import looker
@@ -162,10 +163,10 @@ def _recognized(file: FileRef, source: ByteSource, layouts: Layouts) -> _Found |
         return None if source.at(0, 4) == ZIP_MAGIC else _not_dicom(file)
     except (DamagedHeaderError, *MEMBER_FAULTS):
         return _ignored(file, "HEADER_UNREADABLE", "The header cannot be followed.")
-    return _told(file, header, source.stamp)
+    return _told(file, header, source)
 
 
-def _told(file: FileRef, header: Header, stamp: int) -> _Found:
+def _told(file: FileRef, header: Header, source: ByteSource) -> _Found:
     """What a file with a header is."""
     kind = shared(header, _kind_of)
     if kind is not None and not (kind.code == "NOT_IMAGE" and is_image(header)):
@@ -174,7 +175,11 @@ def _told(file: FileRef, header: Header, stamp: int) -> _Found:
         return _ignored(file, "NOT_IMAGE", "It is a DICOM object without pixels.")
     if header.pixels is None and WANTED["Rows"] not in header.values:
         return _ignored(file, "HEADER_UNREADABLE", "The file ends within its header.")
-    return frames_from(instance_from(file, header, stamp=stamp), header)
+    instance = instance_from(file, header, stamp=source.stamp)
+    try:
+        return scaled(frames_of(instance, header, source), header)
+    except (DamagedHeaderError, *MEMBER_FAULTS):
+        return _ignored(file, "HEADER_UNREADABLE", "The header cannot be followed.")
 
 
 def _kind_of(header: Header) -> Kind | None:
@@ -186,11 +191,6 @@ def _of_kind(kind: Kind, file: FileRef, header: Header) -> _Found:
     if not kind.code:
         return found_object(file, header, kind.name.partition(" ")[2])
     return _ignored(file, kind.code, f"It is {kind.name}.")
-
-
-def frames_from(instance: Instance, header: Header) -> tuple[Frame, ...]:
-    """The frames of an instance."""
-    return scaled((only_frame(instance, header),), header)
 
 
 def _ignored(file: FileRef, code: str, message: str) -> Ignored:

@@ -281,10 +281,8 @@ def _too_steep(ordered: Sequence[Frame], step: Floats) -> list[Reason]:
 
 def _numbered_twice(ordered: Sequence[Frame]) -> list[Reason]:
     """Two volumes that lie between each other: neighbours share their Instance Number."""
-    twice = sum(
-        a is not b and a.instance_number is not None and a.instance_number == b.instance_number
-        for a, b in pairwise(frame.instance for frame in ordered)
-    )
+    numbers = [None if frame.instance.format.frames > 1 else frame.instance.instance_number for frame in ordered]
+    twice = sum(a is not None and a == b for a, b in pairwise(numbers))
     if twice < len(ordered) // 2 or twice == len(ordered) - 1:
         return []
     message = f"{twice} pairs of neighbouring slices bear one Instance Number: two volumes may lie between each other."

@@ -104,6 +104,24 @@ CODES = {
         "The volume was held; the whole ones were not.",
         "Fetch the missing slices.",
     ),
+    "FRAMES_CONTRADICT": CodeEntry(
+        _H,
+        "What a multi-frame image says of its frames does not fit their number.",
+        "The series was held: it cannot be told which frame lies where.",
+        "Export the image again from its source.",
+    ),
+    "MOSAIC_UNCLEAR": CodeEntry(
+        _H,
+        "A mosaic (many slices tiled into one picture) does not say what lies where.",
+        "The series was held: no place is made up.",
+        "Export the series with the scanner's private attributes, or as single slices.",
+    ),
+    "PLACE_IN_VOLUME": CodeEntry(
+        _V,
+        "The positions are those in the volume of an ultrasound transducer, not in the patient.",
+        "They were taken as they are: lengths are right, directions are the transducer's.",
+        "Trust no left, right, head or feet.",
+    ),
     "TILT": CodeEntry(
         _R,
         "The slices are sheared against each other (gantry tilt).",

@@ -337,10 +337,11 @@ def _doses() -> Iterator[Case]:
     z_mm = upward.origin_mm[2]
 
     def swapped(ds: Dataset) -> None:
-        """Frames in the other order, with their offsets."""
+        """Frames in the other order, with their offsets; the position is that of the first frame."""
         frames = np.frombuffer(ds.PixelData, np.uint32).reshape(SHAPE)[::-1]
         ds.PixelData = frames.tobytes()
         ds.GridFrameOffsetVector = ds.GridFrameOffsetVector[::-1]
+        ds.ImagePositionPatient = [*ds.ImagePositionPatient[:2], ds.GridFrameOffsetVector[0]]
 
     kinds: tuple[tuple[str, str, Grid, float, Callable[[Dataset], None] | None], ...] = (
         ("offsets from the first plane", "They begin at 0.", upward, 0.0, None),

@@ -253,8 +253,6 @@ def test_a_single_slice_without_thickness_is_a_picture_without_depth(tmp_path: P
 @pytest.mark.parametrize(
     "attributes",
     [
-        {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]},
-        {"NumberOfFrames": 2},
         {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.6"},
         {"BitsStored": 17},
         {"Rows": 0},
