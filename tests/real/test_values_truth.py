@@ -88,6 +88,26 @@ def test_colours_of_one_picture_are_alike_before_and_after_a_server_decoded_it(s
     assert decoded.array.std() > 10
 
 
+@pytest.mark.parametrize(
+    "name", [f"SC_rgb{end}_2frame.dcm" for end in ("", "_16bit", "_32bit", "_expb", "_expb_16bit", "_expb_32bit")]
+)
+def test_colours_of_two_frames_are_those_of_pydicom(shared_data: Path, name):
+    path = shared_data / "pydicom_data" / name
+    truth = pixel_array(pydicom.dcmread(path))
+    volume = lone(path)
+    assert volume.shape == (1, 100, 100, 2, 3)
+    assert volume.axes[-1] == "color"
+    assert np.array_equal(np.moveaxis(volume.array[0], 2, 0), truth)
+
+
+def test_the_palette_of_a_cine_holds_for_each_frame(shared_data: Path):
+    path = shared_data / "pydicom_data" / "OBXXXX1A_rle_2frame.dcm"
+    ds = pydicom.dcmread(path)
+    volume = lone(path)
+    assert volume.axes == ("time", "color")
+    assert np.array_equal(np.moveaxis(volume.array[0], 2, 0), apply_color_lut(ds.pixel_array, ds))
+
+
 # --- grey ------------------------------------------------------------------------------------------------------------
 
 
@@ -99,6 +119,36 @@ def test_monochrome1_is_told_and_not_inverted(shared_data: Path, name):
     stored = np.frombuffer(ds.PixelData, f"<u{ds.BitsAllocated // 8}", size).reshape(ds.Rows, ds.Columns)
     assert np.array_equal(volume.array[0], stored)
     assert "MONOCHROME1" in codes_of(volume)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("float", np.float32), ("double_float", np.float64)])
+def test_a_parametric_map_of_floats_is_what_pydicom_reads(shared_data: Path, name, dtype):
+    path = shared_data / "pydicom_data" / f"parametric_map_{name}.dcm"
+    volume = lone(path)
+    truth = pydicom.dcmread(path).pixel_array
+    assert volume.array.dtype == dtype
+    assert volume.unit == codes.ONE
+    assert np.array_equal(volume.array[0], truth)
+    assert truth.std() > 0.01
+
+
+def test_each_frame_of_a_field_map_has_its_own_rescale(shared_data: Path):
+    """Magnitude and field in hertz in one object, as Philips writes it."""
+    (path,) = (shared_data / "dcm_qa_enh" / "In" / "Philips").glob("*.dcm")
+    ds = pydicom.dcmread(path)
+    truth = {}
+    for stored, group in zip(ds.pixel_array, ds.PerFrameFunctionalGroupsSequence, strict=True):
+        (line,) = group.PixelValueTransformationSequence
+        real = stored * float(line.RescaleSlope) + float(line.RescaleIntercept)
+        place = tuple(np.round(group.PlanePositionSequence[0].ImagePositionPatient, 3))
+        truth[float(line.RescaleIntercept) < 0, place] = real.astype(np.float32)
+    volumes = [read(series) for series in scan(path)]
+    assert len(volumes) == 2
+    assert {volume.unit.value for volume in volumes} == {"1", "Hz"}
+    for volume in volumes:
+        for k, slice_ in enumerate(volume.array):
+            place = tuple(np.round(volume.grid.to_world((k, 0, 0)), 3))
+            assert np.array_equal(slice_, truth[volume.unit.value == "Hz", place])
 
 
 # --- PET -------------------------------------------------------------------------------------------------------------
