@@ -160,9 +160,18 @@ def differences(series: Series, volume: Volume, contents: Mapping[str, bytes]) -
     found = []
     for index, (frame, ours) in enumerate(_frames(series, volume)):
         file = files[frame.instance.path]
-        found += _place_differences(volume, index % volume.grid.shape[0], file.place(frame.number))
-        found += _value_differences(ours, file.values(frame.number), frame)
+        found += _value_differences(ours, _tile(file.values(frame.number), frame), frame)
+        if frame.window is None:
+            found += _place_differences(volume, index % volume.grid.shape[0], file.place(frame.number))
     return found
+
+
+def _tile(values: Floats, frame: Frame) -> Floats:
+    """The part of a picture that a frame is; where the tile of a mosaic lies is left to other tests."""
+    window = frame.window
+    if window is None:
+        return values
+    return values[window.row : window.row + window.rows, window.column : window.column + window.columns]
 
 
 def _paths(series: Series) -> set[str]:

@@ -136,7 +136,7 @@ def _excuses(code: str) -> bool:
 
 
 def _outcome(series: Series, volume: Volume, contents: Mapping[str, bytes], *, is_told: bool) -> Outcome:
-    if series.grid is None or series.grid.is_sheared or any(frame.window is not None for frame in series.frames):
+    if series.grid is None or series.grid.is_sheared:
         return Outcome(Kind.UNJUDGED, f"{series.modality} of {volume.array.shape}")
     try:
         found = differences(series, volume, contents)
