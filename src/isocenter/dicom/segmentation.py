@@ -172,6 +172,8 @@ def _stored(opened: OpenObject, grid: Grid | None) -> _Stored:
         raise InputError("The Segmentation is not binary, fractional or a label map with the bits that these have.")
     if kind == "LABELMAP":
         described = tuple(segment for segment in described if segment.label != _number(found, _PADDING))
+    elif any(segment.label == 0 for segment in described):
+        raise InputError("The Segmentation numbers a segment 0, which stands for none: export it again.")
     frames, layout = segmentframes.frames_of(opened)
     places = _places(opened, frames, layout, grid)
     known = {0} if kind == "LABELMAP" else {segment.label for segment in described}

@@ -514,6 +514,11 @@ def test_headers_that_contradict_themselves_are_damaged(changes: dict[str, Any])
         read_segmentation(BINARY.content(**changes))
 
 
+def test_no_mask_is_of_segment_0() -> None:
+    with pytest.raises(InputError, match="numbers a segment 0"):
+        read_segmentation(replace(BINARY, numbers=(0, 1)).content())
+
+
 def test_no_frame_is_no_segmentation() -> None:
     with pytest.raises(InputError):
         read_segmentation(BINARY.content(NumberOfFrames=0, PerFrameFunctionalGroupsSequence=[]))
