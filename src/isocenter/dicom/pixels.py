@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -35,6 +35,8 @@ Progress = Callable[[int, int | None], None]
 
 _PICTURES_AT_ONCE = 4
 _FLOAT, _DOUBLE = 0x7FE00008, 0x7FE00009
+Show = Callable[[int, Pixels], None]
+"""Called with the place of a frame and its values."""
 Gaps = Literal["hold", "regrid"]
 """What to do where slices are missing or unevenly spaced."""
 Quantity = Literal["native", Kind]
@@ -77,7 +79,7 @@ def read(
     if values != "native" and values not in kinds:
         raise UsageError(f'values is "native" or one of {", ".join(kinds)}, not {values!r}.')
     plan = None if gaps == "hold" or not isinstance(series, Series) else regrid.plan(series)
-    return _read(series, progress, plan=plan, suv=None if values == "native" else values)
+    return _read(series, _Beside(progress), plan=plan, suv=None if values == "native" else values)
 
 
 def read_with_digests(series: Series, *, progress: Progress | None = None) -> tuple[Volume, Mapping[str, str]]:
@@ -91,18 +93,46 @@ def read_with_digests(series: Series, *, progress: Progress | None = None) -> tu
         Path of each instance -> SHA-256 of its file (or zip member) in hexadecimal.
     """
     digests: dict[str, str] = {}
-    volume = _read(series, progress, digests=digests)
+    volume = _read(series, _Beside(progress, digests))
     return volume, dict(sorted(digests.items()))
 
 
-def _read(
-    series: Series,
-    progress: Progress | None,
-    *,
-    digests: dict[str, str] | None = None,
-    plan: regrid.Plan | None = None,
-    suv: Kind | None = None,
-) -> Volume:
+def read_showing(series: Series, show: Show) -> Volume:
+    """As :func:`read`, and each slice is shown as soon as it is decoded; see :mod:`isocenter.dicom.slices`.
+
+    Parameters
+    ----------
+    series
+        As for :func:`read`.
+    show
+        Called with the place of a frame in ``series.frames`` and its (row, column[, color]) values, which are not to be
+        changed: in this thread, in any order; what it raises ends the reading. A frame may come again, in a wider
+        type, where a later one does not fit into the first.
+    """
+    return _read(series, _Beside(show=show))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What is done beside the reading: whom is told how far it is, where digests go, to whom slices are shown."""
+
+    progress: Progress | None = None
+    digests: dict[str, str] | None = None
+    show: Show | None = None
+
+    def tell(self, places: Iterable[int], array: Pixels, count: tuple[int, int]) -> None:
+        """Some frames are done, and so many of all."""
+        if self.progress is not None:
+            self.progress(*count)
+        if self.show is None:
+            return
+        for place in places:
+            view = array[place]
+            view.flags.writeable = False
+            self.show(place, view)
+
+
+def _read(series: Series, beside: _Beside, *, plan: regrid.Plan | None = None, suv: Kind | None = None) -> Volume:
     series = series if plan is None else plan.series
     if not isinstance(series, Series):
         raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
@@ -111,7 +141,7 @@ def _read(
     meanings = meanings_of(series.frames)
     if suv is not None:
         meanings = in_suv(meanings, series.frames, suv)
-    array, outcomes, met = _held(series, meanings, digests, progress)
+    array, outcomes, met = _held(series, meanings, beside)
     grid = series.grid
     reasons = [*series.reasons, *remarks(series, meanings, array, outcomes), *met]
     unit, unsure = unit_of(series, meanings, array)
@@ -125,13 +155,11 @@ def _read(
     return Volume(array, grid, unit, axes, series.modality, tuple(sources), merge(reasons, unsure))
 
 
-def _held(
-    series: Series, meanings: Sequence[Meaning], digests: dict[str, str] | None, progress: Progress | None
-) -> tuple[Pixels, list[Outcome], list[Reason]]:
+def _held(series: Series, meanings: Sequence[Meaning], beside: _Beside) -> tuple[Pixels, list[Outcome], list[Reason]]:
     """The array, of the first type that holds all values rightly."""
     for holder in _holders(series, meanings):
         try:
-            return _filled(_Reading(series, meanings, holder), digests, progress)
+            return _filled(_Reading(series, meanings, holder), beside)
         except DoesNotFitError:
             continue
     raise DoesNotFitError  # the last holder holds all
@@ -185,9 +213,7 @@ class _Done:
     fits: bool = True
 
 
-def _filled(
-    reading: _Reading, digests: dict[str, str] | None, progress: Progress | None
-) -> tuple[Pixels, list[Outcome], list[Reason]]:
+def _filled(reading: _Reading, beside: _Beside) -> tuple[Pixels, list[Outcome], list[Reason]]:
     """The array of all frames, (slice, row, column[, axis][, color]); what came of each frame, and of the files.
 
     Raises
@@ -214,7 +240,8 @@ def _filled(
     with Opener() as opener, ThreadPoolExecutor(os.cpu_count()) as pool:
         uses = Counter(id(job.instance) for job in jobs)
         stored = {
-            id(one): Stored(one, opener, uses[id(one)], wants_digest=digests is not None) for one in series.instances
+            id(one): Stored(one, opener, uses[id(one)], wants_digest=beside.digests is not None)
+            for one in series.instances
         }
         blocks = [jobs[start : start + _PICTURES_AT_ONCE] for start in range(0, len(jobs), _PICTURES_AT_ONCE)]
         pending = [pool.submit(_read_block, block, stored, reading, array) for block in blocks]
@@ -225,16 +252,15 @@ def _filled(
                     raise DoesNotFitError
                 done += part
                 finished += sum(len(one.outcomes) for one in part)
-                if progress is not None:
-                    progress(finished, count)
+                beside.tell((place for one in part for place in one.outcomes), array, (finished, count))
         finally:
             for future in pending:
                 future.cancel()
     faults = [one.fault for one in done if one.fault is not None]
     if faults:
         raise Refused(merge(faults))
-    if digests is not None:
-        digests |= {one.instance.path: one.digest for one in stored.values()}
+    if beside.digests is not None:
+        beside.digests.update({one.instance.path: one.digest for one in stored.values()})
     if series.axis:
         array = np.moveaxis(array.reshape(-1, *series.grid.shape, *colours), 0, 3)
     outcomes = {place: outcome for one in done for place, outcome in one.outcomes.items()}
