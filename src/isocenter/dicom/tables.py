@@ -244,6 +244,8 @@ def _real_world_map(item: Dataset) -> RealWorldMap:
         entries = np.atleast_1d(np.array(item.RealWorldValueLUTData, np.float64))
         if len(entries) != limits[1] - limits[0] + 1:
             raise TableError(f"A real-world value table has {len(entries)} entries for {limits[1] - limits[0] + 1:g}.")
+        if (np.abs(entries) > _LARGEST).any():
+            raise TableError("A real-world value table holds absurd values.")
         return RealWorldMap(1.0, 0.0, Table(int(limits[0]), entries), limits, unit, name)
     slope, intercept = item.get("RealWorldValueSlope"), item.get("RealWorldValueIntercept")
     if slope is None or intercept is None or not (_SMALLEST < abs(slope) < _LARGEST and abs(intercept) < _LARGEST):

@@ -222,6 +222,7 @@ def test_a_map_may_be_a_table_of_doubles():
         {**LINE, "RealWorldValueIntercept": 1e300},
         {"RealWorldValueLUTData": [1.0, 2.0]},
         {**ENDS, "RealWorldValueLUTData": [1.0, 2.0]},
+        {**ENDS, "RealWorldValueLUTData": [1.0, 2.0, 1e300]},
     ],
 )
 def test_a_damaged_map_is_no_map(values):
