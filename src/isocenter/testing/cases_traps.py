@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.tag import Tag
 
 from isocenter.geometry import Grid
 from isocenter.testing.cases_encoding import encoded, rewritten
@@ -19,6 +20,7 @@ from isocenter.testing.cases_multiframe import enhanced
 from isocenter.testing.cases_values import BODY, UNSIGNED, refused, value_case
 from isocenter.testing.dicom import Style, uid_of, write_series
 from isocenter.testing.multiframe import Many
+from isocenter.testing.tiled import write_dose, write_nm
 from isocenter.testing.truth import Case, Ramp, Truth
 
 UNEVEN = frozenset({"SPACING_VARIES", "SLICE_GAP", "SERIES_INCONSISTENT"})
@@ -35,6 +37,7 @@ def trap_cases() -> Iterator[Case]:
     yield from _ranges()
     yield from _lies()
     yield from _frames()
+    yield from _vectors()
 
 
 # --- drifts ----------------------------------------------------------------------------------------------------------
@@ -317,3 +320,55 @@ def _frames() -> Iterator[Case]:
             codes=codes,
         )
         yield case if may_read else replace(case, truths=())
+
+
+def _vectors() -> Iterator[Case]:
+    """Objects whose frames are placed by vectors of numbers."""
+
+    def shuffled(ds: Dataset) -> None:
+        order = (3, 0, 5, 1, 4, 2)
+        frames = np.frombuffer(ds.PixelData, np.uint16).reshape(SHAPE)
+        ds.PixelData, ds.SliceVector = frames[list(order)].tobytes(), [k + 1 for k in order]
+
+    def gated(ds: Dataset) -> None:
+        frames = np.frombuffer(ds.PixelData, np.uint16).reshape(SHAPE)
+        ds.PixelData = frames.tobytes() + np.rint(frames * 2.0 + 7).astype("<u2").tobytes()
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "RECON GATED TOMO", "EMISSION"]
+        ds.NumberOfFrames = 2 * SHAPE[0]
+        ds.FrameIncrementPointer = [Tag("TimeSlotVector"), Tag("SliceVector")]
+        ds.TimeSlotVector = [1] * SHAPE[0] + [2] * SHAPE[0]
+        ds.SliceVector, ds.NumberOfTimeSlots = [*range(1, SHAPE[0] + 1)] * 2, 2
+
+    first, second = Truth(FIRST, AXIAL), Truth(lambda points: 2 * FIRST.rounded(points) + 7, AXIAL)
+    kinds: tuple[tuple[str, Callable[[Dataset], None], tuple[Truth, ...]], ...] = (
+        ("frames shuffled", shuffled, (first,)),
+        ("gated", gated, (first, second)),
+    )
+    for name, edit, truths in kinds:
+        told = "The Slice Vector says which frame is which slice."
+        yield Case(f"NM tomogram, {name}", "multi-frame", told, _nuclear(edit), truths)
+
+    def uneven(ds: Dataset) -> None:
+        ds.GridFrameOffsetVector = ["0", "-2.5", "-5", "-8.5", "-11", "-12.5"]
+
+    def short(ds: Dataset) -> None:
+        ds.GridFrameOffsetVector = ds.GridFrameOffsetVector[:-1]
+
+    def without(ds: Dataset) -> None:
+        del ds.GridFrameOffsetVector
+
+    lost = frozenset({"POSITION_MISSING", "FRAMES_CONTRADICT"})
+    for name, edit, codes in (
+        ("offsets uneven", uneven, UNEVEN),
+        ("one offset fewer", short, lost | {"SLICE_GAP"}),
+        ("no offsets", without, lost),
+    ):
+        yield Case(f"RT Dose, {name}", "multi-frame", "No even lattice follows.", _dose(edit), (), codes)
+
+
+def _nuclear(edit: Callable[[Dataset], None]) -> Callable[[Path], object]:
+    return lambda folder: write_nm(FIRST, AXIAL, folder / "nm.dcm", edit=edit)
+
+
+def _dose(edit: Callable[[Dataset], None]) -> Callable[[Path], object]:
+    return lambda folder: write_dose(FIRST, AXIAL, folder / "dose.dcm", edit=edit)
