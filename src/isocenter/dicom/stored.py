@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom import codecs, colour
-from isocenter.dicom.deflated import inflate
+from isocenter.dicom.deflated import inflate_whole
 from isocenter.dicom.elements import DEFLATED, EXPLICIT_BIG, UNCOMPRESSED
 from isocenter.dicom.files import DiskBytes, MemberBytes, MemoryBytes, Opener
 from isocenter.dicom.instance import HALVED, Instance, PixelFormat
@@ -202,7 +202,7 @@ def _inflated(file: _File, count: int) -> MemoryBytes:
     content = file.at(0, file.size)
     _, start = read_meta(content, PREAMBLE_BYTES, {})
     try:
-        return MemoryBytes(inflate(content[start:], count))
+        return MemoryBytes(inflate_whole(content[start:], count))
     except zlib.error as error:
         raise codecs.UndecodableError("The deflated data set is damaged.") from error
 

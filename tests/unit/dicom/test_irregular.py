@@ -285,3 +285,17 @@ def test_a_jpeg_that_is_too_short_for_its_size_is_refused(tmp_path: Path):
 def test_an_absurd_rescale_is_held(tmp_path: Path, keyword, value):
     path, _ = written(tmp_path, Style(modality="PT", attributes={keyword: value}))
     assert "RESCALE_UNKNOWN" in codes_of(path)
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.999])
+def test_a_deflated_data_set_that_does_not_end_well_is_refused(tmp_path: Path, kept):
+    path, data = written(tmp_path, Style(syntax="deflated"))
+    at = len(data) - len(bare(data))
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    tail = bytes(np.random.default_rng(1).integers(0, 256, 4000, np.uint8))
+    packed = packer.compress(zlib.decompress(data[at:], -zlib.MAX_WBITS) + tail) + packer.flush()
+    path.write_bytes(data[:at] + packed)
+    np.testing.assert_array_equal(read(scan(path)[0]).array, VALUES)
+    path.write_bytes(data[:at] + packed[: int(len(packed) * kept)])
+    with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
+        read(scan(path)[0])
