@@ -34,11 +34,11 @@ def cells_of(opened: OpenObject) -> Callable[[int], Cells]:
     """
     form = opened.instance.format
     if form.bits_allocated not in (1, 8, 16) or form.samples != 1 or form.is_signed:
-        raise _refused(opened, "UNSUPPORTED", "Only frames of unsigned cells of 1, 8 or 16 bits are read.")
+        raise _refused("UNSUPPORTED", "Only frames of unsigned cells of 1, 8 or 16 bits are read.")
     if opened.header.transfer_syntax in UNCOMPRESSED:
         return _uncompressed(opened)
     if opened.header.transfer_syntax not in codecs.DECODERS:
-        raise _refused(opened, "UNSUPPORTED", "Frames in this transfer syntax are not read.")
+        raise _refused("UNSUPPORTED", "Frames in this transfer syntax are not read.")
     return _compressed(opened)
 
 
@@ -46,7 +46,7 @@ def _uncompressed(opened: OpenObject) -> Callable[[int], Cells]:
     form, pixels = opened.instance.format, opened.pixels()
     bits = form.rows * form.columns * form.bits_allocated
     if len(pixels) * 8 < bits * form.frames:
-        raise _refused(opened, "PIXELS_TRUNCATED", "The pixel data end before the last frame.")
+        raise _refused("PIXELS_TRUNCATED", "The pixel data end before the last frame.")
 
     def cells(index: int) -> Cells:
         first = index * bits
@@ -69,26 +69,26 @@ def _compressed(opened: OpenObject) -> Callable[[int], Cells]:
             opened.pixels(), form.frames, offsets=tables.get(_OFFSETS, b""), lengths=tables.get(_LENGTHS, b"")
         )
     except (TruncatedError, UndecodableError) as error:
-        raise _damaged(opened, error) from error
+        raise _damaged(error) from error
 
     def cells(index: int) -> Cells:
         try:
             is_changed = codecs.is_lossy(streams[index], syntax)
             found = codecs.decode(streams[index], syntax, form)
         except (TruncatedError, UndecodableError) as error:
-            raise _damaged(opened, error) from error
+            raise _damaged(error) from error
         if is_changed:
             message = "A frame was compressed with loss: its bits or labels are not what they were."
-            raise _refused(opened, "PIXELS_UNDECODABLE", message)
+            raise _refused("PIXELS_UNDECODABLE", message)
         return found
 
     return cells
 
 
-def _damaged(opened: OpenObject, error: Exception) -> Refused:
+def _damaged(error: Exception) -> Refused:
     code = "PIXELS_TRUNCATED" if isinstance(error, TruncatedError) else "PIXELS_UNDECODABLE"
-    return _refused(opened, code, str(error))
+    return _refused(code, str(error))
 
 
-def _refused(opened: OpenObject, code: str, message: str) -> Refused:
-    return Refused([Reason(code, message, (opened.instance.name,))])
+def _refused(code: str, message: str) -> Refused:
+    return Refused([Reason(code, message)])

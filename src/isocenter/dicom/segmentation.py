@@ -7,7 +7,8 @@ Where frames lie is found in ``segmentframes`` and ``lattice``, what their segme
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,10 +67,23 @@ def read_segmentation(source: ObjectSource, *, grid: Grid | None = None) -> Segm
         If it does not fit into memory.
     """
     opened = open_object(source)
-    try:
+    with _reading(opened):
         return _read(opened, grid)
+
+
+@contextmanager
+def _reading(opened: OpenObject) -> Iterator[None]:
+    """Name the object in what is refused, and tell that memory is short."""
+    try:
+        yield
     except MemoryError:
         raise TryLater("There is no room in memory for the segmentation: read it onto a smaller grid.") from None
+    except Refused as error:
+        raise Refused(_named(error.reasons, opened)) from error
+
+
+def _named(reasons: Iterable[Reason], opened: OpenObject) -> tuple[Reason, ...]:
+    return tuple(replace(reason, instances=(opened.instance.name,)) for reason in reasons)
 
 
 def _read(opened: OpenObject, grid: Grid | None) -> Segmentation:
@@ -85,8 +99,9 @@ def _read(opened: OpenObject, grid: Grid | None) -> Segmentation:
         raise InputError("This DICOM object is no Segmentation and no RT Structure Set.")
     stored = _stored(opened, grid)
     layers, described, reasons = _label_map(stored) if stored.kind == "LABELMAP" else _masks(stored)
+    reasons = [*stored.reasons, *reasons]
     return Segmentation(
-        layers, stored.places.grid, described, stored.algorithm, _sources(stored), (*stored.reasons, *reasons)
+        layers, stored.places.grid, described, stored.algorithm, _sources(stored), _named(reasons, opened)
     )
 
 
@@ -104,22 +119,28 @@ def read_fractions(source: ObjectSource, *, grid: Grid | None = None) -> Volume:
 
     Raises
     ------
-    UsageError, Refused, InputError
+    UsageError, Refused, InputError, TryLater
         As :func:`read_segmentation`; and UsageError if the segmentation is not fractional.
     """
     opened = open_object(source)
     if kinds.kind_of(opened.instance.sop_class_uid) is not kinds.SEGMENTATION:
         raise InputError("This DICOM object is no Segmentation.")
-    stored = _stored(opened, grid)
-    if stored.kind != "FRACTIONAL":
-        raise UsageError("This Segmentation holds no fractions: read it with read_segmentation.")
+    with _reading(opened):
+        stored = _stored(opened, grid)
+        if stored.kind != "FRACTIONAL":
+            raise UsageError("This Segmentation holds no fractions: read it with read_segmentation.")
+        array = _fractions(stored)
+    sources, reasons = _sources(stored), _named(stored.reasons, opened)
+    return Volume(array, stored.places.grid, axes=("segment",), modality="SEG", sources=sources, reasons=reasons)
+
+
+def _fractions(stored: _Stored) -> Cells:
     array = np.zeros((*stored.places.grid.shape, len(stored.segments)), np.float32)
     for channel, segment in enumerate(stored.segments):
         for k, frame in stored.frames:
             if frame.segment == segment.label:
                 array[(*_place(stored, k), channel)] = _parts(stored, frame) / np.float32(stored.highest)
-    sources = _sources(stored)
-    return Volume(array, stored.places.grid, axes=("segment",), modality="SEG", sources=sources, reasons=stored.reasons)
+    return array
 
 
 # --- the object ------------------------------------------------------------------------------------------------------
@@ -191,7 +212,7 @@ def _stored(opened: OpenObject, grid: Grid | None) -> _Stored:
         shape=(opened.instance.format.rows, opened.instance.format.columns),
         places=places,
         cells=cells_of(opened),
-        reasons=tuple(replace(reason, instances=(opened.instance.name,)) for reason in reasons),
+        reasons=tuple(reasons),
     )
 
 
@@ -212,13 +233,12 @@ def _places(opened: OpenObject, frames: Sequence[SegmentFrame], layout: Layout, 
             raise UsageError("The Segmentation is of a picture without a place in the patient; the grid is of another.")
         return Places(grid or flat, (0,) * len(frames))
     if len(positions) < len(frames) or layout.orientation is None or layout.pixel_spacing_mm is None:
-        message = "Its frames have no position, orientation or pixel spacing."
-        raise Refused([Reason("POSITION_MISSING", message, (opened.instance.name,))])
+        raise Refused([Reason("POSITION_MISSING", "Its frames have no position, orientation or pixel spacing.")])
     if grid is None:
         return own_lattice(positions, layout, shape, frame_uid or None)
     if not _share_frame(opened, grid) and frame_uid and grid.frame_of_reference_uid:
         message = "The Segmentation was made in another frame of reference than that of the grid."
-        raise Refused([Reason("FRAME_OTHER", message, (opened.instance.name,))])
+        raise Refused([Reason("FRAME_OTHER", message)])
     return places_on(grid, positions, layout, shape)
 
 

@@ -408,8 +408,9 @@ def test_several_orientations_or_spacings_are_refused(keyword: str) -> None:
 @pytest.mark.parametrize("slices", [(0, 1, 2.37), (0, 1, 900)])
 def test_frames_at_uneven_distances_have_no_grid_of_their_own(slices: Sequence[float]) -> None:
     stored = replace(BINARY, frames=[(1, k, noise(1)) for k in slices], between_mm=None)
-    with pytest.raises(Refused, match="SEGMENTATION_UNEVEN"):
+    with pytest.raises(Refused, match="SEGMENTATION_UNEVEN") as refused:
         read_segmentation(stored.content())
+    assert refused.value.reasons[0].instances == ("1.2.9",)
 
 
 def test_frames_shifted_within_their_planes_are_refused() -> None:
@@ -531,6 +532,8 @@ def test_no_room_in_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isocenter.dicom.layers.np.zeros", full)
     with pytest.raises(TryLater, match="memory"):
         read_segmentation(BINARY.content())
+    with pytest.raises(TryLater, match="memory"):
+        read_fractions(FRACTIONS.content(MaximumFractionalValue=200))
 
 
 def test_what_a_scan_found_is_read_within_an_archive_too(tmp_path: Path) -> None:
