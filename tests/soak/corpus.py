@@ -14,7 +14,6 @@ from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import SYNTAXES, Style, write_series
 
-_LARGEST_BYTES = 400_000
 _PER_FOLDER = 12
 _SLICES = 5
 
@@ -40,11 +39,11 @@ def synthetic(folder: Path) -> Iterator[Sound]:
         yield Sound(name, tuple((path.name, path.read_bytes()) for path in paths))
 
 
-def real(data: Path) -> Iterator[Sound]:
+def real(data: Path, largest_bytes: int) -> Iterator[Sound]:
     """Single files and short runs of slices out of the real data sets; a fixed choice."""
     by_folder: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(data.rglob("*")):
-        if path.is_file() and path.stat().st_size < _LARGEST_BYTES:
+        if path.is_file() and path.stat().st_size < largest_bytes:
             with path.open("rb") as file:
                 if file.read(132)[128:] == b"DICM":
                     by_folder[str(path.relative_to(data).parent)].append(path)
@@ -55,5 +54,5 @@ def real(data: Path) -> Iterator[Sound]:
         for series in [one for one in scan(data / folder) if one.verdict.usable and len(one) > 1][:3]:
             chosen = {frame.instance.path: None for frame in series.frames[:_SLICES]}
             files = tuple((Path(path).name, Path(path).read_bytes()) for path in chosen)
-            if all(len(content) < _LARGEST_BYTES for _, content in files):
+            if all(len(content) < largest_bytes for _, content in files):
                 yield Sound(f"{folder} ({series.modality}, {len(files)} slices)", files)

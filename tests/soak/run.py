@@ -206,13 +206,14 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
+    parser.add_argument("--largest", type=int, default=400_000, help="bytes of the largest real file")
     parser.add_argument("--out", type=Path, default=Path("soak.jsonl"))
     parser.add_argument("--only", default="", help="part of the name of the sound files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sounds = list(corpus.synthetic(Path(folder)))
     if options.data.is_dir():
-        sounds += corpus.real(options.data)
+        sounds += corpus.real(options.data, options.largest)
     sounds = [sound for sound in sounds if options.only in sound.name]
     kinds: Counter[str] = Counter()
     excess, slowest, begun = 0, 0.0, time.monotonic()
