@@ -226,22 +226,3 @@ def test_a_tilted_ct_keeps_the_place_of_its_values(shared_data: Path):
     rows = np.round(volume.grid.to_index(series.grid.to_world((0, 0, 0)))).astype(int)
     assert not volume.grid.is_sheared
     assert np.array_equal(volume.array[0, rows[1] : rows[1] + 512, rows[2] : rows[2] + 512], stored)
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "dcm_qa_mosaic",
-        "dcm_qa_nih/In",
-        "dcm_qa_orientation/In",
-        "dcm_qa_enh/In",
-        "dcm_qa_agfa",
-        "dcmqi/segmentations/23x38x3/seg",
-    ],
-)
-def test_mosaics_and_multi_frame_objects_are_refused_as_unsupported(shared_data: Path, folder):
-    found = scan(shared_data / folder)
-    assert len(found) > 0
-    for series in found:
-        assert series.verdict is Verdict.REJECTED
-        assert any(reason.code == "UNSUPPORTED" for reason in series.reasons)
