@@ -15,6 +15,7 @@ from isocenter.errors import UsageError
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series
+from isocenter.testing.multiframe import Many, Stack, write_many
 
 GRID = Grid.from_vectors((5, 4, 3), spacing_mm=(2, 0.5, 0.75), origin_mm=(1, 2, 50))
 
@@ -733,3 +734,35 @@ def test_volumes_on_other_grids_are_not_put_together(tmp_path: Path):
     twice = together([parts[0], parts[0]], "time")
     with pytest.raises(UsageError, match="axis of their own"):
         together([twice, twice], "echo")
+
+
+# --- multi-frame ------------------------------------------------------------------------------------------------------
+
+
+def test_multi_frame_files_that_nothing_names_are_a_volume_each(tmp_path: Path):
+    """As of a dynamic scan whose every time point is a file of its own."""
+    for number in (2, 1, 3):
+        many = Many(kind="MR", rescale=None, attributes={"InstanceNumber": number, "SOPInstanceUID": uid_of(number)})
+        stack = Stack(lambda points, number=number: np.full(points.shape[:-1], 10 * number), GRID)
+        write_many([stack], tmp_path / f"{number}.dcm", many=many)
+    found = scan(tmp_path)
+    assert [series.part for series in found] == ["volume 1 of 3", "volume 2 of 3", "volume 3 of 3"]
+    assert [set(read(series).array.ravel()) for series in found] == [{10}, {20}, {30}]
+    whole = read(together(found, "time"))
+    assert whole.shape == (5, 4, 3, 3)
+
+
+def test_volumes_of_one_multi_frame_file_are_told_by_its_dimensions(tmp_path: Path):
+    stacks = [
+        Stack(
+            lambda points, value=10 * time + echo: np.full(points.shape[:-1], value), GRID, time=time, echo_time_ms=echo
+        )
+        for time in (1, 2)
+        for echo in (3.0, 5.0)
+    ]
+    write_many(stacks, tmp_path / "many.dcm", many=Many(kind="MR", rescale=None))
+    found = scan(tmp_path)
+    assert [series.part for series in found] == [
+        f"time {time} of 2, echo time {echo} ms" for time in (1, 2) for echo in (3, 5)
+    ]
+    assert [int(read(series).array[0, 0, 0]) for series in found] == [13, 15, 23, 25]
