@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isocenter.errors import Refused
 from isocenter.reasons import Reason
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DOSE_BQ = (1e4, 1e12)
 _HALF_LIFE_S = (10.0, 1e7)
-_MOST_HALF_LIVES = 12.0
+_MOST_HALF_LIVES, _MOST_HALF_LIVES_OVERNIGHT = 8.0, 4.0
 _CLOCK_TOLERANCE = 0.03
 _DAY_S = 86400.0
 _UNTOLD = (0, 1)
@@ -64,7 +64,14 @@ def number(holder: Dataset, keyword: str, limits: tuple[float, float]) -> float:
     return value
 
 
-def dose_bq(header: Dataset) -> float:
+class Dose(NamedTuple):
+    """A dose in becquerel, and whether the day of its injection had to be guessed."""
+
+    bq: float
+    is_day_guessed: bool = False
+
+
+def dose_left(header: Dataset) -> Dose:
     """The dose that is left, as it is comparable with the values of the image.
 
     Of values that are corrected to the administration (Decay Correction ADMIN) the whole dose; to the start of the
@@ -88,14 +95,16 @@ def dose_bq(header: Dataset) -> float:
         raise refusal("Decay Correction and Corrected Image contradict each other")
     if kind == "ADMIN":
         if _number_or_zero(header, "DecayFactor") not in _UNTOLD:
-            _check_factor(header, _administration_s(item, _acquired_s(header)), half_life_s)
-        return dose
+            _check_factor(header, _administration(item, _acquired_s(header))[0], half_life_s)
+        return Dose(dose)
     time_s = _mean_time_s(header, half_life_s) if kind == "NONE" else _scan_time_s(header, half_life_s)
-    elapsed_s = time_s - _administration_s(item, time_s)
+    start_s, is_day_guessed = _administration(item, time_s)
+    half_lives = (time_s - start_s) / half_life_s
     is_dynamic = words(header, "SeriesType")[:1] == ["DYNAMIC"]
-    if elapsed_s < 0 or elapsed_s > _MOST_HALF_LIVES * half_life_s or (elapsed_s == 0 and not is_dynamic):
+    most = _MOST_HALF_LIVES_OVERNIGHT if is_day_guessed else _MOST_HALF_LIVES
+    if not 0 <= half_lives <= most or (half_lives == 0 and not is_dynamic):
         raise refusal("the times of injection and scan cannot both be right")
-    return float(dose * 2 ** (-elapsed_s / half_life_s))
+    return Dose(float(dose * 2**-half_lives), is_day_guessed)
 
 
 def words(header: Dataset, keyword: str) -> list[str]:
@@ -207,16 +216,16 @@ def _ge_scan_s(header: Dataset) -> float | None:
         return None
 
 
-def _administration_s(item: Dataset, scan_s: float) -> float:
-    """When the dose was given; a time without a date is the last such time before the scan."""
+def _administration(item: Dataset, scan_s: float) -> tuple[float, bool]:
+    """When the dose was given, and whether its day is guessed: that before the scan, of a time of day later than its."""
     start_s = _date_time(item.get("RadiopharmaceuticalStartDateTime"))
     if start_s is not None:
-        return start_s
+        return start_s, False
     time_s = _time_of_day(item.get("RadiopharmaceuticalStartTime"))
     if time_s is None:
         raise refusal("Radiopharmaceutical Start Time is missing")
-    midnight_s = scan_s // _DAY_S * _DAY_S
-    return midnight_s + time_s - (_DAY_S if midnight_s + time_s > scan_s else 0)
+    start_s = scan_s // _DAY_S * _DAY_S + time_s
+    return (start_s - _DAY_S, True) if start_s > scan_s else (start_s, False)
 
 
 _DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})")

@@ -12,7 +12,7 @@ from isocenter.dicom import tables, units
 from isocenter.dicom.decay import refusal
 from isocenter.dicom.frame import Frame
 from isocenter.dicom.quiet import quietly
-from isocenter.dicom.suv import UNITS, Kind, suv_factors
+from isocenter.dicom.suv import UNITS, Kind, told_factors
 from isocenter.errors import Refused
 from isocenter.reasons import Reason
 
@@ -133,8 +133,8 @@ def _told(frame: Frame, header: Dataset) -> Meaning:
 
 
 @quietly()
-def in_suv(meanings: Sequence[Meaning], frames: Sequence[Frame], kind: Kind) -> list[Meaning]:
-    """The meanings as standardized uptake values.
+def in_suv(meanings: Sequence[Meaning], frames: Sequence[Frame], kind: Kind) -> tuple[list[Meaning], list[Reason]]:
+    """The meanings as standardized uptake values, and what was guessed for them.
 
     Raises
     ------
@@ -147,8 +147,12 @@ def in_suv(meanings: Sequence[Meaning], frames: Sequence[Frame], kind: Kind) -> 
         raise refusal("multi-frame PET is not converted")
     if any(meaning.table is not None for meaning in meanings):
         raise refusal("the values come from a table")
-    factors = suv_factors([frame.instance.dataset() for frame in frames], kind)
-    return [meaning.times(factor, UNITS[kind]) for meaning, factor in zip(meanings, factors, strict=True)]
+    factors = told_factors([frame.instance.dataset() for frame in frames], kind)
+    guessed = []
+    if any(factor.is_day_guessed for factor in factors):
+        message = "The injection has a time without a date, later than the scan's: it was taken for the day before."
+        guessed.append(Reason("INJECTION_DAY_GUESSED", message))
+    return [meaning.times(one.value, UNITS[kind]) for meaning, one in zip(meanings, factors, strict=True)], guessed
 
 
 def _by_line(frame: Frame) -> Meaning:

@@ -138,12 +138,12 @@ def _read(series: Series, beside: _Beside, *, plan: regrid.Plan | None = None, s
         raise UsageError("A Series is read, such as isocenter.scan('study/')[0]: not a path, and one at a time.")
     if not series.verdict.usable or series.grid is None:
         raise Refused(reason for reason in series.reasons if reason.severity in (Severity.HELD, Severity.REJECTED))
-    meanings = meanings_of(series.frames)
+    meanings, guessed = meanings_of(series.frames), list[Reason]()
     if suv is not None:
-        meanings = in_suv(meanings, series.frames, suv)
+        meanings, guessed = in_suv(meanings, series.frames, suv)
     array, outcomes, met = _held(series, meanings, beside)
     grid = series.grid
-    reasons = [*series.reasons, *remarks(series, meanings, array, outcomes), *met]
+    reasons = [*series.reasons, *guessed, *remarks(series, meanings, array, outcomes), *met]
     unit, unsure = unit_of(series, meanings, array)
     sources = [_source(frame) for frame in series.frames[: grid.shape[0]]]
     if plan is not None:

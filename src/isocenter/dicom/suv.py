@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from isocenter.codes import Code
 from isocenter.dicom import decay, units
@@ -60,7 +60,6 @@ def suv_factor(header: Dataset, kind: Kind = "suvbw") -> float:
     return suv_factors([header], kind)[0]
 
 
-@quietly()
 def suv_factors(headers: Sequence[Dataset], kind: Kind = "suvbw") -> tuple[float, ...]:
     """As :func:`suv_factor`, for each image of a series.
 
@@ -69,6 +68,19 @@ def suv_factors(headers: Sequence[Dataset], kind: Kind = "suvbw") -> tuple[float
     Refused
         SUV_UNKNOWN: something is missing or cannot be, or the images contradict each other.
     """
+    return tuple(factor.value for factor in told_factors(headers, kind))
+
+
+class Factor(NamedTuple):
+    """A factor, and whether the day of the injection had to be guessed for it."""
+
+    value: float
+    is_day_guessed: bool = False
+
+
+@quietly()
+def told_factors(headers: Sequence[Dataset], kind: Kind) -> tuple[Factor, ...]:
+    """As :func:`suv_factors`, with what was guessed."""
     if kind not in get_args(Kind):
         raise UsageError(f"There is no SUV called {kind!r}, only {', '.join(get_args(Kind))}.")
     try:
@@ -79,7 +91,7 @@ def suv_factors(headers: Sequence[Dataset], kind: Kind = "suvbw") -> tuple[float
         raise decay.refusal("the header holds values that cannot be read") from error
 
 
-def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[float, ...]:
+def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[Factor, ...]:
     for keyword in _SHARED:
         if len({repr(header.get(keyword)) for header in headers}) > 1:
             raise decay.refusal(f"the images differ in {keyword}")
@@ -100,29 +112,35 @@ _STORED_KINDS: dict[str, Kind] = {
 _PHILIPS = "Philips PET Private Group"
 
 
-def _factor(header: Dataset, kind: Kind) -> float:
+def _factor(header: Dataset, kind: Kind) -> Factor:
     name = " ".join(filter(None, (decay.words(header, "Units")[0], decay.words(header, "SUVType")[0])))
     if name in _STORED_KINDS:
-        return _between(header, _STORED_KINDS[name], kind)
+        return Factor(_between(header, _STORED_KINDS[name], kind))
     if "ATTN" not in decay.words(header, "CorrectedImage"):
         raise decay.refusal("Corrected Image does not say that attenuation was corrected")
     match name.split(" ")[0]:
         case "BQML":
-            return _size(header, kind) / decay.dose_bq(header)
+            return _per_dose(header, kind)
         case "CNTS":
             return _philips_factor(header, kind)
         case _:
             raise decay.refusal(f"the unit is {name or 'missing'}, from which no way leads to it")
 
 
-def _philips_factor(header: Dataset, kind: Kind) -> float:
+def _per_dose(header: Dataset, kind: Kind, activity: float = 1.0) -> Factor:
+    """From Bq/ml, or from values of which one is so many."""
+    dose = decay.dose_left(header)
+    return Factor(activity * _size(header, kind) / dose.bq, dose.is_day_guessed)
+
+
+def _philips_factor(header: Dataset, kind: Kind) -> Factor:
     """From counts: by the private factor to SUV (7053,xx00), else by that to Bq/ml (7053,xx09)."""
     to_suv = _private_number(header, 0x00)
     if to_suv:
-        return to_suv * _between(header, "suvbw", kind)
+        return Factor(to_suv * _between(header, "suvbw", kind))
     to_activity = _private_number(header, 0x09)
     if to_activity:
-        return to_activity * _size(header, kind) / decay.dose_bq(header)
+        return _per_dose(header, kind, to_activity)
     raise decay.refusal("the values are counts without a factor that leads further")
 
 

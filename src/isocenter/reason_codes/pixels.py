@@ -136,6 +136,12 @@ CODES = {
         "No SUV was computed: no weight, dose or time is made up.",
         "Read the values as they are stored, or correct the header at its source.",
     ),
+    "INJECTION_DAY_GUESSED": CodeEntry(
+        _G,
+        "The time of the injection of a PET has no date, and is later than that of the scan.",
+        "It was taken for the day before, as it is at most four half-lives away.",
+        "Check the time of the injection.",
+    ),
     "FRAME_GUESSED": CodeEntry(
         _G,
         "The file does not say surely how it lies in the patient.",

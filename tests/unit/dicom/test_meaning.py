@@ -228,6 +228,17 @@ def test_a_pet_without_what_an_suv_needs_is_refused_as_suv_alone(tmp_path: Path)
     assert refusal(series, values="suvbw").code == "SUV_UNKNOWN"
 
 
+def test_an_injection_of_the_day_before_is_a_guess(tmp_path: Path):
+    def overnight(index, data_set):
+        injected(index, data_set)
+        data_set.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartTime = "234500"
+        data_set.SeriesTime = data_set.AcquisitionTime = "004500"
+
+    volume = read(written(tmp_path, modality="PT", rescale=(1.0, 0.0), edit=overnight), values="suvbw")
+    assert codes_of(volume) == ["INJECTION_DAY_GUESSED"]
+    assert np.allclose(volume.array, VALUES * 80_000 / (2e8 * 2 ** (-3600 / 6586.2)))
+
+
 def test_a_pet_by_table_has_no_suv(tmp_path: Path):
     def both(index, data_set):
         injected(index, data_set)

@@ -77,6 +77,10 @@ def test_uncorrected_values_are_those_at_the_mean_of_the_frame():
 def test_an_injection_before_midnight_is_that_of_the_day_before():
     times = {"SeriesTime": "003000", "AcquisitionTime": "003000", "RadiopharmaceuticalStartTime": "233000"}
     assert suv_factor(pet(**times)) == pytest.approx(after(3600))
+    times["RadiopharmaceuticalStartTime"] = "160000"  # 4.6 half-lives
+    assert "cannot both be right" in refused(pet(**times))
+    dated = pet(**times, RadiopharmaceuticalStartDateTime="20240304160000")
+    assert suv_factor(dated) == pytest.approx(after(8.5 * 3600))
 
 
 def test_the_date_of_the_injection_counts_where_it_is_told():
