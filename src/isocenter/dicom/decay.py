@@ -217,7 +217,10 @@ def _ge_scan_s(header: Dataset) -> float | None:
 
 
 def _administration(item: Dataset, scan_s: float) -> tuple[float, bool]:
-    """When the dose was given, and whether its day is guessed: a time of day after the scan's is one of the day before."""
+    """When the dose was given, and whether its day is guessed.
+
+    A time without a date that is later than the scan's is taken for one of the day before.
+    """
     start_s = _date_time(item.get("RadiopharmaceuticalStartDateTime"))
     if start_s is not None:
         return start_s, False
