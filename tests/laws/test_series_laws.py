@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from isocenter.dicom.grouping import series_from, together
 from isocenter.dicom.pixels import read
 from isocenter.dicom.regrid import plan
 from isocenter.dicom.scan import scan
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series
 
@@ -111,3 +113,50 @@ def test_slices_that_were_not_lost_are_kept_by_regridding(lost):
         made = {place for place, source in enumerate(volume.sources) if source is None}
         assert made == lost
         assert np.abs(volume.array - values).max() <= 0.5  # linear along the slices: what was made is right as well
+
+
+marks = st.fixed_dictionaries(
+    {},
+    optional={
+        "temporal_position": st.integers(1, 3),
+        "echo_number": st.integers(1, 2),
+        "b_value": st.sampled_from([0.0, 1000.0]),
+        "acquisition_number": st.integers(1, 2),
+        "trigger_time_ms": st.sampled_from([0.0, 40.0, 80.0]),
+    },
+)
+slices = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.0, 0.4]), marks, st.integers(1, 20)), min_size=1, max_size=14
+)
+
+
+@given(slices)
+def test_no_slice_is_lost_and_none_is_woven_in(told):
+    """Whatever the marks say: each frame is in one series, and a series that may be read is an even stack."""
+    template = one_frame()
+    frames = [
+        replace(
+            template,
+            instance=template.instance._replace(sop_instance_uid=f"1.{index}", instance_number=number),
+            position_mm=(0.0, 0.0, -2.0 * place - shift),
+            mark=replace(template.mark, **mark),
+        )
+        for index, (place, shift, mark, number) in enumerate(told)
+    ]
+    found = series_from(frames, lambda one, other: False)
+    names = [frame.name for series in found for frame in series.frames]
+    assert sorted(names) == sorted(frame.name for frame in frames)
+    assert len({series.name for series in found}) == len(found)
+    for series in found:
+        if series.verdict.usable and series.grid.space is Space.PATIENT:
+            depths = np.diff([-frame.position_mm[2] for frame in series.frames])
+            assert (depths > 0).all()
+            assert np.ptp(depths) < 0.2 if len(depths) else True
+
+
+@cache
+def one_frame():
+    """A frame to make others of."""
+    with tempfile.TemporaryDirectory() as folder:
+        put(folder, GRID.crop((0, 0, 0), (1, 3, 2)))
+        return scan(folder)[0].frames[0]
