@@ -166,7 +166,7 @@ class Grid:
         """Volume of one voxel in millilitres."""
         return self.voxel_volume_mm3 / 1000.0
 
-    @property
+    @cached_property
     def is_sheared(self) -> bool:
         """Whether the axes are not perpendicular to each other (as a stack of a tilted gantry)."""
         cosines = self.direction.T @ self.direction - np.eye(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -165,4 +165,5 @@ def shared(header: Header, make: Callable[[Header], T]) -> T:
         return make(header)
     if make not in header.memo:
         header.memo[make] = make(header)
-    return cast("T", header.memo[make])
+    made: T = header.memo[make]
+    return made

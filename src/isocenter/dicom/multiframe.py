@@ -35,6 +35,7 @@ _GROUPED = frozenset(
     )
 )
 """Classes whose images tell in functional groups where they lie, be it one frame."""
+_OF_THEIR_OWN = _GROUPED | {_NUCLEAR, dose.RT_DOSE}
 _FRAME_TIME, _FRAME_TIMES, _POINTER = 0x00181063, 0x00181065, 0x00280009
 _WANTED_OTHER: nested.Wanted = {**groups.WANTED_GROUPS, **dict.fromkeys((_FRAME_TIME, _FRAME_TIMES, _POINTER))}
 
@@ -57,7 +58,7 @@ def frames_of(instance: Instance, header: Header, source: ByteSource) -> tuple[F
     """
     base = only_frame(instance, header)
     class_uid = instance.sop_class_uid
-    if instance.format.frames == 1 and class_uid not in (*_GROUPED, _NUCLEAR, dose.RT_DOSE):
+    if instance.format.frames == 1 and class_uid not in _OF_THEIR_OWN:
         if not mosaic.is_mosaic(base):
             return (base,)
         return mosaic.tiles_of(base, nested.read(source, header, mosaic.WANTED_MOSAIC))

@@ -207,10 +207,11 @@ def _nested(file: FileRef) -> Ignored:
 
 def _with_left_out(series: Series, ignored: Iterable[Ignored]) -> Series:
     """The series, with a reason if files beside its own may be slices that were left out; no picture lacks any."""
-    if series.is_picture:
+    suspects = [one for one in ignored if _may_hold_slices(one)]
+    if series.is_picture or not suspects:
         return series
     folders = {_folder(instance.path) for instance in series.instances}
-    lost = tuple(one.path for one in ignored if _may_hold_slices(one) and _is_beside(one, folders))
+    lost = tuple(one.path for one in suspects if _is_beside(one, folders))
     if not lost:
         return series
     message = f"{len(lost)} files beside those of the series cannot be read: slices of it may be missing."

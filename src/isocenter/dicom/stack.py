@@ -60,8 +60,9 @@ def place_faults(frames: Sequence[Frame]) -> list[Reason]:
     if unplaced:
         message = f"{len(unplaced)} of {len(frames)} slices have no usable position or orientation in the patient."
         faults.append(Reason("POSITION_MISSING", message, names_of(unplaced)))
-    unscaled = [f for f in frames if not is_scale(f.pixel_spacing_mm)]
-    if unscaled:
+    spacings = {id(f.pixel_spacing_mm): f.pixel_spacing_mm for f in frames}.values()
+    if not all(map(is_scale, spacings)):
+        unscaled = [f for f in frames if not is_scale(f.pixel_spacing_mm)]
         message = f"{len(unscaled)} of {len(frames)} slices have no usable Pixel Spacing."
         faults.append(Reason("SPACING_MISSING", message, names_of(unscaled)))
     orientations = {id(f.orientation): f.orientation for f in frames}.values()
