@@ -95,10 +95,10 @@ def dose_left(header: Dataset) -> Dose:
         raise refusal("Decay Correction and Corrected Image contradict each other")
     if kind == "ADMIN":
         if _number_or_zero(header, "DecayFactor") not in _UNTOLD:
-            _check_factor(header, _administration(item, _acquired_s(header))[0], half_life_s)
+            _check_factor(header, _administration(header, item, _acquired_s(header))[0], half_life_s)
         return Dose(dose)
     time_s = _mean_time_s(header, half_life_s) if kind == "NONE" else _scan_time_s(header, half_life_s)
-    start_s, is_day_guessed = _administration(item, time_s)
+    start_s, is_day_guessed = _administration(header, item, time_s)
     half_lives = (time_s - start_s) / half_life_s
     is_dynamic = words(header, "SeriesType")[:1] == ["DYNAMIC"]
     most = _MOST_HALF_LIVES_OVERNIGHT if is_day_guessed else _MOST_HALF_LIVES
@@ -202,7 +202,7 @@ def _number_or_zero(header: Dataset, keyword: str) -> float:
 def _acquired_s(header: Dataset) -> float:
     found = _moment(header.get("AcquisitionDate"), header.get("AcquisitionTime"))
     if found is None:
-        found = _date_time(header.get("AcquisitionDateTime"))
+        found = _date_time(header, header.get("AcquisitionDateTime"))
     if found is None:
         raise refusal("Acquisition Date or Time is missing")
     return found
@@ -211,17 +211,17 @@ def _acquired_s(header: Dataset) -> float:
 def _ge_scan_s(header: Dataset) -> float | None:
     """GE's scan date and time (0009,xx0D, "GEMS_PETD_01")."""
     try:
-        return _date_time(header.private_block(0x0009, "GEMS_PETD_01")[0x0D].value)
+        return _date_time(header, header.private_block(0x0009, "GEMS_PETD_01")[0x0D].value)
     except KeyError:
         return None
 
 
-def _administration(item: Dataset, scan_s: float) -> tuple[float, bool]:
+def _administration(header: Dataset, item: Dataset, scan_s: float) -> tuple[float, bool]:
     """When the dose was given, and whether its day is guessed.
 
     A time without a date that is later than the scan's is taken for one of the day before.
     """
-    start_s = _date_time(item.get("RadiopharmaceuticalStartDateTime"))
+    start_s = _date_time(header, item.get("RadiopharmaceuticalStartDateTime"))
     if start_s is not None:
         return start_s, False
     time_s = _time_of_day(item.get("RadiopharmaceuticalStartTime"))
@@ -235,11 +235,24 @@ _DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})")
 _TIME = re.compile(r"(\d{2}):?(\d{2}):?(\d{2}(?:\.\d*)?)")
 
 
-def _date_time(raw: Any) -> float | None:
-    """Seconds of a DT; its offset from UTC is left, as the other times are local too."""
+def _date_time(header: Dataset, raw: Any) -> float | None:
+    """Seconds of a DT in the time of the header's other times.
+
+    Raises
+    ------
+    Refused
+        If it names an offset from UTC that is not the one of the header (Timezone Offset From UTC): by which clock the
+        header's dates and times run is then unknown.
+    """
     text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw or "")
     text = text.strip("\0 ")
-    return _moment(text[:8], re.split("[+-]", text[8:])[0])
+    offset = _OFFSET.search(text[8:])
+    if offset is not None and offset[0] != str(header.get("TimezoneOffsetFromUTC") or "").strip():
+        raise refusal("a time names an offset from UTC that the other times of the header do not have")
+    return _moment(text[:8], _OFFSET.sub("", text[8:]))
+
+
+_OFFSET = re.compile(r"[+-]\d{4}$")
 
 
 def _moment(day: Any, time: Any) -> float | None:

@@ -84,8 +84,9 @@ def test_an_injection_before_midnight_is_that_of_the_day_before():
 
 
 def test_the_date_of_the_injection_counts_where_it_is_told():
-    dated = pet(RadiopharmaceuticalStartDateTime="20240305101500.000000+0100")
+    dated = pet(RadiopharmaceuticalStartDateTime="20240305101500.000000+0100", TimezoneOffsetFromUTC="+0100")
     assert suv_factor(dated) == pytest.approx(after(2700))
+    assert "offset from UTC" in refused(pet(RadiopharmaceuticalStartDateTime="20240305101500.0+0100"))
     assert "cannot both be right" in refused(pet(RadiopharmaceuticalStartDateTime="20240201101500"))
     assert "cannot both be right" in refused(pet(RadiopharmaceuticalStartDateTime="20240305111500"))
 
