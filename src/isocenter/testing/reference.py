@@ -20,9 +20,10 @@ from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
+from pydicom.filereader import read_partial
 from pydicom.uid import UID
 
-from isocenter.dicom.elements import WANTED
+from isocenter.dicom.elements import PIXEL_TAGS, WANTED
 from isocenter.dicom.frame import Frame
 from isocenter.dicom.series import Series
 from isocenter.geometry import Space
@@ -65,7 +66,7 @@ class File:
 
     def __init__(self, content: bytes) -> None:
         with _guarded():
-            self.dataset = _by_dictionary(dcmread(io.BytesIO(content), force=True))
+            self.dataset = _by_dictionary(read_partial(io.BytesIO(content), _BehindPixels(), force=True))
         self._decoded: npt.NDArray[Any] | None = None
 
     def values(self, number: int) -> Floats:
@@ -238,6 +239,19 @@ class _guarded(warnings.catch_warnings):  # noqa: N801
         super().__exit__(kind, error, at)
         if error is not None and not isinstance(error, (NoReferenceError, KeyboardInterrupt, SystemExit)):
             raise NoReferenceError(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+class _BehindPixels:
+    """Whether an element follows the pixel data; megabytes of zeros behind them would make as many elements."""
+
+    def __init__(self) -> None:
+        self._is_behind = False
+
+    def __call__(self, tag: int, _vr: str | None, _length: int) -> bool:
+        if self._is_behind:
+            return True
+        self._is_behind = tag in PIXEL_TAGS
+        return False
 
 
 def _by_dictionary(ds: Dataset) -> Dataset:
