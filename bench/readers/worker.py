@@ -35,7 +35,7 @@ UNMEANT = (
     TypeError,
     struct.error,
 )
-"""Errors that nobody raises on purpose to refuse an input: they count as a crash, all others as a refusal."""
+"""Errors that nobody raises on purpose to refuse an input."""
 
 
 def main() -> None:
@@ -68,10 +68,9 @@ def answer_of(read: Callable[[Path], Answer], folder: Path) -> Answer:
             warnings.simplefilter("ignore", outdated)
         try:
             return read(folder)
-        except UNMEANT as error:
-            return Answer(crash=f"{type(error).__name__}: {error}"[:300])
         except Exception as error:  # noqa: BLE001 - whatever a reader raises is its answer
-            return Answer(refusals=[Refusal(f"{type(error).__name__}: {error}"[:300])])
+            told = f"{type(error).__name__}: {error}"[:300]
+            return Answer(refusals=[Refusal(told)], crash=told if isinstance(error, UNMEANT) else "")
 
 
 def send(what: object, answers: IO[bytes]) -> None:
