@@ -1,7 +1,8 @@
 """Codecs: one compressed frame to its pixel cells, for every transfer syntax that is read. Stored values only.
 
 What a codestream states of itself is compared with the header before anything is decoded. The decoders are those of
-imagecodecs (BSD) but for its decoders of whole RLE frames and of one lossless JPEG, which can crash on damaged bytes.
+imagecodecs (BSD), but for its decoders of whole RLE frames and of one lossless JPEG, which can crash on damaged bytes;
+lossless JPEG of one component is decoded by :mod:`isocenter.dicom.lossless_jpeg`.
 """
 
 from __future__ import annotations
@@ -171,13 +172,26 @@ def _by_content(frame: Bytes, form: PixelFormat) -> Pixels:
         case "JPEG":
             cells = imagecodecs.jpeg8_decode(frame, colorspace=_jpeg_colour(stated, form), outcolorspace=_out(form))
         case "JPEG lossless":
-            cells = imagecodecs.jpeg8_decode(frame, colorspace=_out(form), outcolorspace=_out(form))
+            cells = _lossless_jpeg(frame, stated)
         case "JPEG-LS":
             cells = imagecodecs.jpegls_decode(frame)
         case "JPEG 2000":
             cells = imagecodecs.jpeg2k_decode(frame)
     _check_precision(cells, stated, form)
     return np.asarray(cells)
+
+
+def _lossless_jpeg(frame: Bytes, stated: Codestream) -> Pixels:
+    """By our own decoder where it can, for it notices damage; numba is loaded for it alone."""
+    import imagecodecs
+
+    from isocenter.dicom import lossless_jpeg
+
+    cells = lossless_jpeg.decode(frame, stated)
+    if cells is None:
+        space = {1: "GRAYSCALE", 3: "RGB"}.get(stated.samples)
+        cells = np.asarray(imagecodecs.jpeg8_decode(frame, colorspace=space, outcolorspace=space))
+    return cells
 
 
 def _jpeg_colour(stated: Codestream, form: PixelFormat) -> str | None:

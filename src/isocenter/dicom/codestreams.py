@@ -99,7 +99,7 @@ def _jpeg(view: memoryview) -> Codestream:
     """Of the frame header, of the markers that tell the colour, and of the first scan."""
     kind: Kind | None = None
     frame, scan, marks = b"", b"", set()
-    for marker, segment in _segments(view, _SCAN):
+    for marker, segment, _ in segments(view, _SCAN):
         if marker in _OTHER_FRAME_HEADERS:
             raise UndecodableError("The JPEG codestream is of a process that is not read.")
         if marker in _FRAME_HEADERS:
@@ -128,8 +128,8 @@ def _jpeg(view: memoryview) -> Codestream:
     )
 
 
-def _segments(view: memoryview, last: int) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment of a codestream, up to the marker that ends its header."""
+def segments(view: memoryview, last: int) -> Iterator[tuple[int, bytes, int]]:
+    """Marker, content and end of each segment of a codestream, up to the marker that ends its header."""
     position, marker = 2, 0
     while position + 4 <= len(view) and marker != last:
         if view[position] != 0xFF:
@@ -139,8 +139,8 @@ def _segments(view: memoryview, last: int) -> Iterator[tuple[int, bytes]]:
             position += 1
             continue
         length = int.from_bytes(view[position + 2 : position + 4], "big")
-        yield marker, bytes(view[position + 4 : position + 2 + length])
         position += 2 + length
+        yield marker, bytes(view[position + 2 - length : position]), position
 
 
 def _jpeg_colour(frame: bytes, marks: Set[str]) -> str:
@@ -158,8 +158,8 @@ def _jpeg_colour(frame: bytes, marks: Set[str]) -> str:
 
 def _jpeg2000(view: memoryview) -> Codestream:
     """Of the segments SIZ and COD of the main header."""
-    segments = dict(_segments(view, _TILE_PART))
-    size, coding = segments.get(0x51, b""), segments.get(0x52, b"")
+    found = {marker: content for marker, content, _ in segments(view, _TILE_PART)}
+    size, coding = found.get(0x51, b""), found.get(0x52, b"")
     if len(size) < 36 or len(coding) < 10:
         raise UndecodableError("The JPEG 2000 codestream has no whole header.")
     width, height, left, top, tile_width, tile_height = struct.unpack_from(">6I", size, 2)

@@ -209,7 +209,7 @@ def test_a_codestream_that_claims_a_giant_size_is_refused_unread(name):
     cells = DRAW.integers(0, 65536, (20, 30), np.uint16)
     frame = bytes(encode(cells)).replace(struct.pack(">HH", 20, 30), b"\xff\xff\xff\xff", 1)
     frame = frame.replace(struct.pack(">II", 30, 20), b"\0\1\0\0\0\1\0\0", 1)
-    with pytest.raises(UndecodableError, match=r"holds 65|more parts"):
+    with pytest.raises((UndecodableError, TruncatedError), match=r"holds 65|more parts|shorter than any"):
         decode(frame, UID + uid, form_of(cells))
 
 
@@ -294,3 +294,80 @@ def test_damage_is_refused_or_gives_cells_of_the_right_shape(name, data):
     except (TruncatedError, UndecodableError):
         return
     assert found.shape == cells.shape
+
+
+# --- lossless JPEG ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_every_predictor_of_lossless_jpeg_gives_the_cells_back(predictor, bits):
+    dtype = np.uint8 if bits == 8 else np.uint16
+    for cells in (DRAW.integers(0, 1 << bits, (31, 43), dtype), smooth((50, 40), (1 << bits) - 1, dtype)):
+        frame = bytes(imagecodecs.jpeg8_encode(cells, lossless=True, predictor=predictor, bitspersample=bits))
+        found = decode(frame, UID + "4.57", form_of(cells, bits_stored=bits))
+        assert found.dtype == dtype
+        assert np.array_equal(found, cells)
+
+
+def test_colours_of_lossless_jpeg_are_left_as_they_are():
+    cells = DRAW.integers(0, 256, (20, 30, 3), np.uint8)
+    options = {"lossless": True, "predictor": 1, "colorspace": "RGB", "outcolorspace": "RGB"}
+    frame = bytes(imagecodecs.jpeg8_encode(cells, **options))
+    assert np.array_equal(decode(frame, UID + "4.70", form_of(cells)), cells)
+
+
+def lossless_jpeg(cells) -> bytes:
+    return bytes(imagecodecs.jpeg8_encode(cells, lossless=True, predictor=1, bitspersample=16))
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", bytes(100), b"\xff\xff"])
+def test_padding_behind_lossless_jpeg_is_no_damage(padding):
+    cells = smooth((64, 64), 4095, np.uint16)
+    assert np.array_equal(decode(lossless_jpeg(cells) + padding, UID + "4.70", form_of(cells)), cells)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("cut", 0.95), ("gap", 0.9), ("zeros", 0.2), ("bytes", 0.2)])
+def test_a_library_carries_on_over_damage_that_is_noticed_here(kind, share):
+    cells = smooth((64, 64), 3000, np.uint16) + DRAW.integers(0, 60, (64, 64), np.uint16)
+    frame = lossless_jpeg(cells)
+    start, refused, tried = frame.index(b"\xff\xda") + 20, 0, 0
+    for place in range(start, len(frame) - 60, (len(frame) - start) // 60):
+        damaged = {
+            "cut": frame[:place] + b"\xff\xd9",
+            "gap": frame[:place] + frame[place + 30 :],
+            "zeros": frame[:place] + bytes(30) + frame[place + 30 :],
+            "bytes": frame[:place] + bytes(range(1, 31)) + frame[place + 30 :],
+        }[kind]
+        assert not np.array_equal(imagecodecs.jpeg8_decode(damaged), cells)  # and no error
+        tried += 1
+        try:
+            decode(damaged, UID + "4.70", form_of(cells))
+        except (TruncatedError, UndecodableError):
+            refused += 1
+    assert tried > 40
+    assert refused >= share * tried  # other bits of the same lengths cannot be told from sound ones
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"\xff\xc4", b"\xff\xc5"),  # a table of another kind of codestream
+        (b"\x01\x01\x00\x01", b"\x01\x01\x00\x09"),  # a predictor that there is not
+    ],
+)
+def test_headers_of_lossless_jpeg_that_say_nonsense_are_refused(before, after):
+    cells = smooth((64, 64), 4095, np.uint16)
+    frame = lossless_jpeg(cells)
+    for lying in (frame.replace(before, after), frame.replace(b"\xff\xc4", b"\xff\xe5")):
+        if lying != frame:
+            with pytest.raises(UndecodableError):
+                decode(lying, UID + "4.70", form_of(cells))
+
+
+def test_restart_intervals_of_lossless_jpeg_are_left_to_the_library():
+    cells = smooth((16, 20), 255, np.uint8)
+    frame = bytes(imagecodecs.jpeg8_encode(cells, lossless=True, predictor=1))
+    at = frame.index(b"\xff\xda")
+    restarting = frame[:at] + b"\xff\xdd\0\4" + struct.pack(">H", 16 * 20) + frame[at:]  # after the last pixel
+    assert np.array_equal(decode(restarting, UID + "4.70", form_of(cells)), cells)
