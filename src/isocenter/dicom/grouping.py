@@ -23,6 +23,7 @@ from isocenter.errors import UsageError
 from isocenter.reasons import Reason, merge
 
 SameBytes = Callable[[Instance, Instance], bool]
+_MOST_TOLD = 6
 
 
 def series_from(frames: Iterable[Frame], same_bytes: SameBytes, look: Look | None = None) -> tuple[Series, ...]:
@@ -102,15 +103,24 @@ def _series_of_one_uid(frames: list[Frame], same_bytes: SameBytes, look: Look | 
     volumes = [volume for group in alike(slices) for volume in _volumes(group, look)]
     shared = [*reasons, *contradictions]
     if len(volumes) > 1 or (volumes and flat):
-        sizes = ", ".join(str(len(volume.frames)) for volume in volumes)
-        others = f", and {len(flat)} pictures" if flat else ""
-        message = f"The DICOM series holds {len(volumes)} groups of images, of {sizes} slices{others}."
-        shared.append(Reason("SPLIT", message))
+        shared.append(
+            Reason("SPLIT", f"The DICOM series holds {_told([len(one.frames) for one in volumes], len(flat))}.")
+        )
     for volume in volumes:
         yield _series(volume, [*shared, *volume.group.reasons, *_divided(volume, volumes)])
     for picture in flat:
         about = [reason for reason in reasons if set(reason.instances) & set(names_of(picture.frames))]
         yield replace(picture, reasons=(*about, *contradictions, *picture.reasons))
+
+
+def _told(sizes: Sequence[int], pictures: int) -> str:
+    """How many volumes of how many slices there are, and pictures."""
+    if len(set(sizes)) == 1:
+        slices = f"{sizes[0]} slices{' each' if len(sizes) > 1 else ''}"
+    else:
+        slices = f"{', '.join(map(str, sizes[:_MOST_TOLD]))}{', ...' if len(sizes) > _MOST_TOLD else ''} slices"
+    volumes = f"{len(sizes)} volume{'s' if len(sizes) > 1 else ''} of {slices}"
+    return f"{volumes} and {pictures} pictures" if pictures else volumes
 
 
 def _volumes(group: Group, look: Look | None) -> list[_Volume]:

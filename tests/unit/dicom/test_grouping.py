@@ -521,6 +521,16 @@ def test_twelve_time_points_are_in_order(tmp_path: Path):
     assert [int(read(series).array[0, 0, 0]) for series in found] == list(range(0, 1200, 100))
 
 
+@pytest.mark.parametrize(
+    ("slices", "told"),
+    [([5, 5], "2 volumes of 5 slices each"), ([2, 3, 4, 5, 6, 7, 8], "7 volumes of 8, 7, 6, 5, 4, 3, ... slices")],
+)
+def test_a_split_says_what_there_is(tmp_path: Path, slices, told):
+    for number, count in enumerate(slices):
+        write(tmp_path, f"v{number}", grid=other_grid(0, 2, count), attributes={"ConvolutionKernel": f"B{number}"})
+    assert told in scan(tmp_path)[0].reasons[0].message
+
+
 def clock(seconds):
     return f"10{int(seconds) // 60:02d}{seconds % 60:05.2f}"
 
