@@ -209,12 +209,14 @@ def _rescale(base: Rescale, *raw: bytes | None) -> Rescale:
     slope, intercept, type_, map_slope, map_intercept, code = raw
     numbers = (parsing.number(slope or b""), parsing.number(intercept or b""))
     unit = parsing.text(type_ or b"").upper()
-    if numbers == (None, None):
-        return replace(base, unit=unit or base.unit)
     mapped = (parsing.double(map_slope or b""), parsing.double(map_intercept or b""))
-    if unit in ("", "US") and _agree(numbers, mapped):
+    agrees = _agree(numbers, mapped)
+    has_map = base.has_map or (mapped != (None, None) and not agrees)
+    if numbers == (None, None):
+        return replace(base, unit=unit or base.unit, has_map=has_map)
+    if unit in ("", "US") and agrees:
         unit = _unit_of(parsing.text(code or b""), unit)
-    return replace(base, slope=numbers[0], intercept=numbers[1], unit=unit or base.unit)
+    return replace(base, slope=numbers[0], intercept=numbers[1], unit=unit or base.unit, has_map=has_map)
 
 
 def _unit_of(code: str, unit: str) -> str:

@@ -38,7 +38,7 @@ def value_map(*, unit="mm2/s", ends=(0, 4095), **values):
     return item
 
 
-def written(folder: Path, cells, maps, **attributes):
+def written(folder: Path, cells, maps, *, line=None, **attributes):
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.30", uid_of("map")
     ds.StudyInstanceUID, ds.SeriesInstanceUID = uid_of("study"), uid_of("series")
@@ -53,6 +53,10 @@ def written(folder: Path, cells, maps, **attributes):
         PlaneOrientationSequence=items(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
     )
     shared[0].RealWorldValueMappingSequence = maps
+    if line is not None:
+        slope, intercept = line
+        transform = items(RescaleSlope=slope, RescaleIntercept=intercept, RescaleType="US")
+        shared[0].PixelValueTransformationSequence = transform
     ds.SharedFunctionalGroupsSequence = shared
     ds.PerFrameFunctionalGroupsSequence = [
         items(PlanePositionSequence=items(ImagePositionPatient=[0, 0, -2 * k]))[0] for k in range(len(cells))
@@ -127,3 +131,22 @@ def test_a_map_of_values_without_a_map_has_no_unit(tmp_path: Path):
     volume = read(written(tmp_path, CELLS, [], Modality="OT"))
     assert np.array_equal(volume.array, CELLS)
     assert codes_of(volume) == ["UNIT_UNKNOWN"]
+
+
+ENHANCED_MR = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.1", "line": (0.5, -3)}
+
+
+def test_a_map_of_an_enhanced_image_that_says_what_its_rescale_says_tells_the_unit(tmp_path: Path):
+    volume = read(written(tmp_path, CELLS, [value_map(Slope=0.5, Intercept=-3.0)], **ENHANCED_MR))
+    assert np.array_equal(volume.array, CELLS * 0.5 - 3)
+    assert volume.unit.value == "mm2/s"
+    assert codes_of(volume) == []
+
+
+def test_a_map_of_an_enhanced_image_that_says_something_else_is_named_and_not_applied(tmp_path: Path):
+    volume = read(written(tmp_path, CELLS, [value_map(Slope=7.0, Intercept=0.0)], **ENHANCED_MR))
+    assert np.array_equal(volume.array, CELLS * 0.5 - 3)
+    assert volume.unit.value == "1"
+    (reason,) = volume.reasons
+    assert reason.code == "REAL_WORLD_MAP"
+    assert "mm2/s" in reason.message
