@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -37,10 +38,11 @@ def frames_of(base: Frame, item: Item, count: int) -> tuple[Frame, ...]:
     In their stored order, which need not be that of the offsets; all but a single one without a place where the offsets
     do not tell it.
     """
+    scaling = parsing.number(item.get(_SCALING, b""))
     rescale = replace(
         base.rescale,
-        slope=parsing.number(item.get(_SCALING, b"")),
-        intercept=0.0 if item.get(_SCALING) else None,
+        slope=math.nan if scaling is None else scaling,  # without one the stored numbers are no dose
+        intercept=0.0,
         unit=parsing.text(item.get(_UNITS, b"")).upper(),
     )
     places = [base.position_mm] if count == 1 else _places(base, item)

@@ -1,7 +1,7 @@
 """Groups: shared and per-frame functional groups of an enhanced multi-frame object to frames (PS3.3 C.7.6.16). Pure.
 
-What stands for a frame wins over what is shared, and that over the header's top level, macro by macro. What is in no
-macro stays unknown: no position, spacing or rescale is made up.
+What stands for a frame wins over what is shared, and that over the header's top level, attribute by attribute. What is
+nowhere stays unknown: no position, spacing or rescale is made up, and a position at the top level is none of many.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def frames_of(base: Frame, item: Item, count: int) -> tuple[Frame, ...]:
     shared = _flat((item.get(SHARED) or [{}])[0])
     own = item.get(PER_FRAME) or []
     doubts = _doubts(base, len(own), count) if PER_FRAME in item else ()
-    described = _Described(base, dimensions_of(item), doubts)
+    described = _Described(base if count == 1 else replace(base, position_mm=None), dimensions_of(item), doubts)
     missing = None if own else shared
     found: list[Frame] = []
     for number in range(1, count + 1):

@@ -1,197 +1,213 @@
-"""Frames of multi-frame images: what is told of them, and what is not told and so not made up."""
+"""Multi-frame images: what functional groups and frame increments say of each frame, and what they leave unsaid."""
 
 from __future__ import annotations
 
-import struct
-from pathlib import Path
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
+from pydicom import Sequence as Items
 
-from isocenter.dicom.grouping import together
+from isocenter.dicom import nested
+from isocenter.dicom.files import FileRef, Opener
+from isocenter.dicom.groups import WANTED_GROUPS
+from isocenter.dicom.header import read_header
+from isocenter.dicom.multiframe import MOST_FRAMES
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.dicom.series import Series
-from isocenter.geometry import Grid, Space
-from isocenter.reasons import Verdict
+from isocenter.geometry import Grid
+from isocenter.testing.cases_geometry import AXIAL
+from isocenter.testing.cases_multiframe import OBLIQUE
 from isocenter.testing.multiframe import Many, Stack, write_many
-from isocenter.testing.tiled import US_CINE, write_cine, write_dose, write_mosaic, write_nm
+from isocenter.testing.tiled import US_CINE, write_cine
+from isocenter.testing.truth import Ramp
 
-GRID = Grid.from_vectors((5, 4, 6), spacing_mm=(2.5, 0.5, 0.75), origin_mm=(-3, 4, 50))
-UPWARD = GRID.flip(0)
-
-
-def ramp(points: np.ndarray) -> np.ndarray:
-    return np.rint(100 + 2 * points[..., 0] + 3 * points[..., 1] + 4 * points[..., 2])
+FIRST, SECOND = Ramp(40.0), Ramp(260.0, (2.3, -4.1, 6.7))
+MR = Many(kind="MR", rescale=None)
+ONE_STACK = (Stack(FIRST, OBLIQUE),)
 
 
-def doubled(points: np.ndarray) -> np.ndarray:
-    return 2 * ramp(points)
+def frames_of(path):
+    return sorted((frame for series in scan(path) for frame in series.frames), key=lambda frame: frame.number)
 
 
-def the(folder: Path) -> Series:
-    (series,) = scan(folder)
-    return series
+def codes_of(path):
+    return {reason.code for series in scan(path) for reason in series.reasons}
 
 
-def codes(series: Series) -> set[str]:
-    return {reason.code for reason in series.reasons}
+def enhanced(tmp_path, edit=lambda ds: None, *, many=MR, stacks=ONE_STACK):
+    return write_many(stacks, tmp_path / "many.dcm", many=replace(many, edit=edit))
 
 
-def enhanced(folder: Path, **how: object) -> Series:
-    write_many([Stack(ramp, GRID)], folder / "enhanced.dcm", many=Many(**how))  # type: ignore[arg-type]
-    return the(folder)
+def test_each_frame_lies_where_its_own_group_says(tmp_path):
+    frames = frames_of(enhanced(tmp_path))
+    assert [frame.number for frame in frames] == list(range(1, len(frames) + 1))
+    for index, frame in enumerate(frames):
+        np.testing.assert_allclose(frame.position_mm, OBLIQUE.to_world((index, 0, 0)), atol=1e-6)
 
 
-def without_group(number: int):
-    def edit(ds: Dataset) -> None:
-        del ds.PerFrameFunctionalGroupsSequence[number]
+def test_the_group_of_a_frame_wins_over_the_shared_one(tmp_path):
+    def edit(ds):
+        item = Dataset()
+        item.PixelSpacing, item.SliceThickness = [9.0, 8.0], 7.0
+        ds.PerFrameFunctionalGroupsSequence[2].PixelMeasuresSequence = Items([item])
 
-    return edit
-
-
-# --- functional groups ----------------------------------------------------------------------------------------------
-
-
-def test_each_slice_knows_the_frame_it_was_read_from(tmp_path: Path):
-    series = enhanced(tmp_path, order=(3, 1, 4, 0, 2))
-    volume = read(series)
-    assert series.verdict is Verdict.OK
-    assert [source.frame for source in volume.sources if source] == [4, 2, 5, 1, 3]
-    assert len(series.instances) == 1
+    frames = frames_of(enhanced(tmp_path, edit))
+    assert (frames[2].pixel_spacing_mm, frames[2].slice_thickness_mm) == ((9.0, 8.0), 7.0)
+    assert frames[1].pixel_spacing_mm == pytest.approx(tuple(OBLIQUE.spacing_mm[1:]))
 
 
-@pytest.mark.parametrize("number", [0, 4])
-def test_fewer_groups_than_frames_are_held(tmp_path: Path, number: int):
-    series = enhanced(tmp_path, edit=without_group(number))
-    assert series.verdict in (Verdict.HELD, Verdict.REJECTED)
-    assert "FRAMES_CONTRADICT" in codes(series)
-
-
-@pytest.mark.parametrize("claimed", [6, 2_000_000_000])
-def test_more_frames_than_the_file_can_hold_are_never_believed(tmp_path: Path, claimed: int):
-    series = enhanced(tmp_path, attributes={"NumberOfFrames": claimed})
-    assert not series.verdict.usable
-    assert len(series.frames) <= 6
-
-
-def test_without_positions_no_place_is_made_up(tmp_path: Path):
-    assert "POSITION_MISSING" in codes(enhanced(tmp_path, left_out=frozenset({"PlanePositionSequence"})))
-
-
-def test_each_time_is_a_volume_with_its_name(tmp_path: Path):
-    stacks = [Stack(ramp, GRID, time=1), Stack(doubled, GRID, time=2)]
-    write_many(stacks, tmp_path / "times.dcm", many=Many())
-    parts = list(scan(tmp_path))
-    assert [part.part for part in parts] == ["time 1 of 2", "time 2 of 2"]
-    both = read(together(parts, "time"))
-    assert both.axes == ("time",)
-    np.testing.assert_array_equal(both.array[..., 1], read(parts[1]).array)
-
-
-def test_positions_in_a_transducers_volume_are_told(tmp_path: Path):
-    def edit(ds: Dataset) -> None:
+def test_marks_come_from_the_groups(tmp_path):
+    def edit(ds):
         for group in ds.PerFrameFunctionalGroupsSequence:
-            place = Dataset()
-            place.ImagePositionVolume = [float(x) for x in group.PlanePositionSequence[0].ImagePositionPatient]
-            group.PlanePositionVolumeSequence = [place]
-            del group.PlanePositionSequence
-        (shared,) = ds.SharedFunctionalGroupsSequence
-        place = Dataset()
-        place.ImageOrientationVolume = [float(x) for x in shared.PlaneOrientationSequence[0].ImageOrientationPatient]
-        shared.PlaneOrientationVolumeSequence = [place]
+            content = group.FrameContentSequence[0]
+            content.FrameAcquisitionNumber, content.FrameAcquisitionDateTime = 5, "20240102101112.5"
+            heart, kind, direction = Dataset(), group.MRImageFrameTypeSequence[0], Dataset()
+            heart.NominalCardiacTriggerDelayTime, kind.ComplexImageComponent = 123.5, "PHASE"
+            direction.DiffusionGradientOrientation = [0.0, 0.6, 0.8]
+            group.CardiacSynchronizationSequence = Items([heart])
+            group.MRDiffusionSequence[0].DiffusionGradientDirectionSequence = Items([direction])
+
+    stack = Stack(FIRST, AXIAL, stack_id="1", time=3, echo_time_ms=12.5, b_value=800.0)
+    mark = frames_of(enhanced(tmp_path, edit, stacks=[stack]))[0].mark
+    assert (mark.temporal_position, mark.echo_time_ms, mark.b_value, mark.stack_id) == (3, 12.5, 800.0, "1")
+    assert (mark.trigger_time_ms, mark.component, mark.acquisition_number) == (123.5, "PHASE", 5)
+    assert mark.direction == (0.0, 0.6, 0.8)
+    assert mark.acquisition_time_s == 36672.5
+    assert mark.image_type == ("ORIGINAL", "PRIMARY", "VOLUME", "NONE")
+    assert [name for name, _ in mark.dimensions] == [
+        "temporal position index",
+        "effective echo time",
+        "diffusion bvalue",
+    ]
+
+
+def test_two_stacks_in_one_file_become_two_series(tmp_path):
+    other = Stack(SECOND, OBLIQUE, stack_id="2")
+    found = scan(enhanced(tmp_path, stacks=[Stack(FIRST, OBLIQUE, stack_id="1"), other]))
+    assert [len(series) for series in found] == [OBLIQUE.shape[0]] * 2
+    assert len({series.part for series in found}) == 2
+    assert all(series.verdict.usable for series in found)
+
+
+def test_a_position_at_the_top_level_is_none_of_many_frames(tmp_path):
+    def edit(ds):
+        ds.ImagePositionPatient = [1, 2, 3]
+        del ds.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence
+
+    path = enhanced(tmp_path, edit)
+    assert frames_of(path)[3].position_mm is None
+    assert "POSITION_MISSING" in codes_of(path)
+
+
+@pytest.mark.parametrize("kept", [0, 2, 5])
+def test_frames_without_a_group_have_no_place(tmp_path, kept):
+    def edit(ds):
+        ds.PerFrameFunctionalGroupsSequence = ds.PerFrameFunctionalGroupsSequence[:kept]
+
+    path = enhanced(tmp_path, edit)
+    assert [frame.position_mm is not None for frame in frames_of(path)] == [number < kept for number in range(6)]
+    assert "FRAMES_CONTRADICT" in codes_of(path)
+    assert not any(series.verdict.usable for series in scan(path))
+
+
+def test_more_groups_than_frames_place_none(tmp_path):
+    def edit(ds):
+        ds.NumberOfFrames = 4
+        ds.PixelData = ds.PixelData[: len(ds.PixelData) // 6 * 4]
+
+    path = enhanced(tmp_path, edit)
+    assert all(frame.position_mm is None for frame in frames_of(path))
+    assert "FRAMES_CONTRADICT" in codes_of(path)
+
+
+@pytest.mark.parametrize("claimed", [7, MOST_FRAMES + 1, 2**31 - 1])
+@pytest.mark.parametrize("syntax", ["explicit", "RLE"])
+def test_an_absurd_number_of_frames_is_held_and_fills_no_memory(tmp_path, claimed, syntax):
+    path = enhanced(tmp_path, lambda ds: setattr(ds, "NumberOfFrames", claimed), many=replace(MR, syntax=syntax))
+    assert len(frames_of(path)) <= path.stat().st_size
+    assert "FRAMES_CONTRADICT" in codes_of(path)
+    assert not any(series.verdict.usable for series in scan(path))
+
+
+@pytest.mark.parametrize("claimed", [0, -3])
+def test_a_number_of_frames_below_one_is_held(tmp_path, claimed):
+    path = enhanced(tmp_path, lambda ds: setattr(ds, "NumberOfFrames", claimed))
+    assert not any(series.verdict.usable for series in scan(path))
+
+
+def test_an_object_of_one_frame_is_placed_by_its_group(tmp_path):
+    grid = Grid((1, *OBLIQUE.shape[1:]), OBLIQUE.affine)
+    (series,) = scan(enhanced(tmp_path, stacks=[Stack(FIRST, grid)]))
+    assert series.verdict.usable
+    np.testing.assert_allclose(series.frames[0].position_mm, grid.origin_mm, atol=1e-6)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big endian", "deflated"])
+def test_the_groups_are_the_same_in_every_encoding_of_the_header(tmp_path, syntax):
+    path = enhanced(tmp_path, many=replace(MR, syntax=syntax, rescale=(2.0, 1.0)))
+    plain = enhanced(tmp_path / "plain", many=replace(MR, rescale=(2.0, 1.0)))
+    told = [(f.position_mm, f.orientation, f.pixel_spacing_mm, f.mark, f.rescale) for f in frames_of(path)]
+    assert told == [(f.position_mm, f.orientation, f.pixel_spacing_mm, f.mark, f.rescale) for f in frames_of(plain)]
+
+
+def test_the_walk_through_sequences_finds_what_pydicom_finds(tmp_path):
+    path = enhanced(tmp_path, stacks=[Stack(FIRST, OBLIQUE, time=1), Stack(SECOND, OBLIQUE, time=2)])
+    with Opener() as opener:
+        source = opener.open(FileRef(str(path)))
+        walked = nested.read(source, read_header(source), WANTED_GROUPS)
+        source.close()
+    assert walked == nested.item_of(dcmread(path, stop_before_pixels=True), WANTED_GROUPS)
+    assert len(walked) == 3
+
+
+def test_positions_in_the_volume_of_a_transducer_are_said_to_be_that(tmp_path):
+    def edit(ds):
+        ds.SOPClassUID, ds.Modality = "1.2.840.10008.5.1.4.1.1.6.2", "US"
+        shared = ds.SharedFunctionalGroupsSequence[0]
+        orientation = Dataset()
+        orientation.ImageOrientationVolume = [
+            float(x) for x in shared.PlaneOrientationSequence[0].ImageOrientationPatient
+        ]
         del shared.PlaneOrientationSequence
+        shared.PlaneOrientationVolumeSequence = Items([orientation])
+        for group in ds.PerFrameFunctionalGroupsSequence:
+            position = Dataset()
+            position.ImagePositionVolume = [float(x) for x in group.PlanePositionSequence[0].ImagePositionPatient]
+            del group.PlanePositionSequence
+            group.PlanePositionVolumeSequence = Items([position])
 
-    series = enhanced(tmp_path, edit=edit)
-    assert "PLACE_IN_VOLUME" in codes(series)
-    np.testing.assert_allclose(series.grid.affine, GRID.affine)
-
-
-# --- mosaics --------------------------------------------------------------------------------------------------------
-
-
-def test_the_tiles_of_a_mosaic_are_slices(tmp_path: Path):
-    write_mosaic(ramp, GRID, tmp_path / "mosaic.dcm")
-    series = the(tmp_path)
-    np.testing.assert_allclose(series.grid.affine, GRID.affine, atol=1e-6)
-    np.testing.assert_array_equal(read(series).array, ramp(GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1))))
+    path = enhanced(tmp_path, edit)
+    np.testing.assert_allclose(frames_of(path)[0].position_mm, OBLIQUE.origin_mm, atol=1e-6)
+    assert "PLACE_IN_VOLUME" in codes_of(path)
+    assert [series.verdict.usable for series in scan(path)] == [True]
 
 
-def drop_csa(ds: Dataset) -> None:
-    del ds[0x0029, 0x1010]
+def test_a_cine_runs_along_time_and_has_no_place(tmp_path):
+    cells = np.arange(5 * 6 * 7, dtype=np.uint8).reshape(5, 6, 7)
+    (series,) = scan(write_cine(cells, tmp_path / "cine.dcm", class_uid=US_CINE))
+    assert (series.axis, len(series), len(series.frames)) == ("time", 1, 5)
+    assert {frame.position_mm for frame in series.frames} == {None}
+    np.testing.assert_array_equal(read(series).array[0], np.moveaxis(cells, 0, -1))
 
 
-def lie_of_count(ds: Dataset) -> None:
-    ds[0x0029, 0x1010].value = ds[0x0029, 0x1010].value.replace(b"5\0", b"7\0").replace(b"NumberOf", b"Numberof")
+def test_a_position_of_the_first_frame_alone_is_none_of_the_others(tmp_path):
+    def edit(ds):
+        del ds.SharedFunctionalGroupsSequence, ds.PerFrameFunctionalGroupsSequence
+        ds.ImagePositionPatient, ds.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+        ds.PixelSpacing = [1, 1]
+
+    path = enhanced(tmp_path, edit)
+    assert [frame.position_mm is None for frame in frames_of(path)] == [False] + [True] * 5
+    assert "POSITION_MISSING" in codes_of(path)
 
 
-def cut_csa(ds: Dataset) -> None:
-    ds[0x0029, 0x1010].value = ds[0x0029, 0x1010].value[:40]
-
-
-def claim_many_elements(ds: Dataset) -> None:
-    raw = ds[0x0029, 0x1010].value
-    ds[0x0029, 0x1010].value = raw[:8] + struct.pack("<I", 1 << 31) + raw[12:]
-
-
-def turn_normal(ds: Dataset) -> None:
-    ds.ImageOrientationPatient = [0, 1, 0, 0, 0, 1]
-
-
-def drop_spacing(ds: Dataset) -> None:
-    ds.SpacingBetweenSlices = None
-
-
-@pytest.mark.parametrize("edit", [drop_csa, lie_of_count, cut_csa, claim_many_elements, turn_normal, drop_spacing])
-def test_a_mosaic_that_does_not_say_what_lies_where_is_held(tmp_path: Path, edit):
-    write_mosaic(ramp, GRID, tmp_path / "mosaic.dcm", edit=edit)
-    series = the(tmp_path)
-    assert series.verdict is Verdict.HELD
-    assert "MOSAIC_UNCLEAR" in codes(series)
-
-
-# --- nuclear medicine -----------------------------------------------------------------------------------------------
-
-
-def test_reconstructed_nuclear_slices_are_a_volume(tmp_path: Path):
-    write_nm(ramp, UPWARD, tmp_path / "nm.dcm")
-    series = the(tmp_path)
-    np.testing.assert_allclose(series.grid.affine, GRID.affine, atol=1e-6)
-
-
-def test_a_vector_without_an_index_for_each_frame_is_told(tmp_path: Path):
-    write_nm(ramp, GRID, tmp_path / "nm.dcm", edit=lambda ds: setattr(ds, "SliceVector", [1, 2, 3]))
-    (series, *_) = scan(tmp_path)
-    assert "FRAMES_CONTRADICT" in codes(series)
-    assert not series.verdict.usable
-
-
-# --- dose -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("offsets", [None, [0, 2.5], [7, 9.5, 12, 14.5, 17]])
-def test_offsets_that_do_not_tell_the_planes_of_a_dose_are_held(tmp_path: Path, offsets):
-    write_dose(ramp, UPWARD, tmp_path / "dose.dcm", edit=lambda ds: setattr(ds, "GridFrameOffsetVector", offsets))
-    series = the(tmp_path)
-    assert series.verdict is Verdict.HELD
-    assert "FRAMES_CONTRADICT" in codes(series)
-
-
-def test_a_dose_is_in_gray(tmp_path: Path):
-    write_dose(ramp, UPWARD, tmp_path / "dose.dcm")
-    volume = read(the(tmp_path))
-    assert volume.unit.value == "Gy"
-    expected = ramp(volume.grid.to_world(np.moveaxis(np.indices(volume.grid.shape), 0, -1)))
-    np.testing.assert_allclose(volume.array, expected, atol=0.007)
-
-
-# --- cines ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_cine_runs_along_time_and_has_no_place(tmp_path: Path):
-    frames = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
-    write_cine(frames, tmp_path / "cine.dcm", class_uid=US_CINE)
-    series = the(tmp_path)
-    assert (series.axis, series.grid.space, len(series)) == ("time", Space.PIXEL, 1)
-    np.testing.assert_array_equal(read(series).array, np.moveaxis(frames, 0, -1)[None])
+def test_hundreds_of_frames_are_told_in_a_moment(tmp_path):
+    grid = Grid((500, 2, 2), np.diag([1.0, 1, -1, 1])[:, [2, 1, 0, 3]])
+    path = enhanced(tmp_path, stacks=[Stack(Ramp(5000.0), grid, time=1)])
+    frames_of(path)
+    start = time.perf_counter()
+    assert len(frames_of(path)) == 500
+    assert time.perf_counter() - start < 2.0  # some 30 ms; the bound is for machines under load
