@@ -150,7 +150,8 @@ def _is_rescale(one: tables.RealWorldMap, rescale: Rescale) -> bool:
 
 def _looks_like_hu(array: Pixels) -> bool:
     """Whether the values hold air or lung, and tissue; padding at -1024 does not count as air."""
-    enough = array.size / 1000
-    is_gas = (array > AIR_HU) & (array <= _GAS_BELOW_HU)
-    is_tissue = (array >= _TISSUE_HU[0]) & (array <= _TISSUE_HU[1])
-    return bool(np.count_nonzero(is_gas) >= enough and np.count_nonzero(is_tissue) >= enough)
+    gas = tissue = 0
+    for part in array:  # slice by slice: masks of all would take more memory than the volume
+        gas += int(np.count_nonzero((part > AIR_HU) & (part <= _GAS_BELOW_HU)))
+        tissue += int(np.count_nonzero((part >= _TISSUE_HU[0]) & (part <= _TISSUE_HU[1])))
+    return min(gas, tissue) >= array.size / 1000
