@@ -175,7 +175,7 @@ def _by_content(frame: Bytes, form: PixelFormat) -> Pixels:
             cells = _lossless_jpeg(frame, stated)
         case "JPEG-LS":
             cells = imagecodecs.jpegls_decode(frame)
-        case "JPEG 2000":
+        case "JPEG 2000":  # of high throughput too: the binding of OpenJPH is faster, but can hang on damaged headers
             cells = imagecodecs.jpeg2k_decode(frame)
     _check_precision(cells, stated, form)
     return np.asarray(cells)

@@ -228,15 +228,21 @@ def _has_odd_bits(frame: Frame) -> bool:
     return not 0 < form.bits_stored <= form.high_bit + 1 <= form.bits_allocated
 
 
+def _is_elsewhere(frame: Frame) -> bool:
+    return frame.instance.transfer_syntax in _REFERENCED
+
+
 def _has_odd_syntax(frame: Frame) -> bool:
     return frame.instance.transfer_syntax not in _SYNTAXES
 
 
 _SYNTAXES = UNCOMPRESSED | DECODERS.keys()
+_REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{end}" for end in ("94", "95", "204", "205"))
 _UNSUPPORTED: tuple[tuple[Callable[[Frame], bool], str], ...] = (
     (_is_other_kind, "Images of this class, or of a modality that its class does not have, are not read."),
     (_has_odd_colours, "Images of this Photometric Interpretation, with these samples, are not read."),
     (_has_odd_bits, "Images with this number of bits, rows or columns are not read."),
+    (_is_elsewhere, "The pixels lie on a server (transfer syntax JPIP Referenced), not in the file."),
     (_has_odd_syntax, "Images in this transfer syntax are not read."),
 )
 

@@ -331,6 +331,13 @@ def test_a_codestream_of_junk_is_refused(tmp_path: Path):
         assert refused.reasons[0].code == "PIXELS_UNDECODABLE"  # noqa: PT017 - some decoders carry on over zeros
 
 
+def test_pixels_that_lie_on_a_server_are_refused(tmp_path: Path):
+    paths = write_series(ramp, oblique((3, 64, 64)), tmp_path, style=Style(syntax="JPEG-LS"))
+    for path in paths:
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.80", b"1.2.840.10008.1.2.4.94"))
+    assert "JPIP" in refusal(only(tmp_path))["UNSUPPORTED"].message
+
+
 def test_what_cannot_be_decoded_is_refused_by_name_and_number(tmp_path: Path):
     paths = write_series(ramp, oblique((3, 64, 64)), tmp_path, style=Style(syntax="JPEG-LS"))
     paths[2].write_bytes(paths[2].read_bytes().replace(b"\xff\xd8\xff", b"\0\0\xff"))
