@@ -253,6 +253,8 @@ def _rle(frame: Bytes, form: PixelFormat) -> Pixels:
         planes.append(np.frombuffer(segment, np.uint8, size))
     if form.bits_allocated == 1:
         return _unpacked(planes[0], form)
+    if form.samples == 1:
+        return _composed(planes).reshape(_shape(form))
     cells = np.empty((form.rows * form.columns, form.samples), f"<u{width}")
     for sample in range(form.samples):
         cells[:, sample] = _composed(planes[sample * width : (sample + 1) * width])
