@@ -31,6 +31,7 @@ _FRAME_HEADERS: dict[int, Kind] = {
 }
 _LEAST_BITS: dict[Kind, float] = {"JPEG": 1 / 64, "JPEG lossless": 1, "JPEG-LS": 0}
 """For each pixel: a code of one bit for each of them, or for each block of them, is the shortest."""
+_FIRST_MARKER = 0xC0
 _OTHER_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} - set(_FRAME_HEADERS)
 
 
@@ -100,7 +101,7 @@ def _jpeg(view: memoryview) -> Codestream:
     kind: Kind | None = None
     frame, scan, marks = b"", b"", set()
     for marker, segment, _ in segments(view, _SCAN):
-        if marker in _OTHER_FRAME_HEADERS:
+        if marker in _OTHER_FRAME_HEADERS or marker < _FIRST_MARKER:
             raise UndecodableError("The JPEG codestream is of a process that is not read.")
         if marker in _FRAME_HEADERS:
             kind, frame = _FRAME_HEADERS[marker], segment

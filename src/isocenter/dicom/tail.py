@@ -11,7 +11,7 @@ from isocenter.dicom.elements import IMPLICIT_LITTLE, UNDEFINED
 from isocenter.dicom.files import ByteSource
 
 _LOOKED_AT_BYTES = 1 << 16
-_PIXEL_GROUP = 0x7FE0
+_PIXEL_GROUP, _ITEM_GROUP = 0x7FE0, 0xFFFE
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 
@@ -51,7 +51,7 @@ def _behind(tail: bytes, position: int, *, has_vr: bool) -> int:
             length, start = int.from_bytes(tail[position + 8 : position + 12], "little"), position + 12
         elif not vr.isalpha():
             return -1
-    if group < _PIXEL_GROUP or (group == _PIXEL_GROUP and number <= 0x10):
+    if not _PIXEL_GROUP <= group < _ITEM_GROUP or (group == _PIXEL_GROUP and number <= 0x10):
         return -1
     if length != UNDEFINED:
         return int(start + length)

@@ -7,26 +7,30 @@ decoders are used, and GDCM (in SimpleITK) where pydicom has none.
 from __future__ import annotations
 
 import io
+import struct
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
 from pydicom.filereader import read_partial
-from pydicom.uid import UID
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from isocenter.dicom.elements import PIXEL_TAGS, WANTED
 from isocenter.dicom.frame import Frame
 from isocenter.dicom.series import Series
 from isocenter.geometry import Space
+from isocenter.testing.layout import layout_of
 from isocenter.volume import Volume
 
 Floats = npt.NDArray[np.float64]
@@ -66,7 +70,7 @@ class File:
 
     def __init__(self, content: bytes) -> None:
         with _guarded():
-            self.dataset = _by_dictionary(read_partial(io.BytesIO(content), _BehindPixels(), force=True))
+            self.dataset = _by_dictionary(_read(content, _BehindPixels()))
         self._decoded: npt.NDArray[Any] | None = None
 
     def values(self, number: int) -> Floats:
@@ -84,7 +88,7 @@ class File:
             position = self._part(number, "PlanePositionSequence").get("ImagePositionPatient")
             along = self._part(number, "PlaneOrientationSequence").get("ImageOrientationPatient")
             spacing, thickness = measures.get("PixelSpacing"), measures.get("SliceThickness")
-            return Place(_numbers(position), _numbers(along), _numbers(spacing), _number(thickness))
+            return Place(*map(_numbers_or_none, (position, along, spacing, thickness)))
 
     def _all(self, stored: Any) -> npt.NDArray[Any]:
         if self._decoded is None:
@@ -115,7 +119,7 @@ class Place:
 def header_of(content: bytes) -> Mapping[int, bytes]:
     """The wanted values of a header as pydicom finds them: tag -> bytes as they stand, in the file's byte order.
 
-    The Specific Character Set is left out: pydicom mends it. Sequences are empty.
+    The Specific Character Set is left out: pydicom mends it, or fails at it. Sequences are empty.
 
     Raises
     ------
@@ -124,7 +128,7 @@ def header_of(content: bytes) -> Mapping[int, bytes]:
     """
     found = {}
     with _guarded():
-        ds = dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
+        ds = _read(content, lambda tag, _vr, _length: tag in PIXEL_TAGS)
         for tag in WANTED.values():
             element = ds.get_item(tag) or (ds.file_meta.get_item(tag) if tag >> 16 == 2 else None)
             if element is not None and tag != _CHARACTER_SET:
@@ -254,6 +258,28 @@ class _BehindPixels:
         return False
 
 
+def _read(content: bytes, stop: Callable[[BaseTag, str | None, int], bool]) -> Dataset:
+    """A data set up to where it stops, if need be without a Specific Character Set that pydicom fails at."""
+    try:
+        return read_partial(io.BytesIO(content), stop, force=True)
+    except ValueError:
+        return read_partial(io.BytesIO(_without_character_set(content)), stop, force=True)
+
+
+def _without_character_set(content: bytes) -> bytes:
+    """The file with its Specific Character Set blank."""
+    try:
+        layout = layout_of(content)
+    except (ValueError, IndexError, struct.error, zlib.error):
+        return content
+    place = layout.first(_CHARACTER_SET)
+    if place is None or layout.is_deflated or place.end > len(content):
+        return content
+    head = content[place.at : place.start]
+    blank = head[:4] + b"CS" + head[6:] if place.vr and place.length_width == 2 else head
+    return content[: place.at] + blank + b" " * (place.end - place.start) + content[place.end :]
+
+
 def _by_dictionary(ds: Dataset) -> Dataset:
     """The data set with its elements read by the representation that the dictionary knows, whatever the file writes.
 
@@ -274,7 +300,7 @@ def _numbers(value: Any) -> Floats:
     return np.array([float(number) for number in (value if hasattr(value, "__iter__") else (value,))])
 
 
-def _number(value: Any) -> Floats:
+def _numbers_or_none(value: Any) -> Floats:
     """As :func:`_numbers`, where what is no number counts as nothing."""
     try:
         return _numbers(value)
@@ -334,7 +360,7 @@ def _colours(ds: Dataset) -> npt.NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
-    if UID(str(ds.file_meta.TransferSyntaxUID)).is_encapsulated:
+    if UID(str(ds.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian))).is_encapsulated:
         _join_fragments(ds)
     if ds.PhotometricInterpretation != "PALETTE COLOR":
         return pixel_array(ds)  # becomes RGB
@@ -349,6 +375,7 @@ def _decoded(ds: Dataset) -> npt.NDArray[Any]:
     for keyword in _PIXEL_KEYWORDS:
         if keyword in ds:
             plain[keyword] = ds[keyword]
+    plain.PhotometricInterpretation = "MONOCHROME2"  # or SimpleITK turns the values of MONOCHROME1 upside down
     plain.SOPClassUID, plain.SOPInstanceUID, plain.file_meta = _SECONDARY_CAPTURE, "1.2.3", ds.file_meta
     SimpleITK.ProcessObject.GlobalWarningDisplayOff()
     with tempfile.NamedTemporaryFile(suffix=".dcm") as file:

@@ -89,8 +89,8 @@ def read_all(folder: Path) -> tuple[list[tuple[Series, Volume]], frozenset[str]]
             volume = read(series)
         except Refused as refused:
             codes.update(reason.code for reason in refused.reasons)
-        except TryLater:
-            codes.add("TryLater")
+        except (InputError, TryLater) as error:
+            codes.add(type(error).__name__)
         else:
             codes.update(reason.code for reason in volume.reasons)
             volumes.append((series, volume))

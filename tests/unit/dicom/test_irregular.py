@@ -112,7 +112,14 @@ def test_zeros_and_later_elements_may_follow_the_pixel_data(tmp_path: Path, tail
 
 
 @pytest.mark.parametrize(
-    "tail", [b"\x01", b"junk" * 4, b"\x28\x00\x10\x00US\x02\0\x10\0", b"\xe0\x7f\x10\x00OW\0\0" + bytes(4)]
+    "tail",
+    [
+        b"\x01",
+        b"junk" * 4,
+        b"\xfe\xff\xdd\xe0" + bytes(4),
+        b"\x28\x00\x10\x00US\x02\0\x10\0",
+        b"\xe0\x7f\x10\x00OW\0\0" + bytes(4),
+    ],
 )
 def test_other_bytes_may_not(tmp_path: Path, tail):
     path, data = written(tmp_path, Style())
@@ -297,5 +304,13 @@ def test_a_deflated_data_set_that_does_not_end_well_is_refused(tmp_path: Path, k
     path.write_bytes(data[:at] + packed)
     np.testing.assert_array_equal(read(scan(path)[0]).array, VALUES)
     path.write_bytes(data[:at] + packed[: int(len(packed) * kept)])
+    with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
+        read(scan(path)[0])
+
+
+def test_a_jpeg_with_a_marker_that_there_is_not_is_refused(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="JPEG lossless SV1"))
+    place = data.index(b"\xff\xd8\xff") + 3
+    path.write_bytes(data[:place] + b"\x8d" + data[place + 1 :])
     with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
         read(scan(path)[0])
