@@ -154,7 +154,7 @@ def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
     if len({str(i.get("FrameOfReferenceUID") or "") for i in instances}) > 1:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are in several frames of reference.")])
     if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
-        raise Refused([Reason("UNSUPPORTED", "Derived objects of multi-frame images are not made yet.")])
+        raise Refused([Reason("SOURCES_MULTI_FRAME", "A source image is a multi-frame image.")])
 
 
 # --- copying ---------------------------------------------------------------------------------------------------------

@@ -126,6 +126,13 @@ def test_slightly_different_orientations_become_one_and_others_are_refused(sourc
         repair(sources)
 
 
+def test_a_multi_frame_source_is_refused(sources: list[Dataset]) -> None:
+    sources[0].NumberOfFrames = 2
+    with pytest.raises(Refused) as refused:
+        repair(sources)
+    assert [reason.code for reason in refused.value.reasons] == ["SOURCES_MULTI_FRAME"]
+
+
 def test_sources_without_uids_of_two_series_or_none_are_refused(sources: list[Dataset]) -> None:
     with pytest.raises(UsageError, match="none were given"):
         repair([])
