@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MOST_READS = 50_000
 """More than any header of a single-frame image needs."""
 _META_BYTES = 1024
+_ITEM_ENDS = (b"\xfe\xff\x0d\xe0\0\0\0\0", b"\xff\xfe\xe0\x0d\0\0\0\0")
 _WIDTH = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8}
 
 
@@ -73,8 +74,14 @@ def _header(data_set: Dataset, file: io.BytesIO, size: int) -> Header:
     values |= {tag: _raw(data_set.file_meta, tag, little=True) for tag in WANTED.values() if tag in data_set.file_meta}
     pixels = _pixels(file, implicit=bool(implicit), order="<" if little else ">")
     has_meta = file.getvalue()[128:132] == b"DICM"
-    is_regular = syntax in UNWALKED and (is_stated or not has_meta) and not any(tag in data_set for tag in STRAY)
+    is_regular = syntax in UNWALKED and (is_stated or not has_meta) and not _has_stray(data_set, file)
     return Header(values, syntax, pixels, size, has_meta, is_irregular=not is_regular)
+
+
+def _has_stray(data_set: Dataset, file: io.BytesIO) -> bool:
+    """Whether an item or an end stands among the elements; at the end of an item pydicom stops."""
+    head = file.getvalue()[max(file.tell() - 20, 0) : file.tell()]
+    return any(tag in data_set for tag in STRAY) or any(end in head for end in _ITEM_ENDS)
 
 
 def _pixels(file: io.BytesIO, *, implicit: bool, order: str) -> PixelElement | None:

@@ -262,7 +262,7 @@ def _read(content: bytes, stop: Callable[[BaseTag, str | None, int], bool]) -> D
     """A data set up to where it stops, if need be without a Specific Character Set that pydicom fails at."""
     try:
         return read_partial(io.BytesIO(content), stop, force=True)
-    except ValueError:
+    except (ValueError, TypeError):
         return read_partial(io.BytesIO(_without_character_set(content)), stop, force=True)
 
 

@@ -37,10 +37,11 @@ def codes_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian"])
 @pytest.mark.parametrize("number", [0xE00D, 0xE0DD, 0xE000])
-def test_a_stray_item_or_end_passes_for_nothing_in_silence(tmp_path: Path, syntax, number):
+@pytest.mark.parametrize("tag", [(0x0020, 0x000D), (0x7FE0, 0x0010)])
+def test_a_stray_item_or_end_passes_for_nothing_in_silence(tmp_path: Path, syntax, number, tag):
     path, data = written(tmp_path, Style(syntax=syntax))
     order = ">" if syntax == "big endian" else "<"
-    place = data.index(struct.pack(f"{order}HH", 0x0020, 0x000D))
+    place = data.index(struct.pack(f"{order}HH", *tag))
     path.write_bytes(data[:place] + struct.pack(f"{order}HHI", 0xFFFE, number, 0) + data[place:])
     found = scan(path)
     assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"] or "HEADER_IRREGULAR" in codes_of(path)
