@@ -24,7 +24,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from isocenter.dicom.elements import PIXEL_TAGS, WANTED
 from isocenter.dicom.frame import Frame
@@ -71,6 +71,9 @@ class File:
     def __init__(self, content: bytes) -> None:
         with _guarded():
             self.dataset = _by_dictionary(_read(content, _BehindPixels()))
+            implicit, little = self.dataset.original_encoding
+            found = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+            self.dataset.file_meta.setdefault("TransferSyntaxUID", found)
         self._decoded: npt.NDArray[Any] | None = None
 
     def values(self, number: int) -> Floats:
@@ -312,8 +315,8 @@ def _stored(ds: Dataset) -> npt.NDArray[Any]:
     """Stored values of one sample, with their sign."""
     if "PixelData" not in ds:
         return ds.pixel_array  # floats
-    syntax, count = ds.file_meta.get("TransferSyntaxUID"), ds.Rows * ds.Columns * int(ds.get("NumberOfFrames") or 1)
-    if syntax is not None and UID(str(syntax)).is_compressed and not UID(str(syntax)).is_deflated:
+    syntax, count = ds.file_meta.TransferSyntaxUID, ds.Rows * ds.Columns * int(ds.get("NumberOfFrames") or 1)
+    if UID(str(syntax)).is_compressed and not UID(str(syntax)).is_deflated:
         _join_fragments(ds)
         return _masked(_decoded(ds) if syntax in _BY_GDCM else ds.pixel_array, ds, ds.BitsStored - 1)
     if ds.BitsAllocated == 1:
@@ -360,7 +363,7 @@ def _colours(ds: Dataset) -> npt.NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
-    if UID(str(ds.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian))).is_encapsulated:
+    if UID(str(ds.file_meta.TransferSyntaxUID)).is_encapsulated:
         _join_fragments(ds)
     if ds.PhotometricInterpretation != "PALETTE COLOR":
         return pixel_array(ds)  # becomes RGB
