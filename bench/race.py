@@ -54,7 +54,7 @@ class Peer:
         for line in self.process.stdout or ():
             if line.startswith("{"):  # some readers print words of their own
                 return json.loads(line)  # type: ignore[no-any-return]
-        self.row.fault = NOT_INSTALLED
+        self.row.fault = "crashed" if folder else NOT_INSTALLED
         return {}
 
     def take_turn(self, folder: Path) -> None:
