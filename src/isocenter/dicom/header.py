@@ -33,11 +33,11 @@ def read_header(source: ByteSource, layouts: Layouts | None = None) -> Header:
     if header is None:
         header = _followed(source, layouts)
     pixels = header.pixels
-    if pixels is None or header.transfer_syntax == DEFLATED:
+    if pixels is None:
         return header
     if header.transfer_syntax in UNCOMPRESSED:
-        if pixels.length < 0:
-            return header._replace(is_irregular=True)
+        if pixels.length < 0 or header.transfer_syntax == DEFLATED:
+            return header._replace(is_irregular=header.is_irregular or pixels.length < 0)
         end = pixels.offset + pixels.length
     elif pixels.length < 0:
         pixels = pixels._replace(reach=reach(source, pixels.offset))

@@ -62,6 +62,8 @@ _SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *STRAY})
 _TRANSFER_SYNTAX = _swapped(0x00020010)
 _META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {_swapped(0x00020000): _int("UL")}
 """Of a meta header, whose other values are not looked at."""
+_OPEN_VRS = frozenset(map(_int, ("SQ", "UN", "OB", "OW")))
+"""Of values whose length may be undefined."""
 _PIXEL_VRS = frozenset(map(_int, ("OB", "OW", "OF", "OD", "UN")))
 _Step = Callable[[bytes, int, dict[int, bytes]], tuple[int, PixelElement | None]]
 _explicit_head = struct.Struct("<IHH").unpack_from
@@ -205,6 +207,8 @@ def _step_explicit(window: bytes, position: int, values: dict[int, bytes]) -> tu
             if name in PIXEL_TAGS and vr in _PIXEL_VRS:
                 return position, PixelElement(name, start, length)
             _note(name, values)
+            if length == UNDEFINED and vr not in _OPEN_VRS:
+                raise UnusualError
             end = _past(window, start, length, explicit=vr != _UN)
             if end < 0:
                 return position, None
@@ -294,6 +298,8 @@ def _item_end(window: bytes, position: int, explicit: bool, depth: int) -> int: 
             inner = vr != _UN
             if start == position + 12:
                 length = _uint32(window, position + 8)[0]
+            if length == UNDEFINED and vr not in _OPEN_VRS:
+                raise UnusualError
         position = _sequence_end(window, start, inner, depth + 1) if length == UNDEFINED else start + length
 
 

@@ -315,3 +315,23 @@ def test_a_jpeg_with_a_marker_that_there_is_not_is_refused(tmp_path: Path):
     path.write_bytes(data[:place] + b"\x8d" + data[place + 1 :])
     with pytest.raises(Refused, match="PIXELS_UNDECODABLE"):
         read(scan(path)[0])
+
+
+def test_an_undefined_length_of_what_cannot_have_one_is_no_sequence(tmp_path: Path):
+    path, data = written(tmp_path, Style())
+    place = data.index(b"\x20\x00\x0d\x00")
+    sequence = b"UV\0\0\xff\xff\xff\xff" + struct.pack("<HHIHHI", 0xFFFE, 0xE000, 0, 0xFFFE, 0xE0DD, 0)
+    path.write_bytes(data[:place] + b"\x08\x00\x40\x11" + sequence + data[place:])
+    found = scan(path)
+    assert [one.reason.code for one in found.ignored] == ["HEADER_UNREADABLE"] or "HEADER_IRREGULAR" in codes_of(path)
+
+
+def test_deflated_pixels_of_undefined_length_are_told(tmp_path: Path):
+    path, data = written(tmp_path, Style(syntax="deflated"))
+    at = len(data) - len(bare(data))
+    data_set = zlib.decompress(data[at:], -zlib.MAX_WBITS)
+    place = data_set.rindex(b"\xe0\x7f\x10\x00") + 8
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    changed = data_set[:place] + b"\xff\xff\xff\xff" + data_set[place + 4 :]
+    path.write_bytes(data[:at] + packer.compress(changed) + packer.flush())
+    assert "HEADER_IRREGULAR" in codes_of(path)
