@@ -83,7 +83,7 @@ def _by_grammar(data: bytes, rng: random.Random) -> tuple[str, bytes]:
         return f"{name} failed", data
 
 
-# --- blind ------------------------------------------------------------------------------------------------------------
+# --- blind -----------------------------------------------------------------------------------------------------------
 
 
 def _place(data: bytearray, rng: random.Random) -> int:
