@@ -32,7 +32,7 @@ from isocenter.dicom.quiet import quietly
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MOST_READS = 50_000
+MOST_READS = 30_000
 """More than any header of a single-frame image needs."""
 _META_BYTES = 1024
 _ITEM_ENDS = (b"\xfe\xff\x0d\xe0\0\0\0\0", b"\xff\xfe\xe0\x0d\0\0\0\0")
