@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """Python as it is installed: compiled modules are kept, so that a whole process does not compile them."""
-ROUNDS, SLOW_S = 7, 3.0
-"""Whoever has worked for longer than SLOW_S drops out of the further rounds."""
+ROUNDS = 7
+LONG_S, SHORT_S = 8.0, 2.0
+"""Whoever has worked for so long drops out of the further rounds: late the first reader and the limits, others soon."""
 NOT_INSTALLED = "not installed"
 
 
@@ -77,12 +78,18 @@ class Peer:
         self.row.whole_s = min(self.row.whole_s, seconds)
         self.row.spent_s += seconds
 
+    def is_in(self, names: Sequence[str]) -> bool:
+        """Whether it takes part in a further round."""
+        name = self.command[-1]
+        enough_s = LONG_S if name == names[0] or name.startswith("limit") else SHORT_S
+        return not self.row.fault and self.row.spent_s < enough_s
+
     def close(self) -> None:
         """End the process."""
         self.process.communicate()
 
 
-def race(job: str, names: Collection[str], folders: tuple[Path, Path], python: str) -> dict[str, Row]:
+def race(job: str, names: Sequence[str], folders: tuple[Path, Path], python: str) -> dict[str, Row]:
     """A row of each reader.
 
     Parameters
@@ -102,14 +109,14 @@ def race(job: str, names: Collection[str], folders: tuple[Path, Path], python: s
         for name in names:
             peers[name] = Peer(python, job, name, warm)
             stack.callback(peers[name].close)
-        for turn in range(ROUNDS):
+        for _ in range(ROUNDS):
             for peer in peers.values():
-                if not peer.row.fault and (turn == 0 or peer.row.spent_s < SLOW_S):
+                if peer.is_in(names):
                     peer.take_turn(folder)
     for peer in peers.values():
         peer.row.spent_s = 0
     for _ in range(ROUNDS):
         for name, peer in peers.items():
-            if not peer.row.fault and not name.startswith("limit") and peer.row.spent_s < SLOW_S:
+            if not name.startswith("limit") and peer.is_in(names):
                 peer.run_whole(folder)
     return {name: peer.row for name, peer in peers.items() if peer.row.fault != NOT_INSTALLED}

@@ -50,14 +50,17 @@ INDEX = """### Index
 
 1,200 files in 20 series; all give at least twelve attributes of each file, SimpleITK the series alone. Short headers
 have some 45 elements; long ones what a scanner writes: 160 elements, sequences, times of each slice. The limit is to
-open each file, read its first 8 KiB and close it.
+open each file, read its first 8 KiB and close it. Most of a header is, byte for byte, what stood in the last file of
+its series; Isocenter proves that by comparing the bytes, and parses only what differs (`isocenter.dicom.layouts`). Of
+its whole process, a tenth of a second is the import of NumPy.
 
 """
 VOLUMES = """### Volumes
 
 {slices} slices of 512 × 512 × 16 bit, from the folder to an array; dcm2niix, from the folder to a NIfTI file. The limit
 is, uncompressed, the pixels' bytes from the page cache into fresh memory; compressed, Isocenter's decoder alone on
-codestreams in memory; both in threads. † gives stored values, not HU. – cannot decode it.
+codestreams in memory; both in threads. † gives stored values, not HU. – cannot decode it. The first slice can be had
+as soon as it is decoded (`isocenter.dicom.slices`).
 
 """
 PEAKS = """Peak memory above what the process held before, as a multiple of the volume's bytes:

@@ -12,7 +12,9 @@ from pydicom import Dataset
 
 from isocenter.dicom import walk
 from isocenter.dicom.elements import NotDicomError
-from isocenter.dicom.files import MemoryBytes
+from isocenter.dicom.files import FileRef, MemoryBytes
+from isocenter.dicom.frame import only_frame
+from isocenter.dicom.instance import instance_from
 from isocenter.dicom.layouts import Layouts
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, write_series
@@ -75,6 +77,20 @@ def test_most_files_of_a_series_are_known_by_the_others(series):
 def test_of_a_second_series_of_the_kind_all_but_two_are_known(two_series):
     one, another = two_series
     assert taught([*one, *another])[1] >= taught(one)[1] + len(another) - 2
+
+
+def test_frames_of_what_a_series_shares_are_those_made_alone(series):
+    layouts, _ = taught(series)
+    shared = [
+        header for content in series if (header := layouts.header_of(MemoryBytes(content))) and header.memo is not None
+    ]
+    assert len(shared) > len(series) // 2
+    for header in shared:
+        assert frame_of(header) == frame_of(header._replace(memo=None))
+
+
+def frame_of(header):
+    return only_frame(instance_from(FileRef("a file"), header), header)
 
 
 @given(st.data())
