@@ -70,7 +70,7 @@ class File:
 
     def __init__(self, content: bytes) -> None:
         with _guarded():
-            self.dataset = _by_dictionary(_read(content, _BehindPixels()))
+            self.dataset = _by_dictionary(_read(content, _BehindPixels))
             implicit, little = self.dataset.original_encoding
             found = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
             self.dataset.file_meta.setdefault("TransferSyntaxUID", found)
@@ -131,7 +131,7 @@ def header_of(content: bytes) -> Mapping[int, bytes]:
     """
     found = {}
     with _guarded():
-        ds = _read(content, lambda tag, _vr, _length: tag in PIXEL_TAGS)
+        ds = _read(content, lambda: lambda tag, _vr, _length: tag in PIXEL_TAGS)
         for tag in WANTED.values():
             element = ds.get_item(tag) or (ds.file_meta.get_item(tag) if tag >> 16 == 2 else None)
             if element is not None and tag != _CHARACTER_SET:
@@ -261,12 +261,12 @@ class _BehindPixels:
         return False
 
 
-def _read(content: bytes, stop: Callable[[BaseTag, str | None, int], bool]) -> Dataset:
+def _read(content: bytes, stops: Callable[[], Callable[[BaseTag, str | None, int], bool]]) -> Dataset:
     """A data set up to where it stops, if need be without a Specific Character Set that pydicom fails at."""
     try:
-        return read_partial(io.BytesIO(content), stop, force=True)
+        return read_partial(io.BytesIO(content), stops(), force=True)
     except (ValueError, TypeError):
-        return read_partial(io.BytesIO(_without_character_set(content)), stop, force=True)
+        return read_partial(io.BytesIO(_without_character_set(content)), stops(), force=True)
 
 
 def _without_character_set(content: bytes) -> bytes:
