@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.codestreams import Codestream, read_codestream
-from isocenter.dicom.encapsulation import TruncatedError, UndecodableError, frames_of, reach
+from isocenter.dicom.encapsulation import TruncatedError, UndecodableError, frames_of
 
 if TYPE_CHECKING:
     from isocenter.dicom.instance import PixelFormat
@@ -32,7 +32,6 @@ __all__ = [
     "is_lossy",
     "is_mislabelled",
     "photometric_after",
-    "reach",
 ]
 
 Pixels = npt.NDArray[Any]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from isocenter.dicom import fallback, walk
-from isocenter.dicom.codecs import reach
 from isocenter.dicom.elements import DEFLATED, UNCOMPRESSED, Header
+from isocenter.dicom.encapsulation import reach
 from isocenter.dicom.files import ByteSource
 from isocenter.dicom.layouts import Layouts
 from isocenter.dicom.tail import ends_well

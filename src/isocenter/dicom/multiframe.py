@@ -15,7 +15,6 @@ from isocenter.dicom.files import ByteSource
 from isocenter.dicom.frame import Frame, only_frame
 from isocenter.dicom.instance import Instance
 from isocenter.dicom.nested import Item
-from isocenter.dicom.support import frame_bytes
 from isocenter.reasons import Reason
 
 MOST_FRAMES = 1 << 17
@@ -75,7 +74,9 @@ def frames_of(instance: Instance, header: Header, source: ByteSource) -> tuple[F
 def _count(instance: Instance) -> tuple[int, tuple[Reason, ...]]:
     """How many frames there are at most, and whether more are claimed than the file can hold."""
     claimed = instance.format.frames
-    of_one = max(frame_bytes(instance), 1) if instance.transfer_syntax in UNCOMPRESSED else _SMALLEST_FRAME_BYTES
+    of_one = (
+        max(instance.format.frame_bits // 8, 1) if instance.transfer_syntax in UNCOMPRESSED else _SMALLEST_FRAME_BYTES
+    )
     count = max(1, min(claimed, _pixel_bytes(instance) // of_one, MOST_FRAMES))
     if count == claimed:
         return count, ()

@@ -57,11 +57,6 @@ MOVING = X_RAY_PLANES | ULTRASOUND | frozenset(f"{_PREFIX}77.1.{end}.1" for end 
 _MAY_BE_TOMOGRAPHIC = frozenset({f"{_PREFIX}20"})
 
 
-def frame_bytes(instance: Instance) -> int:
-    """Size of an uncompressed frame."""
-    return (instance.format.frame_bits + 7) // 8
-
-
 def unsupported(frames: Sequence[Frame]) -> list[Reason]:
     """Why frames of this kind are not read; empty where they are."""
     kinds = {_kind(frame): frame for frame in frames}.values()
