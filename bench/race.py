@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """Python as it is installed: compiled modules are kept, so that a whole process does not compile them."""
-ROUNDS = 7
+ROUNDS, WHOLE_ROUNDS = 25, 7
 LONG_S, SHORT_S = 8.0, 2.0
 """Whoever has worked for so long drops out of the further rounds: late the first reader and the limits, others soon."""
 NOT_INSTALLED = "not installed"
@@ -115,7 +115,7 @@ def race(job: str, names: Sequence[str], folders: tuple[Path, Path], python: str
                     peer.take_turn(folder)
     for peer in peers.values():
         peer.row.spent_s = 0
-    for _ in range(ROUNDS):
+    for _ in range(WHOLE_ROUNDS):
         for name, peer in peers.items():
             if not name.startswith("limit") and peer.is_in(names):
                 peer.run_whole(folder)
