@@ -41,9 +41,9 @@ VERSIONS = (
 INTRODUCTION = """## Reading
 
 One run of `python -m bench reading` ({cores} cores, Python {python}, warm page cache): all readers work on the same
-files and take turns; the shortest of up to 25 rounds counts (whole processes: 7). Versions: {versions}. "In process" leaves imports out;
+files and take turns; the shortest of up to 25 rounds counts, of whole processes 7. "In process" leaves imports out;
 "whole process" is everything from the start of the interpreter to its end. Isocenter's times hold all of its work:
-finding the files, headers, geometry, every check, HU. Factors are times Isocenter's.
+finding the files, headers, geometry, every check, HU. Factors are times Isocenter's. Versions: {versions}.
 
 """
 INDEX = """### Index
