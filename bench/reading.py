@@ -60,7 +60,8 @@ VOLUMES = """### Volumes
 {slices} slices of 512 × 512 × 16 bit, from the folder to an array; dcm2niix, from the folder to a NIfTI file. The limit
 is, uncompressed, the pixels' bytes from the page cache into fresh memory; compressed, Isocenter's decoder alone on
 codestreams in memory; both in threads. † gives stored values, not HU. – cannot decode it. The first slice can be had
-as soon as it is decoded (`isocenter.dicom.slices`).
+as soon as it is decoded (`isocenter.dicom.slices`). JPEG lossless is decoded by a kernel of ours, which notices damage
+that libraries carry on over: its whole process holds the import of Numba.
 
 """
 PEAKS = """Peak memory above what the process held before, as a multiple of the volume's bytes:
