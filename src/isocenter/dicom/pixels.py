@@ -295,6 +295,8 @@ def _read_picture(job: _Job, stored: Stored, reading: _Reading, array: Pixels) -
         return _failed(job, "PIXELS_TRUNCATED", error)
     except codecs.UndecodableError as error:
         return _failed(job, "PIXELS_UNDECODABLE", error)
+    except StrayBitsError as error:  # of colours, which are made of whole samples here
+        return _failed(job, "BITS_BEYOND_STORED", error)
     except (ChangedError, FileNotFoundError):
         return _failed(job, "FILE_CHANGED", "The file was changed or removed after its header was read.")
     except MEMBER_FAULTS as error:

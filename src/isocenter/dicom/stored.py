@@ -79,7 +79,7 @@ class Stored:
             If the file is not the one whose header was read.
         OSError and others of MEMBER_FAULTS
             If it cannot be read.
-        TruncatedError, UndecodableError
+        TruncatedError, UndecodableError, StrayBitsError
             If the pixel data are damaged.
         """
         try:
@@ -216,7 +216,7 @@ def _as_rgb(cells: Pixels, form: PixelFormat, photometric: str) -> Pixels:
     if form.samples == 1:
         return cells
     if form.bits_stored < form.bits_allocated:
-        cells, _, _ = unpack(cells, form, stray_bits="drop")
+        cells, _, _ = unpack(cells, form, stray_bits="refuse")
     return colour.to_rgb(cells, photometric, form.bits_stored)
 
 

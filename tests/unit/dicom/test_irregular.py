@@ -335,3 +335,15 @@ def test_deflated_pixels_of_undefined_length_are_told(tmp_path: Path):
     changed = data_set[:place] + b"\xff\xff\xff\xff" + data_set[place + 4 :]
     path.write_bytes(data[:at] + packer.compress(changed) + packer.flush())
     assert "HEADER_IRREGULAR" in codes_of(path)
+
+
+def test_colours_that_hold_more_than_their_stored_bits_are_held(tmp_path: Path):
+    path = tmp_path / "image.dcm"
+    data_set = slice_data_set(VALUES[0], GRID, 0)
+    data_set.SOPClassUID, data_set.Modality = "1.2.840.10008.5.1.4.1.1.7", "OT"
+    data_set.SamplesPerPixel, data_set.PhotometricInterpretation, data_set.PlanarConfiguration = 3, "RGB", 0
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 8, 2, 7, 0
+    data_set.PixelData = bytes(range(240)) * 6
+    data_set.save_as(path, enforce_file_format=True)
+    with pytest.raises(Refused, match="BITS_BEYOND_STORED"):
+        read(scan(path)[0])
