@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from isocenter import codes
-from isocenter.dicom import capture, pdf, seg, sr
+from isocenter.dicom import capture, pdf, seg, slice_headers, sr
 from isocenter.dicom.headers import repair
 from isocenter.dicom.making import Making
 from isocenter.dicom.scan import scan
@@ -64,7 +65,7 @@ def measured(segmentation: Segmentation) -> tuple[Measurement, ...]:
     )
 
 
-def objects_of(sources: list[Dataset], segmentation: Segmentation, folder: Path) -> list[Path]:
+def objects_of(sources: Sequence[Dataset], segmentation: Segmentation, folder: Path) -> list[Path]:
     headers, values = repair(sources), measured(segmentation)
     picture = capture.Capture(np.zeros((64, 48, 3), np.uint8), "Key image")
     made = seg.make(segmentation, headers, MAKING)
@@ -151,9 +152,8 @@ def test_every_real_series_gives_sound_objects_or_a_reason(shared_data: Path, tm
         for series in scan(shared_data / folder):
             if series.grid is None or len(series) < 2 or not series.verdict.usable:
                 continue
-            headers = [instance.dataset() for instance in series.instances]
             try:
-                paths = objects_of(headers, found_in(series), tmp_path)
+                paths = objects_of(slice_headers.of_series(series), found_in(series), tmp_path)
             except Refused as error:
                 refused |= {reason.code for reason in error.reasons}
                 continue

@@ -62,7 +62,7 @@ def make(captures: Sequence[Capture], sources: Sequence[Dataset], making: Making
         How, when and by what they are made.
     """
     headers = repair(sources)
-    classes = {str(header.SOPInstanceUID): str(header.SOPClassUID) for header in headers}
+    known = {source.sop_instance_uid: source for source in headers.sources}
     series = (
         making.uid("series", "SC", str(headers[0].SeriesInstanceUID)),
         series_number(headers[0], _SERIES_OFFSET),
@@ -82,18 +82,12 @@ def make(captures: Sequence[Capture], sources: Sequence[Dataset], making: Making
         dataset.ImageLaterality = headers[0].get("Laterality") or "U"  # a cross-section of the trunk is of no side
         dataset.DerivationDescription = capture.title[:1024]
         dataset.LossyImageCompression = headers[0].get("LossyImageCompression") or "00"
-        dataset.SourceImageSequence = [_reference(uid, classes[uid]) for uid in capture.shown if uid in classes]
+        dataset.SourceImageSequence = [known[uid].to_image() for uid in capture.shown if uid in known]
         if not dataset.SourceImageSequence:
             del dataset.SourceImageSequence
         _add_pixels(dataset, capture.pixels)
         objects.append(stamp(dataset, making, headers, str(number)))
     return tuple(objects)
-
-
-def _reference(uid: str, sop_class: str) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
-    return item
 
 
 def _add_pixels(dataset: Dataset, pixels: npt.NDArray[Any]) -> None:

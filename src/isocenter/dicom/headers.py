@@ -21,6 +21,7 @@ from pydicom.valuerep import DSfloat, format_number_as_ds
 from isocenter.dicom import uids
 from isocenter.dicom.mending import PLACE, TEXT, passes, sound
 from isocenter.dicom.quiet import quietly
+from isocenter.dicom.references import Reference, by_instance
 from isocenter.errors import Refused, UsageError
 from isocenter.reasons import Reason
 
@@ -68,15 +69,32 @@ class Headers(tuple[Dataset, ...]):
     ----------
     reasons
         What had to be mended in the copies.
+    references
+        What an object that comes from a slice has to refer to, slice by slice.
     """
 
     reasons: tuple[Reason, ...]
+    references: tuple[Reference, ...]
 
-    def __new__(cls, instances: Iterable[Dataset], reasons: Iterable[Reason] = ()) -> Headers:
-        """Keep the headers together with their reasons."""
-        made = super().__new__(cls, instances)
+    def __new__(
+        cls, slices: Iterable[Dataset], reasons: Iterable[Reason] = (), numbers: Iterable[int | None] | None = None
+    ) -> Headers:
+        """Keep the headers together with their reasons, and with the Frame Numbers of those in multi-frame images."""
+        made = super().__new__(cls, slices)
         made.reasons = tuple(reasons)
+        known = [None] * len(made) if numbers is None else numbers
+        made.references = tuple(_reference(header, number) for header, number in zip(made, known, strict=True))
         return made
+
+    @property
+    def sources(self) -> tuple[Reference, ...]:
+        """The images that hold the slices, each once."""
+        return by_instance(self.references)
+
+
+def _reference(header: Dataset, number: int | None) -> Reference:
+    frames = () if number is None else (number,)
+    return Reference(str(header.SOPClassUID), str(header.SOPInstanceUID), frames)
 
 
 @quietly()  # what pydicom warns of is mended here, and said in a reason
@@ -92,24 +110,26 @@ def repair(sources: Sequence[Dataset]) -> Headers:
     ----------
     sources
         Headers without pixel data, in slice order of the native grid. Not changed. What this function gave before is
-        given back as it is.
+        given back as it is. Those of a series, of whatever images: :func:`isocenter.dicom.slice_headers.of_series`.
 
     Raises
     ------
     UsageError
-        If there are no sources.
+        If there are no sources, or one is the header of several frames.
     Refused
-        If a source lacks a UID, or the sources are of several series or are multi-frame images.
+        If a source lacks a UID, or the sources are of several series.
     """
     if isinstance(sources, Headers):
         return sources
     if not sources:
         raise UsageError("Derived objects need the headers of the images they come from; none were given.")
+    if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
+        raise UsageError("The header of a multi-frame image is not of one slice: take slice_headers.of_series(series).")
     mended: dict[str, None] = {}
     first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
     instances = [first, *(_copy(source, _SLICE, mended) for source in sources[1:])]
     unsure = _unsure_patient(first, mended)
-    _refuse(sources, instances)
+    _refuse(instances)
     _complete_place(instances, mended)
     _choose_character_set(first, mended)
     _drop_unwritable(first, mended)
@@ -139,7 +159,7 @@ def _unsure_patient(first: Dataset, mended: Iterable[str]) -> list[Reason]:
     return [Reason("PATIENT_ID_AMBIGUOUS", message, (str(first.get("SOPInstanceUID", "")),))]
 
 
-def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
+def _refuse(instances: Sequence[Dataset]) -> None:
     for instance in instances:
         missing = [name for name in _MUST_HAVE_A_VALUE if instance.get(name) in (None, "")]
         if missing:
@@ -153,8 +173,6 @@ def _refuse(sources: Sequence[Dataset], instances: Sequence[Dataset]) -> None:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are not of one series and one size.")])
     if len({str(i.get("FrameOfReferenceUID") or "") for i in instances}) > 1:
         raise Refused([Reason("SERIES_INCONSISTENT", "The source images are in several frames of reference.")])
-    if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
-        raise Refused([Reason("SOURCES_MULTI_FRAME", "A source image is a multi-frame image.")])
 
 
 # --- copying ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -18,7 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import isocenter
 from isocenter.dicom import uids
-from isocenter.dicom.headers import encodable
+from isocenter.dicom.headers import Headers, encodable
 
 _IMPLEMENTATION = uids.derive("Isocenter", "implementation class")
 _EXCEPT_FROM_DIGEST = ("PixelData", "PerFrameFunctionalGroupsSequence", "SOPInstanceUID")
@@ -128,7 +127,7 @@ def series_number(source: Dataset, offset: int) -> int:
 
 
 def stamp(
-    dataset: Dataset, making: Making, sources: Sequence[Dataset], *parts: str, syntax: UID = ExplicitVRLittleEndian
+    dataset: Dataset, making: Making, headers: Headers, *parts: str, syntax: UID = ExplicitVRLittleEndian
 ) -> Dataset:
     """The finished object: with its dates, file meta information, and a SOP Instance UID that follows from all of it.
 
@@ -138,8 +137,8 @@ def stamp(
         The object, complete but for its SOP Instance UID and times; changed in place.
     making
         How it is made.
-    sources
-        Headers of the images it was made from.
+    headers
+        Headers of the slices it was made from.
     *parts
         Further parts of its SOP Instance UID: what neither its header nor its pixels tell.
     syntax
@@ -149,12 +148,12 @@ def stamp(
     -------
     A plain dataset with file meta information, ready to be written.
     """
-    moment = local_time(making, sources[0])
+    moment = local_time(making, headers[0])
     date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
     for name in ("InstanceCreation", "Series", "Content"):
         setattr(dataset, f"{name}Date", date)
         setattr(dataset, f"{name}Time", time)
-    offset = sources[0].get("TimezoneOffsetFromUTC")
+    offset = headers[0].get("TimezoneOffsetFromUTC")
     if offset:
         dataset.TimezoneOffsetFromUTC = offset
     for item in dataset.get("ContributingEquipmentSequence", [])[-1:]:  # the library that helped, highdicom's own entry
@@ -162,9 +161,9 @@ def stamp(
 
     plain = Dataset()
     plain.update(dataset)
-    _set_character_set(plain, sources[0])
+    _set_character_set(plain, headers[0])
     plain.SOPInstanceUID = making.uid(
-        str(plain.SOPClassUID), *(str(source.SOPInstanceUID) for source in sources), _digest(plain), *parts
+        str(plain.SOPClassUID), *(reference.name for reference in headers.references), _digest(plain), *parts
     )
     plain.file_meta = _file_meta(plain, making, syntax)
     return plain

@@ -49,7 +49,7 @@ def make(document: bytes, sources: Sequence[Dataset], making: Making, *, title: 
     dataset.BurnedInAnnotation = "YES"  # a report names its patient
     dataset.DocumentTitle = title[:1024]
     dataset.ConceptNameCodeSequence = [_title_code()]
-    dataset.SourceInstanceSequence = [_reference(header) for header in headers]
+    dataset.SourceInstanceSequence = [source.to_instance() for source in headers.sources]
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocumentLength = len(document)
     dataset.EncapsulatedDocument = document + b"\x00" * (len(document) % 2)
@@ -60,12 +60,6 @@ def _title_code() -> Dataset:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "18748-4", "LN", "Diagnostic Imaging Report"
     return code
-
-
-def _reference(header: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
-    return item
 
 
 def check(dataset: Dataset, document: bytes) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pydicom import DataElement, Dataset
 from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
-from pydicom.uid import RLELossless
+from pydicom.uid import CTImageStorage, RLELossless
 
 from isocenter import codes
 from isocenter.codes import Code
@@ -32,6 +32,7 @@ from isocenter.reasons import Reason
 
 _PLACE_TOLERANCE = 0.2  # of a voxel: real slices lie a little beside their grid
 _SERIES_OFFSET = 1
+_SLICE_ROOT = "2.25."
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
@@ -111,7 +112,8 @@ def make(
     dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
     dataset.SegmentsOverlap = "YES" if overlap else "NO"
     parts = np.packbits(present).tobytes().hex()
-    order = _frame_order(dataset, headers)
+    order = _frame_order(dataset)
+    _refer(dataset, headers, [k for _, k in order])
     if encoding is Encoding.BINARY:
         dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
         return stamp(dataset, making, headers, parts)
@@ -170,13 +172,17 @@ def _overlaps(segmentation: Segmentation) -> bool:
 
 
 def _as_points(headers: Headers) -> list[Dataset]:
-    """The headers as of images of one pixel, so that highdicom makes all frames' headers without their pixels."""
+    """The headers as of single-frame images of one pixel, whose UIDs end in the number of the slice.
+
+    So highdicom makes all frames' headers without their pixels, and of slices of whatever images.
+    """
     points = []
-    for header in headers:
+    for k, header in enumerate(headers):
         point = Dataset()
         point.update(header)
         for keyword in ("Rows", "Columns"):
             point[Tag(keyword)] = DataElement(keyword, "US", 1)
+        point.SOPClassUID, point.SOPInstanceUID = CTImageStorage, f"{_SLICE_ROOT}{k}"
         points.append(point)
     return points
 
@@ -234,17 +240,24 @@ def _coded(code: Code) -> Any:
 # --- pixels ----------------------------------------------------------------------------------------------------------
 
 
-def _frame_order(dataset: Dataset, headers: Headers) -> list[tuple[int, int]]:
+def _frame_order(dataset: Dataset) -> list[tuple[int, int]]:
     """(segment number, slice) of each frame, as the header has them; 0 where a frame is of all segments."""
-    slices = {str(header.SOPInstanceUID): k for k, header in enumerate(headers)}
     shared = dataset.SharedFunctionalGroupsSequence[0]
     order = []
     for item in dataset.PerFrameFunctionalGroupsSequence:
         group = item if "SegmentIdentificationSequence" in item else shared
         numbers = [one.ReferencedSegmentNumber for one in group.get("SegmentIdentificationSequence", [])] or [0]
         source = item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
-        order.append((int(numbers[0]), slices[str(source)]))
+        order.append((int(numbers[0]), int(source.removeprefix(_SLICE_ROOT))))
     return order
+
+
+def _refer(dataset: Dataset, headers: Headers, slices: Sequence[int]) -> None:
+    """Name the source images, and of each frame the frame that it was found on."""
+    for item, k in zip(dataset.PerFrameFunctionalGroupsSequence, slices, strict=True):
+        item.DerivationImageSequence[0].SourceImageSequence[0].update(headers.references[k].to_image())
+    dataset.SourceImageSequence = [source.to_image() for source in headers.sources]
+    dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence = [one.to_instance() for one in headers.sources]
 
 
 def _bits(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> bytes:

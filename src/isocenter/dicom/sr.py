@@ -18,6 +18,7 @@ from isocenter.codes import Code
 from isocenter.dicom.headers import Headers, repair, study_of
 from isocenter.dicom.making import Making, begin, series_number, stamp
 from isocenter.dicom.quiet import quietly
+from isocenter.dicom.references import Reference
 from isocenter.dicom.writing import differs
 from isocenter.findings import Measurement, Segmentation
 from isocenter.reasons import Reason, Severity
@@ -112,16 +113,18 @@ def _evidence(headers: Headers, seg: Dataset) -> Dataset:
     """All images that the document speaks of (PS3.3 C.17.2)."""
     study = Dataset()
     study.StudyInstanceUID = headers[0].StudyInstanceUID
-    study.ReferencedSeriesSequence = [_evidence_of_series(headers), _evidence_of_series([seg])]
+    made = Reference(str(seg.SOPClassUID), str(seg.SOPInstanceUID))
+    study.ReferencedSeriesSequence = [
+        _evidence_of_series(headers[0], headers.sources),
+        _evidence_of_series(seg, [made]),
+    ]
     return study
 
 
-def _evidence_of_series(images: Sequence[Dataset]) -> Dataset:
+def _evidence_of_series(header: Dataset, references: Iterable[Reference]) -> Dataset:
     series = Dataset()
-    series.SeriesInstanceUID = images[0].SeriesInstanceUID
-    series.ReferencedSOPSequence = [Dataset() for _ in images]
-    for item, image in zip(series.ReferencedSOPSequence, images, strict=True):
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    series.SeriesInstanceUID = header.SeriesInstanceUID
+    series.ReferencedSOPSequence = [reference.to_instance() for reference in references]
     return series
 
 
@@ -291,8 +294,14 @@ def _image_library(headers: Headers) -> Any:
         if "Image Position" not in item.ConceptNameCodeSequence[0].CodeMeaning
     ]
     images = [
-        hd.sr.ImageContentItem(_coded(_SOURCE), header.SOPClassUID, header.SOPInstanceUID, relationship_type="CONTAINS")
-        for header in headers
+        hd.sr.ImageContentItem(
+            _coded(_SOURCE),
+            source.sop_class_uid,
+            source.sop_instance_uid,
+            referenced_frame_numbers=list(source.frames) or None,
+            relationship_type="CONTAINS",
+        )
+        for source in headers.sources
     ]
     group = hd.sr.ContainerContentItem(_coded(_IMAGE_LIBRARY_GROUP), relationship_type="CONTAINS")
     group.ContentSequence = hd.sr.ContentSequence([*shared, *images])

@@ -9,6 +9,7 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from isocenter import __version__
+from isocenter.dicom.instance import Instance
 from isocenter.dicom.quiet import quietly
 from isocenter.errors import InputError
 from isocenter.pipeline.spec import Job
@@ -17,6 +18,7 @@ from isocenter.report import figures
 from isocenter.report.document import Report, StudyFacts
 from isocenter.report.figure import Figure
 from isocenter.report.standing import counted
+from isocenter.volume import Source
 
 _FACTS = (
     ("Patient", "PatientName"),
@@ -65,9 +67,17 @@ def _figures(findings: Findings) -> tuple[Figure, ...]:
     volume, segmentation = findings.source.volume, findings.segmentation
     if segmentation is None:
         return figures.draw_volume(volume)
-    numbers = _instance_numbers(findings)
-    labels = [numbers.get(source.sop_instance_uid, "") if source else "" for source in volume.sources]
+    instances = {i.sop_instance_uid: i for i in findings.case.series.instances} if findings.case.series else {}
+    labels = [_label(source, instances.get(source.sop_instance_uid)) if source else "" for source in volume.sources]
     return figures.draw(volume, segmentation, labels=labels if any(labels) else ())
+
+
+def _label(source: Source, instance: Instance | None) -> str:
+    """The Instance Number of the image that a slice was read from, and of a multi-frame image the Frame Number."""
+    if instance is None or instance.instance_number is None:
+        return ""
+    frame = f", frame {source.frame}" if instance.format.frames > 1 else ""
+    return f"{instance.instance_number}{frame}"
 
 
 def _instance_numbers(findings: Findings) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from isocenter.dicom.headers import Headers, repair
+from isocenter.dicom import slice_headers
+from isocenter.dicom.headers import Headers
 from isocenter.dicom.series import Series
 from isocenter.errors import Refused
 from isocenter.findings import Measurement, Segmentation
@@ -87,7 +88,7 @@ def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
     with journal.step("measure"):
         measurements = measure(source.volume, segmentation)
     with journal.step("headers"):
-        headers = headers_of(case)
+        headers = _headers(case)
     reasons = merge(reasons, density_reasons(case.series), headers.reasons)
     return Findings(case, source, headers, segmentation, measurements, reasons)
 
@@ -110,15 +111,11 @@ def density_reasons(series: Series | None) -> tuple[Reason, ...]:
     return (Reason("DENSITY_UNCERTAIN", f"Densities may be shifted: {', '.join(causes)}."),) if causes else ()
 
 
-def headers_of(case: Case) -> Headers:
+def _headers(case: Case) -> Headers:
     """Mended copies of the source headers; none, with the reasons, where no object can refer to the source."""
     if case.series is None:
         return Headers(())
-    instances = case.series.instances
-    if len(instances) < len(case.series.frames):
-        message = f"{len(case.series.frames)} slices lie in {len(instances)} multi-frame images or mosaics."
-        return Headers((), [Reason("SOURCES_MULTI_FRAME", message, tuple(one.name for one in instances))])
     try:
-        return repair([instance.dataset() for instance in instances])
+        return slice_headers.of_series(case.series)
     except Refused as refused:
         return Headers((), refused.reasons)

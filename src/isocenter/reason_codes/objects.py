@@ -25,12 +25,6 @@ CODES = {
         "No DICOM objects were made: they could not refer to their sources.",
         "Export the series again with its UIDs.",
     ),
-    "SOURCES_MULTI_FRAME": CodeEntry(
-        _I,
-        "The source images hold several slices each (multi-frame images, mosaics).",
-        "No DICOM objects were made: they refer to images of one slice each.",
-        "Take the results from the report, or export the series as single slices.",
-    ),
     "NO_DICOM_OBJECTS": CodeEntry(
         _I,
         "The input was not DICOM.",
