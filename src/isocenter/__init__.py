@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from isocenter.dicom.scan import Scan, scan
     from isocenter.dicom.segmentation import read_segmentation
     from isocenter.dicom.series import Series
+    from isocenter.dicom.slices import read_slices
     from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
     from isocenter.findings import Measurement, Segment, Segmentation
     from isocenter.formats import load, load_segmentation, save
@@ -45,6 +46,7 @@ _PUBLIC = {
     "read": "dicom.pixels",
     "together": "dicom.grouping",
     "read_segmentation": "dicom.segmentation",
+    "read_slices": "dicom.slices",
     "load": "formats",
     "load_segmentation": "formats",
     "save": "formats",
@@ -102,6 +104,7 @@ __all__ = [
     "onto",
     "read",
     "read_segmentation",
+    "read_slices",
     "run",
     "save",
     "scan",
