@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 TORCH ?= torch==2.13.0
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -25,8 +26,17 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/laws --hypothesis-profile soak --numprocesses 2 --durations 10
 	$(BIN)/python tests/soak/run.py --count 100000 --seed 1 --out soak.jsonl
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev $(PEERS)/.ready
+	$(BIN)/python -m bench main_job resampling
+	$(BIN)/python -m bench reading --peers $(PEERS)/bin/python
+	$(BIN)/python -m bench conformance --python dicom2nifti=$(PEERS)/bin/python
+
+# Readers to be measured against, in an environment of their own: some change what others decode.
+$(PEERS)/.ready: pyproject.toml | $(VENV)/.dev
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check fastdicom dicomsdl python-gdcm dicom2nifti
+	$(PEERS)/bin/python bench/beside.py $(VENV)
+	touch $@
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/docs
@@ -53,4 +63,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@ $(VENV)/.core
 
 clean:
-	rm -rf $(VENV) demo out build dist
+	rm -rf $(VENV) $(PEERS) demo out build dist
