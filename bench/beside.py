@@ -1,4 +1,4 @@
-"""Let the environment that runs this see the packages of another one behind its own: ``python bench/beside.py .venv``."""
+"""Let the environment that runs this see the packages of another one too: ``python bench/beside.py .venv``."""
 
 from __future__ import annotations
 

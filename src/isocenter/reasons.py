@@ -95,3 +95,8 @@ def verdict_of(reasons: Iterable[Reason]) -> Verdict:
 def merge(*groups: Iterable[Reason]) -> tuple[Reason, ...]:
     """All reasons of the groups in order, each once."""
     return tuple(dict.fromkeys(reason for group in groups for reason in group))
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: ``"1 image"``, ``"3 images"``."""
+    return f"{number} {one if number == 1 else many}"

@@ -20,7 +20,7 @@ from isocenter.dicom.planes import planes_from
 from isocenter.dicom.series import Series
 from isocenter.dicom.support import form_faults, is_plane, support_faults, unsupported
 from isocenter.errors import UsageError
-from isocenter.reasons import Reason, merge
+from isocenter.reasons import Reason, counted, merge
 
 SameBytes = Callable[[Instance, Instance], bool]
 _MOST_TOLD = 6
@@ -190,7 +190,8 @@ def _without_copies(frames: Sequence[Frame], same_bytes: SameBytes) -> tuple[lis
             twins.append(instance)
     reasons = []
     if copies:
-        message = f"{len(copies)} files are copies of others, byte for byte; one of each was taken."
+        files = counted(len(copies), "file is a copy of another", "files are copies of others")
+        message = f"{files}, byte for byte; one of each was taken."
         reasons.append(Reason("DUPLICATE_INSTANCE", message, tuple(copies)))
     clashes = tuple(uid for uid, twins in kept.items() if uid and len(twins) > 1)
     if clashes:
@@ -215,7 +216,8 @@ def _contradictions(instances: Sequence[Instance]) -> list[Reason]:
         if (odd := _odd_ones(instances, fact))
     ]
     if not instances[0].series_uid:
-        message = f"{len(instances)} images without Series Instance UID lie in one folder: taken as one series."
+        images = counted(len(instances), "image without Series Instance UID lies", "images without it lie")
+        message = f"{images} in one folder: taken as one series."
         reasons.append(Reason("SERIES_UID_MISSING", message, tuple(i.name for i in instances)))
     return reasons
 

@@ -21,7 +21,7 @@ from isocenter.dicom.planes import scaled
 from isocenter.dicom.second_look import looker
 from isocenter.dicom.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
-from isocenter.reasons import Reason
+from isocenter.reasons import Reason, counted
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of things done and, where it is known, the number of all."""
@@ -214,7 +214,8 @@ def _with_left_out(series: Series, ignored: Iterable[Ignored]) -> Series:
     lost = tuple(one.path for one in suspects if _is_beside(one, folders))
     if not lost:
         return series
-    message = f"{len(lost)} files beside those of the series cannot be read: slices of it may be missing."
+    files = counted(len(lost), "file beside those of the series", "files beside those of the series")
+    message = f"{files} cannot be read: slices of it may be missing."
     return replace(series, reasons=(*series.reasons, Reason("FILES_LEFT_OUT", message, lost)))
 
 

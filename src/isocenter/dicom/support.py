@@ -11,7 +11,7 @@ from isocenter.dicom.frame import Frame, Rescale, instances_of, names_of
 from isocenter.dicom.instance import HALVED, MODALITY_OF_CLASS, Instance
 from isocenter.dicom.meaning import speaks_hu
 from isocenter.dicom.units import unit_named
-from isocenter.reasons import Reason
+from isocenter.reasons import Reason, counted
 
 _FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
 _HU_TYPES = ("HU", "US", "")
@@ -98,10 +98,10 @@ def form_faults(frames: Sequence[Frame]) -> list[Reason]:
     """What is odd about the files as such: no preamble, a header that breaks the rules of its encoding."""
     faults = []
     instances = instances_of(frames)
-    for code, message, is_odd in _FORM_FAULTS:
+    for code, (one, many), is_odd in _FORM_FAULTS:
         if any(map(is_odd, instances)):
             names = tuple(instance.name for instance in instances if is_odd(instance))
-            faults.append(Reason(code, f"{len(names)} {message}", names))
+            faults.append(Reason(code, f"{counted(len(names), one, many)}.", names))
     return faults
 
 
@@ -285,9 +285,11 @@ def _is_too_long(instance: Instance) -> bool:
     return is_longer and instance.transfer_syntax in UNCOMPRESSED
 
 
-_FORM_FAULTS: tuple[tuple[str, str, Callable[[Instance], bool]], ...] = (
-    ("NO_PREAMBLE", "files have no preamble and meta header.", lambda instance: not instance.has_meta),
-    ("HEADER_IRREGULAR", "headers break the rules of their encoding.", lambda instance: instance.is_irregular),
+_NO_PREAMBLE = "file has no preamble and meta header", "files have no preamble and meta header"
+_IRREGULAR = "header breaks the rules of its encoding", "headers break the rules of their encoding"
+_FORM_FAULTS: tuple[tuple[str, tuple[str, str], Callable[[Instance], bool]], ...] = (
+    ("NO_PREAMBLE", _NO_PREAMBLE, lambda instance: not instance.has_meta),
+    ("HEADER_IRREGULAR", _IRREGULAR, lambda instance: instance.is_irregular),
 )
 _PIXEL_FAULTS: tuple[tuple[str, str, Callable[[Instance], bool]], ...] = (
     ("PIXELS_MISSING", "there are no pixel data.", lambda instance: instance.pixels is None),

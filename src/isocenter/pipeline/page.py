@@ -14,10 +14,10 @@ from isocenter.dicom.quiet import quietly
 from isocenter.errors import InputError
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings
+from isocenter.reasons import counted
 from isocenter.report import figures
 from isocenter.report.document import Report, StudyFacts
 from isocenter.report.figure import Figure
-from isocenter.report.standing import counted
 from isocenter.volume import Source
 
 _FACTS = (

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 
 from isocenter.findings import Segment, Segmentation
 from isocenter.geometry import Space
+from isocenter.reasons import counted
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Picture
 from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_of
-from isocenter.report.standing import counted
 from isocenter.report.stills import still
 from isocenter.volume import Volume
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from isocenter.reasons import Reason, Severity, Verdict
+from isocenter.reasons import Reason, Severity, Verdict, counted
 
 ADMINISTRATIVE = frozenset({"SOURCE_HEADER_REPAIRED", "SOURCES_WITHOUT_UID", "NO_DICOM_OBJECTS"})
 """Codes that concern headers of derived objects alone: no voxel, position or value depends on them."""
@@ -87,11 +87,6 @@ def _repairs(repairs: int, guesses: int) -> str:
 
 def _kinds(repairs: int, guesses: int) -> Iterable[tuple[int, str, str]]:
     return [kind for kind in ((repairs, "repair", "repairs"), (guesses, "guess", "guesses")) if kind[0]]
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun: ``"1 image"``, ``"3 images"``."""
-    return f"{number} {one if number == 1 else many}"
 
 
 def concerned(reason: Reason, numbers: Mapping[str, str]) -> str:
