@@ -74,11 +74,11 @@ def _vectors(base: Frame, item: Item, count: int) -> tuple[Mapping[int, Sequence
     pairs = struct.unpack(f"<{len(raw) // 4 * 2}H", raw[: len(raw) // 4 * 4])
     named = [group << 16 | element for group, element in zip(pairs[::2], pairs[1::2], strict=True)]
     found = {tag: _shorts(item.get(tag, b"")) for tag in dict.fromkeys(named) if tag in _VECTORS}
-    sound = {tag: vector for tag, vector in found.items() if len(vector) == count}
+    sound = {tag: vector for tag, vector in found.items() if len(vector) == count and min(vector) > 0}
     if len(sound) == len(found):
         return sound, ()
     wrong = ", ".join(_VECTORS[tag] for tag in found if tag not in sound)
-    message = f"The vectors of {wrong} do not have one index for each of {count} frames."
+    message = f"The vectors of {wrong} do not have one index from 1 for each of {count} frames."
     return sound, (Reason("FRAMES_CONTRADICT", message, (base.instance.name,)),)
 
 

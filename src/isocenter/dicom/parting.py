@@ -18,6 +18,7 @@ import numpy.typing as npt
 from isocenter.dicom import stack
 from isocenter.dicom.alike import PLAIN, Group, distinct
 from isocenter.dicom.frame import Frame, names_of
+from isocenter.dicom.moments import over_midnight
 from isocenter.dicom.ordering import Labelled, Order, by_order
 from isocenter.reasons import Reason
 
@@ -97,7 +98,8 @@ _NEVER_WITHIN_A_VOLUME = {
     if (mark := _MARKS[name]).of is not None
 }
 """Marks that split even volumes that lie between each other, slice by slice: of the mark, and the thickness."""
-_TIMES = ("frame_time", "acquisition_time", "content_time")
+_CLOCKS = ("acquisition_time", "content_time")
+_TIMES = ("frame_time", *_CLOCKS)
 _TYPE_WORDS = {
     "M": "magnitude",
     "P": "phase",
@@ -126,9 +128,12 @@ def parted(group: Group, look: Look | None = None) -> list[Group]:
     if not stack.has_shared_positions(depths):
         kinds = {(id(frame.mark), frame.slice_thickness_mm): frame for frame in frames}.values()
         names = [name for name, of in _NEVER_WITHIN_A_VOLUME.items() if of is not None and len(set(map(of, kinds))) > 1]
-        if not names:
+        if names:
+            return _named(group, _between_each_other(_Table(frames, depths), names))
+        if look is None or not stack.is_woven([frames[place] for place in np.argsort(depths)]):
             return [group]
-        return _named(group, _between_each_other(_Table(frames, depths), names))
+        table = _Table(frames, depths, [look(frame) for frame in frames])
+        return _named(group, _between_each_other(table, table.sure))
     table = _Table(frames, depths)
     if (found := _by_marks(table)) is not None:
         return _named(group, found)
@@ -156,7 +161,7 @@ class _Table:
                 values = [
                     facts.get(name) if value is None else value for value, facts in zip(values, further, strict=True)
                 ]
-            self._note(name, values)
+            self._note(name, list(over_midnight(values)) if name in _CLOCKS else values)  # type: ignore[arg-type]
         indices = [dict(frame.mark.dimensions) for frame in frames]
         for name in dict.fromkeys(name for one in indices for name in one):
             self._note(f"{_DIMENSION}{name}", [one.get(name) for one in indices])
@@ -269,9 +274,13 @@ def _by_marks(table: _Table) -> Labelled | None:
 
 
 def _contradict_each_other(table: _Table) -> bool:
-    """Whether two sure attributes divide the frames into as many complete volumes, but into other ones."""
-    complete = [table.codes[name] for name in table.sure if table.are_complete(table.codes[name])]
-    for one, other in pairwise(complete):
+    """Whether two attributes divide the frames into as many complete volumes, but into other ones.
+
+    Sure ones are compared with each other; the others only where no sure one divides the frames.
+    """
+    complete = {name: codes for name, codes in table.codes.items() if table.are_complete(codes)}
+    sure = [codes for name, codes in complete.items() if name in table.sure]
+    for one, other in pairwise(sure or complete.values()):
         pairs = len(np.unique(np.stack([one, other]), axis=1).T)
         if one.max() == other.max() and pairs != one.max() + 1:
             return True

@@ -41,6 +41,7 @@ MOST_OF_TILT = 4
 """How many times as large as its slices a tilted stack may become upright."""
 SMALL_VOXELS = 1 << 24
 """A volume of no more voxels is never too large."""
+_LEAST_WOVEN = 4
 
 
 def same_direction(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -180,7 +181,7 @@ def arrange(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid | None, li
     if swells(grid):
         message = f"The slices drift apart so far that the upright volume would be over {MOST_OF_TILT} times as large."
         return ordered, None, [Reason("SERIES_INCONSISTENT", message, names_of(ordered))]
-    return ordered, grid, [*tilts(grid, ordered), *_apart(ordered, depths)]
+    return ordered, grid, [*tilts(grid, ordered), *_apart(ordered, depths), *_woven(ordered)]
 
 
 def line_of(ordered: Sequence[Frame], depths: Floats) -> Floats | None:
@@ -288,6 +289,27 @@ def _numbered_twice(ordered: Sequence[Frame]) -> list[Reason]:
         return []
     message = f"{twice} pairs of neighbouring slices bear one Instance Number: two volumes may lie between each other."
     return [Reason("SERIES_INCONSISTENT", message)]
+
+
+def is_woven(ordered: Sequence[Frame]) -> bool:
+    """Whether Instance or Acquisition Numbers run through a stack twice: every other slice comes before the rest."""
+    instances = [frame.instance.instance_number for frame in ordered]
+    acquisitions = [frame.mark.acquisition_number for frame in ordered]
+    for numbers in (instances, acquisitions):
+        even, odd = ([one for one in numbers[start::2] if one is not None] for start in (0, 1))
+        if len(even) + len(odd) < max(len(ordered), _LEAST_WOVEN):
+            continue
+        if max(even) < min(odd) or max(odd) < min(even):
+            return True
+    return False
+
+
+def _woven(ordered: Sequence[Frame]) -> list[Reason]:
+    """An interleaved acquisition, or two volumes that lie between each other: the header does not tell."""
+    if not is_woven(ordered):
+        return []
+    message = "Every other slice is numbered before the rest: an interleaved acquisition, or two volumes in one."
+    return [Reason("SLICES_INTERLEAVED", message)]
 
 
 def _apart(ordered: Sequence[Frame], depths: Floats) -> list[Reason]:

@@ -68,6 +68,12 @@ CODES = {
         "They were taken as one volume; what lies between them was not imaged, or slices are missing.",
         "Compare the number of slices with the scanner's.",
     ),
+    "SLICES_INTERLEAVED": CodeEntry(
+        _V,
+        "The slices are numbered as if they were two stacks, one between the other.",
+        "They were taken as one volume that was acquired interleaved.",
+        "Look whether neighbouring slices are alike.",
+    ),
     "STACK_DIVIDED": CodeEntry(
         _V,
         "Slices that continue the stack differ from it in a way that keeps them out of its volume.",

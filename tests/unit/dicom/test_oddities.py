@@ -1,0 +1,112 @@
+"""Odd series as they come from real archives: right voxels, or a reason that says what may be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from isocenter.dicom.moments import over_midnight
+from isocenter.dicom.pixels import read
+from isocenter.dicom.scan import scan
+from isocenter.geometry import Grid
+from isocenter.testing.dicom import Style, uid_of, write_series
+from isocenter.testing.tiled import write_nm
+
+GRID = Grid.from_vectors((6, 4, 3), spacing_mm=(2, 0.5, 0.75), origin_mm=(1, 2, 50))
+MR = Style(modality="MR", rescale=None)
+
+
+def write(folder, name, value, *, style=MR, grid=GRID, start=1, attributes=None):
+    """A volume of one value in a DICOM series that may hold others."""
+
+    def edit(index: int, ds: Dataset) -> None:
+        ds.SOPInstanceUID = uid_of(name, index)
+        style.edit(index, ds)
+
+    numbers = range(start, start + grid.shape[0])
+    own = replace(style, edit=edit, attributes=attributes or {}, instance_numbers=numbers)
+    return write_series(np.full(grid.shape, value), grid, folder / name, style=own)
+
+
+def between(grid=GRID):
+    """The grid half a slice further."""
+    affine = grid.affine.copy()
+    affine[:3, 3] += affine[:3, 0] / 2
+    return Grid(grid.shape, affine)
+
+
+def codes(series):
+    return [reason.code for reason in series.reasons]
+
+
+def test_times_behind_midnight_are_later(tmp_path: Path):
+    for number, time in enumerate(("235930", "235950", "000010")):
+        write(tmp_path, f"t{number}", number, start=1 + 6 * number, attributes={"AcquisitionTime": time})
+    found = scan(tmp_path)
+    assert [series.part for series in found] == ["time 1 of 3", "time 2 of 3", "time 3 of 3"]
+    assert [int(read(series).array[0, 0, 0]) for series in found] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ([86000.0, 10.0, None], [86000.0, 86410.0, None]),
+        ([30000.0, 60000.0], [30000.0, 60000.0]),
+        ([100.0, 86500.0], [100.0, 86500.0]),
+        ([], []),
+    ],
+)
+def test_only_times_of_the_day_far_apart_run_over_midnight(times, told):
+    assert list(over_midnight(times)) == told
+
+
+def test_times_that_divide_the_slices_otherwise_are_an_ambiguity(tmp_path: Path):
+    for number in range(2):
+
+        def edit(index: int, ds: Dataset, number: int = number) -> None:
+            ds.AcquisitionTime = ("101010", "101020")[(index < 3) ^ number]
+            ds.ContentTime = ("101110", "101120")[number]
+
+        write(tmp_path, f"t{number}", number, style=replace(MR, edit=edit))
+    (series,) = scan(tmp_path)
+    assert codes(series) == ["DUPLICATE_POSITION"]
+
+
+@pytest.mark.parametrize("attributes", [{}, {"AcquisitionTime": "111213"}])
+def test_slices_that_are_numbered_as_two_stacks_are_doubted(tmp_path: Path, attributes):
+    write(tmp_path, "a", 1)
+    write(tmp_path, "b", 2, grid=between(), start=7, attributes=attributes)
+    (series,) = scan(tmp_path)
+    assert codes(series) == ["SLICES_INTERLEAVED"]
+    assert series.verdict.usable
+
+
+def test_acquisitions_between_each_other_are_doubted(tmp_path: Path):
+    for number, grid in enumerate((GRID, between())):
+        write(tmp_path, f"a{number}", 1, grid=grid, attributes={"AcquisitionNumber": number})
+    (series,) = scan(tmp_path)
+    assert "SLICES_INTERLEAVED" in codes(series) or not series.verdict.usable
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values"), [("KVP", ("80", "140")), ("FlipAngle", ("5", "30")), ("RepetitionTime", ("500", "3000"))]
+)
+def test_volumes_of_other_settings_between_each_other_are_not_woven_into_one(tmp_path: Path, keyword, values):
+    write(tmp_path, "a", 1, attributes={keyword: values[0]})
+    write(tmp_path, "b", 2, grid=between(), start=7, attributes={keyword: values[1]})
+    found = scan(tmp_path)
+    assert [len(series) for series in found] == [6, 6]
+    assert [set(read(series).array.ravel().tolist()) for series in found] == [{1}, {2}]
+
+
+def test_slices_numbered_from_nought_have_no_place(tmp_path: Path):
+    def edit(ds: Dataset) -> None:
+        ds.SliceVector = list(range(6))
+
+    write_nm(lambda points: points[..., 0] * 0 + 5, GRID, tmp_path / "nm.dcm", edit=edit)
+    (series,) = scan(tmp_path)
+    assert "FRAMES_CONTRADICT" in codes(series)
