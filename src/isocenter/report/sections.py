@@ -49,7 +49,8 @@ class Scene:
     window
         What is black, what is white; None for colours, which are shown as they are.
     labels
-        The Instance Number of each section that is an image of the series as it was stored; else empty.
+        The Instance Number of each section that is an image of the series as it was stored, behind a comma the frame
+        of a multi-frame image; else empty.
     """
 
     image: Stack
@@ -69,7 +70,7 @@ class Scene:
         return replace(self, image=cut(self.image), layers=layers, labels=self.labels[box[0]])
 
     def label(self, index: int) -> str:
-        """The Instance Number of a section, where it has one."""
+        """The Instance Number and frame of a section, where it has them."""
         return self.labels[index] if self.labels else ""
 
 
@@ -123,7 +124,8 @@ def key_slices(
     window
         What is black, what is white; by default what :func:`isocenter.report.planes.window_of` says.
     labels
-        The Instance Number of each slice of the volume, shown with the sections that are slices; or none at all.
+        The Instance Number of each slice of the volume, behind a comma the frame of a multi-frame image: shown with the
+        sections that are slices; or none at all.
     """
     figures = []
     place = occupancy(scene(volume, segmentation, Plane.AXIAL))
@@ -249,7 +251,7 @@ def _key_picture(seen: Scene, index: int) -> Picture:
     draw, size = ImageDraw.Draw(image), _KEY_TEXT_PX
     margin = size * 0.6
     head = [f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", seen.image.position(index)]
-    head += [f"Instance {seen.label(index)}"] if seen.label(index) else []
+    head += f"Instance {seen.label(index)}".split(", ") if seen.label(index) else []
     canvas.corner(draw, (margin, margin), [(line, canvas.INK) for line in head], size=size)
     foot = [line for line in (seen.window.name, seen.window.levels) if line] if seen.window else []
     canvas.corner(draw, (margin, rows - margin), [(line, canvas.INK) for line in foot], size=size, anchor="ld")
