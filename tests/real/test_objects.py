@@ -161,7 +161,27 @@ def test_every_real_series_gives_sound_objects_or_a_reason(shared_data: Path, tm
             for path in paths:
                 assert [line for line in complaints(path) if not OF_THE_SOURCE.search(line)] == []
     assert done >= 10
-    assert refused <= {"SOURCES_WITHOUT_UID", "UNSUPPORTED"}
+    assert refused <= {"SOURCES_WITHOUT_UID"}
+
+
+@pytest.mark.parametrize(("name", "volumes"), [("dcm_qa_enh", 6), ("dcmqi/segmentations", 1), ("dicom2nifti_tests", 5)])
+def test_objects_of_real_multi_frame_images_name_their_frames(
+    shared_data: Path, tmp_path: Path, name: str, volumes: int
+) -> None:
+    done = 0
+    for series in scan(shared_data / name):
+        if series.grid is None or not series.verdict.usable or series.instances[0].format.frames == 1:
+            continue
+        done += 1
+        paths = objects_of(slice_headers.of_series(series), found_in(series), tmp_path)
+        assert [line for path in paths for line in complaints(path) if not OF_THE_SOURCE.search(line)] == []
+        items = series.instances[0].dataset().PerFrameFunctionalGroupsSequence
+        for item in dcmread(paths[0]).PerFrameFunctionalGroupsSequence:
+            (source,) = item.DerivationImageSequence[0].SourceImageSequence
+            assert source.ReferencedSOPInstanceUID == series.instances[0].sop_instance_uid
+            theirs = items[source.ReferencedFrameNumber - 1].PlanePositionSequence[0].ImagePositionPatient
+            assert np.abs(np.subtract(item.PlanePositionSequence[0].ImagePositionPatient, theirs)).max() < 1e-6
+    assert done >= volumes
 
 
 @pytest.mark.parametrize("name", ["Arab", "Fren", "Germ", "H31", "Hbrw", "JapMulti", "KoreanMulti", "X1"])
