@@ -71,6 +71,7 @@ def remarks(series: Series, meanings: Sequence[Meaning], array: Pixels, outcomes
     return [
         *_padding(series, meanings, outcomes),
         *_unmapped(series, outcomes),
+        *_strays(series, outcomes),
         *_missing_rescale(series, meanings, array),
         *_inverse(series),
         *_other_maps(series),
@@ -101,6 +102,15 @@ def _unmapped(series: Series, outcomes: Sequence[Outcome]) -> list[Reason]:
     count = sum(number for _, number in beyond)
     message = f"{count} stored values in {len(beyond)} of {len(outcomes)} frames are beyond the map's first and last."
     return [Reason("VALUES_UNMAPPED", message, names_of(frame for frame, _ in beyond))]
+
+
+def _strays(series: Series, outcomes: Sequence[Outcome]) -> list[Reason]:
+    odd = [(frame, one.strays) for frame, one in zip(series.frames, outcomes, strict=True) if one.strays]
+    if not odd:
+        return []
+    count = sum(number for _, number in odd)
+    message = f"{count} pixels in {len(odd)} of {len(outcomes)} frames hold more than their stored bits."
+    return [Reason("BITS_DROPPED", message, names_of(frame for frame, _ in odd))]
 
 
 def _missing_rescale(series: Series, meanings: Sequence[Meaning], array: Pixels) -> list[Reason]:

@@ -216,7 +216,7 @@ def _as_rgb(cells: Pixels, form: PixelFormat, photometric: str) -> Pixels:
     if form.samples == 1:
         return cells
     if form.bits_stored < form.bits_allocated:
-        cells, _, _ = unpack(cells, form, stray_bits="refuse")
+        cells, *_ = unpack(cells, form, stray_bits="refuse")
     return colour.to_rgb(cells, photometric, form.bits_stored)
 
 

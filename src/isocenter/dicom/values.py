@@ -26,7 +26,26 @@ class StrayBitsError(Exception):
     """Pixel cells hold something outside their stored bits, and no overlay explains it."""
 
 
-def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "drop"]) -> tuple[Pixels, int, int]:
+class Unpacked(NamedTuple):
+    """Stored values.
+
+    Parameters
+    ----------
+    values
+        View of the cells, signed or unsigned as the values are.
+    lowest, highest
+        Of the values.
+    strays
+        Cells that held something else, which was dropped and which no overlay explains.
+    """
+
+    values: Pixels
+    lowest: int
+    highest: int
+    strays: int = 0
+
+
+def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "drop"]) -> Unpacked:
     """Stored values out of pixel cells: the stored bits alone, with their sign.
 
     Parameters
@@ -37,14 +56,7 @@ def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "dro
         Which bits hold the value.
     stray_bits
         What to do where other bits hold something that no overlay explains. Some MR scanners leave such bits where a
-        value overflowed; in a CT they are a sign that the header lies.
-
-    Returns
-    -------
-    values
-        View of ``raw``, signed or unsigned as the values are.
-    lowest, highest
-        Of the values.
+        value overflowed; where a quantity was measured they are a sign that the header lies.
 
     Raises
     ------
@@ -55,29 +67,31 @@ def unpack(raw: Pixels, form: PixelFormat, *, stray_bits: Literal["refuse", "dro
     """
     size = raw.dtype.itemsize
     cells, values = raw.view(f"u{size}"), raw.view(f"i{size}" if form.is_signed else f"u{size}")
-    refuses = stray_bits == "refuse" and not form.has_overlay
-    shift = form.high_bit + 1 - form.bits_stored
+    shift, strays = form.high_bit + 1 - form.bits_stored, 0
     if shift > 0:
-        if refuses:
-            _refuse(cells & ((1 << shift) - 1))
+        strays += _strays(cells & ((1 << shift) - 1), 0, form, stray_bits)
         cells >>= shift
     lowest, highest = int(values.min()), int(values.max())
     spare = 8 * size - form.bits_stored
     floor = -(1 << (form.bits_stored - 1)) if form.is_signed else 0
     if spare > 0 and not floor <= lowest <= highest < floor + (1 << form.bits_stored):
-        if refuses:
-            _refuse(cells >> form.bits_stored)
+        sign = (1 << (spare - shift)) - 1 if form.is_signed else 0
+        strays += _strays(cells >> form.bits_stored, sign, form, stray_bits)
         cells <<= spare
         values >>= spare  # of signed values an arithmetic shift: it brings the sign down
         lowest, highest = int(values.min()), int(values.max())
     if highest >> (form.bits_stored - 1) and "Pixel Representation" in form.guessed:
         raise SignUnknownError("Pixel Representation is missing, and the highest bit of some values is set.")
-    return values, lowest, highest
+    return Unpacked(values, lowest, highest, strays)
 
 
-def _refuse(bits: Pixels) -> None:
-    if bits.any():
+def _strays(bits: Pixels, sign: int, form: PixelFormat, stray_bits: Literal["refuse", "drop"]) -> int:
+    """How many cells hold something outside their stored bits that is neither an overlay nor their sign."""
+    if form.has_overlay:
+        return 0
+    if stray_bits == "refuse" and bits.any():
         raise StrayBitsError("Pixel cells hold something outside their stored bits, and no overlay is stated.")
+    return int(np.count_nonzero((bits != 0) & (bits != sign)))
 
 
 class DoesNotFitError(Exception):
@@ -124,11 +138,14 @@ class Outcome(NamedTuple):
         Left as they are although they are padding.
     unmapped
         Beyond what the real-world value map is for.
+    strays
+        Of which something outside the stored bits was dropped.
     """
 
     emptied: int = 0
     padded: int = 0
     unmapped: int = 0
+    strays: int = 0
 
 
 def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, holder: Holder) -> Outcome:
@@ -152,14 +169,19 @@ def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, hol
     DoesNotFitError
         If the next holder is to be tried.
     StrayBitsError
-        If cells of Hounsfield units hold something outside their stored bits.
+        If cells of Hounsfield or other units hold something outside their stored bits.
     """
     if out.ndim == 3:
-        out[...] = cells if meaning.table is None else meaning.table.of(unpack(cells, form, stray_bits="drop")[0])
-        return Outcome()
+        if meaning.table is None:
+            out[...] = cells
+            return Outcome()
+        stored, _, _, strays = unpack(cells, form, stray_bits="drop")
+        out[...] = meaning.table.of(stored)
+        return Outcome(strays=strays)
     if cells.dtype.kind == "f":
         return _realize_floats(cells, meaning, out)
-    stored, lowest, highest = unpack(cells, form, stray_bits="refuse" if meaning.is_hu else "drop")
+    is_measured = meaning.is_hu or meaning.unit is not None
+    stored, lowest, highest, strays = unpack(cells, form, stray_bits="refuse" if is_measured else "drop")
     unmapped = _count_beyond(stored, (lowest, highest), meaning.limits)
     padding = _padding(stored, meaning)
     line = meaning.slope, meaning.intercept
@@ -170,7 +192,7 @@ def realize(cells: Pixels, form: PixelFormat, meaning: Meaning, out: Pixels, hol
     if not holder.lowest <= low <= high <= holder.highest:
         raise DoesNotFitError
     _place(stored, line, out)
-    return Outcome(*_emptied(out, padding, meaning, low), unmapped)
+    return Outcome(*_emptied(out, padding, meaning, low), unmapped, strays)
 
 
 def _realize_floats(cells: Pixels, meaning: Meaning, out: Pixels) -> Outcome:

@@ -57,9 +57,15 @@ CODES = {
     ),
     "BITS_BEYOND_STORED": CodeEntry(
         _H,
-        "Pixel cells of a CT hold something outside their stored bits, and no overlay explains it.",
+        "Pixel cells of a quantity such as HU hold something outside their stored bits; no overlay explains it.",
         "The series was held: with and without those bits the values are others.",
         "Export the series again from its source.",
+    ),
+    "BITS_DROPPED": CodeEntry(
+        _V,
+        "Pixel cells hold something outside their stored bits, and no overlay explains it.",
+        "Only the stored bits were taken, as the header says: values that need more are too low.",
+        "Look whether bright regions have dark holes.",
     ),
     "RESCALE_VARIES": CodeEntry(
         _I, "Slices have rescale values of their own.", "Each was used for its slice.", "Nothing."

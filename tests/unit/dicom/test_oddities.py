@@ -12,6 +12,7 @@ from pydicom import Dataset
 from isocenter.dicom.moments import over_midnight
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.errors import Refused
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, uid_of, write_series
 from isocenter.testing.tiled import write_nm
@@ -110,3 +111,36 @@ def test_slices_numbered_from_nought_have_no_place(tmp_path: Path):
     write_nm(lambda points: points[..., 0] * 0 + 5, GRID, tmp_path / "nm.dcm", edit=edit)
     (series,) = scan(tmp_path)
     assert "FRAMES_CONTRADICT" in codes(series)
+
+
+def beyond(index: int, ds: Dataset) -> None:
+    """Values of 13 bits, in the first slice alone, in cells that are said to hold 12."""
+    ds.BitsStored, ds.HighBit = 12, 11
+    ds.PixelData = np.full((4, 3), 5000 if index == 0 else 4000, "<u2").tobytes()
+
+
+def test_bits_beyond_the_stored_ones_are_told(tmp_path: Path):
+    write(tmp_path, "a", 1, style=replace(MR, is_signed=False, edit=beyond))
+    volume = read(scan(tmp_path)[0])
+    assert set(volume.array.ravel().tolist()) == {4000, 5000 - 4096}
+    (reason,) = volume.reasons
+    assert reason.code == "BITS_DROPPED"
+    assert reason.message == "12 pixels in 1 of 6 frames hold more than their stored bits."
+
+
+def test_a_missing_sign_is_no_stray_bit(tmp_path: Path):
+    def edit(_: int, ds: Dataset) -> None:
+        ds.BitsStored, ds.HighBit = 12, 11
+        ds.PixelData = np.array([[-1, 0x0FFF, 5]] * 4, "<i2").tobytes()
+
+    write(tmp_path, "a", 1, style=replace(MR, edit=edit))
+    volume = read(scan(tmp_path)[0])
+    assert set(volume.array.ravel().tolist()) == {-1, 5}
+    assert not volume.reasons
+
+
+def test_measured_quantities_of_more_than_their_stored_bits_are_refused(tmp_path: Path):
+    pet = Style(modality="PT", is_signed=False, rescale=(1.0, 0.0), edit=beyond)
+    write(tmp_path, "a", 1, style=pet)
+    with pytest.raises(Refused, match="BITS_BEYOND_STORED"):
+        read(scan(tmp_path)[0])
