@@ -67,7 +67,7 @@ def together(parts: Sequence[Series], axis: str) -> Series:
     Raises
     ------
     UsageError
-        If the parts do not lie on one grid, are of several modalities, or have an axis already.
+        If the parts do not lie on one grid, are of several patients or modalities, or have an axis already.
     """
     grids = [part.grid for part in parts]
     first = grids[0] if grids else None
@@ -77,10 +77,15 @@ def together(parts: Sequence[Series], axis: str) -> Series:
         raise UsageError("Only volumes on one and the same grid can be put together: resample them onto one first.")
     if any(part.axis for part in parts) or len({part.modality for part in parts}) > 1:
         raise UsageError("Only volumes of one modality, without an axis of their own, can be put together.")
+    frames = tuple(frame for part in parts for frame in part.frames)
+    if len({instance.patient_key for instance in instances_of(frames)}) > 1:
+        raise UsageError("Only volumes of one patient can be put together.")
     words = [dict.fromkeys(part.part.split(", ")) for part in parts]
     shared = ", ".join(word for word in words[0] if all(word in others for others in words))
-    frames = tuple(frame for part in parts for frame in part.frames)
-    return Series(frames, first, merge(*(part.reasons for part in parts)), shared, axis)
+    reasons = merge(*(part.reasons for part in parts))
+    known = {reason.code for reason in reasons}
+    met = [reason for reason in support_faults(frames) if reason.code not in known]
+    return Series(frames, first, (*reasons, *met), shared, axis)
 
 
 def _stand_in(instance: Instance) -> Hashable:

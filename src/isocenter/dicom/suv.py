@@ -95,10 +95,16 @@ def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[Factor, ...]:
     for keyword in _SHARED:
         if len({repr(header.get(keyword)) for header in headers}) > 1:
             raise decay.refusal(f"the images differ in {keyword}")
+    times = {
+        (header.get("SeriesInstanceUID"), header.get("SeriesDate"), header.get("SeriesTime")) for header in headers
+    }
+    if len(times) > len({uid for uid, *_ in times}):
+        raise decay.refusal("the images of one series differ in its date or time")
     return tuple(_factor(header, kind) for header in headers)
 
 
-_SHARED = ("Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize", "PatientSex")
+_INJECTION = "RadiopharmaceuticalInformationSequence"
+_SHARED = (_INJECTION, "Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize", "PatientSex")
 _STORED_KINDS: dict[str, Kind] = {
     "GML": "suvbw",
     "GML BW": "suvbw",

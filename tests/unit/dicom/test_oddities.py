@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
+from isocenter.dicom.grouping import together
 from isocenter.dicom.moments import over_midnight
 from isocenter.dicom.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.errors import Refused
+from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, uid_of, write_series
 from isocenter.testing.tiled import write_nm
@@ -144,3 +145,17 @@ def test_measured_quantities_of_more_than_their_stored_bits_are_refused(tmp_path
     write(tmp_path, "a", 1, style=pet)
     with pytest.raises(Refused, match="BITS_BEYOND_STORED"):
         read(scan(tmp_path)[0])
+
+
+def test_a_part_without_rescale_is_held_beside_one_that_has_it(tmp_path: Path):
+    write(tmp_path, "a", 40, style=Style(), attributes={"SeriesInstanceUID": "1.2.3"})
+    write(tmp_path, "b", 40, style=Style(rescale=None), attributes={"SeriesInstanceUID": "1.2.4"})
+    series = together(scan(tmp_path), "time")
+    assert codes(series) == ["RESCALE_UNKNOWN"]
+
+
+def test_volumes_of_two_patients_are_not_put_together(tmp_path: Path):
+    for number in range(2):
+        write(tmp_path, str(number), 1, attributes={"SeriesInstanceUID": f"1.{number}", "PatientID": str(number)})
+    with pytest.raises(UsageError, match="one patient"):
+        together(scan(tmp_path), "time")

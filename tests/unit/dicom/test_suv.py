@@ -265,6 +265,15 @@ def test_the_images_of_a_series_must_agree_on_the_patient():
         suv_factors([pet(), pet(PatientWeight=71)])
 
 
+def test_the_images_of_a_series_must_agree_on_injection_and_time():
+    with pytest.raises(Refused, match="RadiopharmaceuticalInformationSequence"):
+        suv_factors([pet(), pet(RadionuclideTotalDose=DOSE_BQ / 2)])
+    with pytest.raises(Refused, match="differ in its date or time"):
+        suv_factors([pet(SeriesInstanceUID="1.2"), pet(SeriesInstanceUID="1.2", SeriesTime="103000")])
+    later = pet(SeriesInstanceUID="1.3", SeriesTime="103000")
+    assert suv_factors([pet(SeriesInstanceUID="1.2"), later]) == pytest.approx((after(3600), after(1800)))
+
+
 def test_an_unknown_kind_is_a_usage_error():
     with pytest.raises(UsageError, match="suvbw"):
         suv_factor(pet(), "suv")
