@@ -123,7 +123,7 @@ def repair(sources: Sequence[Dataset]) -> Headers:
         return sources
     if not sources:
         raise UsageError("Derived objects need the headers of the images they come from; none were given.")
-    if any(int(source.get("NumberOfFrames") or 1) > 1 for source in sources):
+    if any(map(_has_many_frames, sources)):
         raise UsageError("The header of a multi-frame image is not of one slice: take slice_headers.of_series(series).")
     mended: dict[str, None] = {}
     first = _copy(sources[0], (*_STUDY, *_EQUIPMENT, *_SLICE), mended)
@@ -136,6 +136,13 @@ def repair(sources: Sequence[Dataset]) -> Headers:
     _complete_study(first, mended)
     reasons = [Reason("SOURCE_HEADER_REPAIRED", _sentence(mended), (str(first.SOPInstanceUID),))] if mended else []
     return Headers(instances, [*reasons, *unsure])
+
+
+def _has_many_frames(source: Dataset) -> bool:
+    try:
+        return int(source.get("NumberOfFrames") or 1) > 1
+    except (ValueError, TypeError, OverflowError):  # of pydicom, which takes a value for a number when it is asked for
+        return False
 
 
 def study_of(header: Dataset) -> Dataset:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from isocenter.dicom import pdf
 from isocenter.dicom.headers import Headers, repair
@@ -130,6 +132,12 @@ def test_the_header_of_several_frames_is_none_of_a_slice(sources: list[Dataset])
     sources[0].NumberOfFrames = 2
     with pytest.raises(UsageError, match=r"take slice_headers\.of_series"):
         repair(sources)
+
+
+@pytest.mark.parametrize("count", [b"", b"abc ", b"1\\1 ", b"1.5 ", b"1e999 "])
+def test_a_malformed_number_of_frames_is_that_of_one(sources: list[Dataset], count: bytes) -> None:
+    sources[1][0x00280008] = RawDataElement(Tag(0x00280008), "IS", len(count), count, 0, False, True)
+    assert len(repair(sources)) == len(sources)
 
 
 def test_sources_without_uids_of_two_series_or_none_are_refused(sources: list[Dataset]) -> None:
