@@ -258,7 +258,7 @@ def _filled(reading: _Reading, beside: _Beside) -> tuple[Pixels, list[Outcome], 
                 future.cancel()
     faults = [one.fault for one in done if one.fault is not None]
     if faults:
-        raise Refused(merge(faults))
+        raise Refused(_by_sentence(faults, series.instances))
     if beside.digests is not None:
         beside.digests.update({one.instance.path: one.digest for one in stored.values()})
     if series.axis:
@@ -330,4 +330,16 @@ def _within(cells: Pixels, frame: Frame) -> Pixels:
 
 
 def _failed(job: _Job, code: str, why: object) -> _Done:
-    return _Done(fault=Reason(code, f"{str(why).rstrip('.')}{numbers_of([job.instance])}.", (job.instance.name,)))
+    return _Done(fault=Reason(code, str(why).rstrip("."), (job.instance.name,)))
+
+
+def _by_sentence(faults: Iterable[Reason], instances: Iterable[Instance]) -> list[Reason]:
+    """Each fault once, with all the instances that have it."""
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for fault in faults:
+        names.setdefault((fault.code, fault.message), {}).update(dict.fromkeys(fault.instances))
+    known = {instance.name: instance for instance in instances}
+    return [
+        Reason(code, f"{message}{numbers_of([known[name] for name in own])}.", tuple(own))
+        for (code, message), own in names.items()
+    ]

@@ -95,6 +95,8 @@ def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[Factor, ...]:
     for keyword in _SHARED:
         if len({repr(header.get(keyword)) for header in headers}) > 1:
             raise decay.refusal(f"the images differ in {keyword}")
+    if len(set(map(_injections, headers))) > 1:
+        raise decay.refusal("the images differ in what was injected, or when")
     times = {
         (header.get("SeriesInstanceUID"), header.get("SeriesDate"), header.get("SeriesTime")) for header in headers
     }
@@ -103,8 +105,16 @@ def _factors(headers: Sequence[Dataset], kind: Kind) -> tuple[Factor, ...]:
     return tuple(_factor(header, kind) for header in headers)
 
 
-_INJECTION = "RadiopharmaceuticalInformationSequence"
-_SHARED = (_INJECTION, "Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize", "PatientSex")
+def _injections(header: Dataset) -> str:
+    items = header.get("RadiopharmaceuticalInformationSequence") or ()
+    return repr([item.get(keyword) for item in items for keyword in _INJECTION])
+
+
+_INJECTION = (
+    *("RadionuclideTotalDose", "RadionuclideHalfLife"),
+    *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
+)
+_SHARED = ("Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize", "PatientSex")
 _STORED_KINDS: dict[str, Kind] = {
     "GML": "suvbw",
     "GML BW": "suvbw",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,3 +160,15 @@ def test_volumes_of_two_patients_are_not_put_together(tmp_path: Path):
         write(tmp_path, str(number), 1, attributes={"SeriesInstanceUID": f"1.{number}", "PatientID": str(number)})
     with pytest.raises(UsageError, match="one patient"):
         together(scan(tmp_path), "time")
+
+
+def test_one_fault_of_many_slices_is_told_once(tmp_path: Path):
+    for path in write(tmp_path, "a", 1, style=replace(MR, syntax="RLE")):
+        data = path.read_bytes()
+        path.write_bytes(data.replace(struct.pack("<II", 2, 64), struct.pack("<II", 3, 64)))
+    with pytest.raises(Refused) as caught:
+        read(scan(tmp_path)[0])
+    (reason,) = caught.value.reasons
+    assert reason.code == "PIXELS_UNDECODABLE"
+    assert reason.message.endswith("(Instance Number 1, 2, 3, 4, 5, ...).")
+    assert len(reason.instances) == 6
