@@ -70,6 +70,7 @@ WANTED = MappingProxyType(
         "LossyImageCompression": 0x00282110,
         "ModalityLUTSequence": 0x00283000,
         "RealWorldValueMappingSequence": 0x00409096,
+        "NumberOfSlices": 0x00540081,
         "Units": 0x00541001,
         "SUVType": 0x00541006,
         "OverlayBitPosition": 0x60000102,

@@ -155,11 +155,19 @@ def _series(volume: _Volume, shared: Sequence[Reason]) -> Series:
     faults = [*(support_faults(frames) if volume.is_read else ()), *volume.faults]
     if not volume.faults and min(frames[0].shape) > 0:
         frames, grid, met = stack.arrange(frames)
-        faults += met
+        faults += [*met, *_missing_at_an_end(frames)]
     if is_localizer(frames[0]):
         faults.append(Reason("LOCALIZER", "The images are localizers.", names_of(frames)))
     own = merge(*(frame.reasons for frame in frames if frame.reasons))
     return Series(frames, grid, (*shared, *own, *faults, *form_faults(frames)), volume.group.label)
+
+
+def _missing_at_an_end(frames: Sequence[Frame]) -> list[Reason]:
+    """That the header says more slices than there are: what is missing at an end leaves no gap."""
+    stated = max((frame.instance.stated_slices or 0 for frame in frames), default=0)
+    if frames[0].instance.format.frames > 1 or len(frames) >= stated:
+        return []
+    return [Reason("SLICES_FEWER", f"The header says {stated} slices; {len(frames)} are there.")]
 
 
 def _divided(volume: _Volume, volumes: Sequence[_Volume]) -> list[Reason]:

@@ -113,6 +113,8 @@ class Instance(NamedTuple):
         Whether the file had a preamble and a meta header.
     is_irregular
         Whether the header breaks the rules of its encoding.
+    stated_slices
+        How many slices a volume of its series has (Number of Slices, of PET); None where it does not say.
     file_size, file_stamp
         Size of the file in bytes, and what changes when the file does.
     """
@@ -139,6 +141,7 @@ class Instance(NamedTuple):
     contrast_agent: str
     format: PixelFormat
     is_lossy: bool
+    stated_slices: int | None = None
 
     @property
     def path(self) -> str:
@@ -267,11 +270,12 @@ _OTHERS = (
     "BodyPartExamined",
     "ContrastBolusAgent",
     "LossyImageCompression",
+    "NumberOfSlices",
 )
 _SERIES_TAGS = (*(_TAG[keyword] for keyword in _OTHERS), *_PATIENT_TAGS, *_FORMAT_TAGS)
 
 
-_OfSeries = tuple[str, str, str, str, str, str, str, int | None, str, str, str, PixelFormat, bool]
+_OfSeries = tuple[str, str, str, str, str, str, str, int | None, str, str, str, PixelFormat, bool, int | None]
 
 
 def _of_series(header: Header) -> _OfSeries:
@@ -304,6 +308,7 @@ def _made_of_series(*raw: bytes) -> _OfSeries:
         words("ContrastBolusAgent"),
         _format(*(values[tag] for tag in _FORMAT_TAGS)),
         text("LossyImageCompression") == "01",
+        parsing.short(values[_TAG["NumberOfSlices"]]),
     )
 
 

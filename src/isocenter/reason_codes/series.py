@@ -68,6 +68,12 @@ CODES = {
         "They were taken as one volume; what lies between them was not imaged, or slices are missing.",
         "Compare the number of slices with the scanner's.",
     ),
+    "SLICES_FEWER": CodeEntry(
+        _V,
+        "The header says that the volume has more slices than there are.",
+        "Those that are there were taken.",
+        "Fetch the missing slices, or measure nothing that may reach into them.",
+    ),
     "SLICES_INTERLEAVED": CodeEntry(
         _V,
         "The slices are numbered as if they were two stacks, one between the other.",

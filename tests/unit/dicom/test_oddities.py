@@ -172,3 +172,12 @@ def test_one_fault_of_many_slices_is_told_once(tmp_path: Path):
     assert reason.code == "PIXELS_UNDECODABLE"
     assert reason.message.endswith("(Instance Number 1, 2, 3, 4, 5, ...).")
     assert len(reason.instances) == 6
+
+
+@pytest.mark.parametrize(("stated", "told"), [(6, []), (8, ["SLICES_FEWER"])])
+def test_slices_that_are_missing_at_an_end_are_told_where_the_header_counts_them(tmp_path: Path, stated, told):
+    pet = Style(modality="PT", rescale=(1.0, 0.0))
+    write(tmp_path, "a", 1, style=pet, attributes={"NumberOfSlices": stated})
+    (series,) = scan(tmp_path)
+    assert codes(series) == told
+    assert series.verdict.usable
