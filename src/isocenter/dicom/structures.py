@@ -114,6 +114,8 @@ def _drawn(structure: Structure, grid: Grid) -> tuple[list[Patch], list[Reason]]
     if structure.open_count:
         message = f"{structure.open_count} of its contours are points or lines, which fill nothing."
         reasons.append(Reason("STRUCTURE_WITHOUT_AREA", message))
+    if not any(patch.mask.any() for patch in patches):
+        reasons.append(Reason("STRUCTURE_EMPTY", "its contours hold the centre of no voxel."))
     return patches, [*reasons, *met]
 
 

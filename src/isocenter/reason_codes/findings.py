@@ -96,6 +96,12 @@ CODES = {
         "What fills nothing was left out.",
         "Nothing.",
     ),
+    "STRUCTURE_EMPTY": CodeEntry(
+        _V,
+        "A stored structure is drawn, but holds no voxel of the grid: it is too small for it, or lies elsewhere.",
+        "It is there, and empty.",
+        "Read it on a finer grid, or on that of its own images.",
+    ),
     "FRAME_OTHER": CodeEntry(
         _X,
         "A stored structure and the grid belong to different frames of reference.",

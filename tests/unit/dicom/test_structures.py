@@ -161,7 +161,8 @@ def test_what_is_drawn_twice_is_taken_once() -> None:
 @pytest.mark.parametrize("shift", [3.0, 0.01])
 def test_contours_that_cross_are_told(shift: float) -> None:
     other: Points = [(r + shift, c) for r, c in SQUARE]
-    assert reasons_of(structures_on(structure_set([contour(2, SQUARE), contour(2, other)]), GRID)) == {"CONTOURS_CROSS"}
+    found = structures_on(structure_set([contour(2, SQUARE), contour(2, other)]), GRID)
+    assert reasons_of(found) == {"CONTOURS_CROSS"} | (set() if found.mask("organ_1").any() else {"STRUCTURE_EMPTY"})
 
 
 @pytest.mark.parametrize(("k", "shift"), [(2, 12.0), (-1, 0.0), (9, 0.0)])
@@ -182,6 +183,13 @@ def test_structures_without_closed_contours_are_left_out_with_a_reason() -> None
     assert found.reasons[0].instances == ("1.2.9",)
     with pytest.raises(Refused, match="STRUCTURE_WITHOUT_AREA"):
         structures_on(structure_set(marks), GRID)
+
+
+def test_a_structure_smaller_than_a_voxel_is_told_to_be_empty() -> None:
+    small: Points = [(5.1, 5.1), (5.1, 5.4), (5.4, 5.4), (5.4, 5.1)]
+    found = structures_on(structure_set([contour(2, SQUARE)], [contour(2, small)]), GRID)
+    assert [(reason.code, reason.message[:11]) for reason in found.reasons] == [("STRUCTURE_EMPTY", "Structure 2")]
+    assert not found.mask(found.names[1]).any()
 
 
 def test_points_and_lines_beside_closed_contours_are_told() -> None:
