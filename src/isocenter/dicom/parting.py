@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,8 @@ _NEVER_WITHIN_A_VOLUME = {
 """Marks that split even volumes that lie between each other, slice by slice: of the mark, and the thickness."""
 _CLOCKS = ("acquisition_time", "content_time")
 _TIMES = ("frame_time", *_CLOCKS)
+_OF_SCANNING = ("frame_time", "acquisition_time")
+"""Times that a slice sent again shares with the first one."""
 _TYPE_WORDS = {
     "M": "magnitude",
     "P": "phase",
@@ -312,25 +314,39 @@ def _even_stacks(table: _Table) -> Labelled | None:
         codes = table.codes[name]
         stacks = table.stacks(codes)
         if table.counts(codes).max() == 1 and all(len(own) > 2 and stack.is_even(own) for own in stacks):
-            return Labelled(codes, table.labels(codes, (name,)))
+            return Labelled(codes, table.labels(codes, (name,)), _shorter(table, codes))
     return None
 
 
+def _shorter(table: _Table, codes: Codes) -> tuple[Reason | None, ...]:
+    """For each part whether it lacks slices of another one, all of whose positions it has otherwise."""
+    are_there = table.counts(codes) > 0
+    sizes = are_there.sum(axis=1)
+    most = [int(sizes[(are_there >= own).all(axis=1)].max()) for own in are_there]
+    return tuple(
+        Reason("SLICES_FEWER", f"{size} slices where another part of the series has {largest}.")
+        if size < largest and not table.spans(own)
+        else None
+        for size, largest, own in zip(sizes, most, table.stacks(codes), strict=True)
+    )
+
+
 def _incomplete(table: _Table) -> Labelled | None:
-    """By sure marks, into volumes of which some lack slices that others have: those are held."""
-    for count in range(1, min(_MOST_MARKS, len(table.sure)) + 1):
-        for chosen in combinations(table.sure, count):
-            codes = table.together(chosen)
-            sizes = table.counts(codes).sum(axis=1)
-            if table.counts(codes).max() > 1 or sizes.max() < max(2, len(table.positions) / 2):
-                continue
-            reasons = [
-                Reason("PART_INCOMPLETE", f"{len(own)} slices where another part of the series has {sizes.max()}.")
-                if len(own) < sizes.max() and not table.spans(own)
-                else None
-                for own in table.stacks(codes)
-            ]
-            return Labelled(codes, table.labels(codes, chosen), tuple(reasons))
+    """By sure marks, or by times, into volumes of which some lack slices that others have: those are held."""
+    sure = (chosen for count in range(_MOST_MARKS) for chosen in combinations(table.sure, count + 1))
+    times = ((name,) for name in _OF_SCANNING if name in table.codes)
+    for chosen in chain(sure, times):
+        codes = table.together(chosen)
+        sizes = table.counts(codes).sum(axis=1)
+        if table.counts(codes).max() > 1 or sizes.max() < max(2, len(table.positions) / 2):
+            continue
+        reasons = [
+            Reason("PART_INCOMPLETE", f"{len(own)} slices where another part of the series has {sizes.max()}.")
+            if len(own) < sizes.max() and not table.spans(own)
+            else None
+            for own in table.stacks(codes)
+        ]
+        return Labelled(codes, table.labels(codes, chosen), tuple(reasons))
     return None
 
 

@@ -70,7 +70,7 @@ CODES = {
     ),
     "SLICES_FEWER": CodeEntry(
         _V,
-        "The header says that the volume has more slices than there are.",
+        "The volume has fewer slices than its header says, or than another one of its series there.",
         "Those that are there were taken.",
         "Fetch the missing slices, or measure nothing that may reach into them.",
     ),

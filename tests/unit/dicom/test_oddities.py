@@ -181,3 +181,30 @@ def test_slices_that_are_missing_at_an_end_are_told_where_the_header_counts_them
     (series,) = scan(tmp_path)
     assert codes(series) == told
     assert series.verdict.usable
+
+
+def test_a_time_point_that_was_cut_is_held_and_the_others_are_not(tmp_path: Path):
+    for number in range(3):
+        time = {"AcquisitionTime": f"10{number:02d}00"}
+        paths = write(tmp_path, f"t{number}", number, start=1 + 6 * number, attributes=time)
+    for path in paths[4:]:
+        path.unlink()
+    found = scan(tmp_path)
+    assert [series.verdict.usable for series in found] == [True, True, False]
+    assert "PART_INCOMPLETE" in codes(found[2])
+
+
+def test_an_acquisition_that_was_cut_is_told(tmp_path: Path):
+    for number in range(2):
+        paths = write(tmp_path, f"t{number}", number, attributes={"AcquisitionNumber": number + 1})
+    for path in paths[4:]:
+        path.unlink()
+    assert [codes(series) for series in scan(tmp_path)] == [["SPLIT"], ["SPLIT", "SLICES_FEWER"]]
+
+
+def test_slices_sent_again_later_stay_an_ambiguity(tmp_path: Path):
+    write(tmp_path, "a", 1, attributes={"ContentTime": "101010"})
+    for path in write(tmp_path, "b", 2, attributes={"ContentTime": "111010"})[2:]:
+        path.unlink()
+    (series,) = scan(tmp_path)
+    assert codes(series) == ["DUPLICATE_POSITION"]
