@@ -79,6 +79,8 @@ _SURE: dict[str, _Mark] = {
     "kilovolt": _Mark("", unit="kV"),
     "contrast": _Mark("contrast"),
     "reconstruction": _Mark("reconstruction"),
+    "sequence": _Mark("sequence"),
+    "corrections": _Mark("corrected for"),
 }
 """What says what a volume is."""
 _LESS_SURE: dict[str, _Mark] = {

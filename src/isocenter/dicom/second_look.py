@@ -63,6 +63,8 @@ _PUBLIC: tuple[tuple[str, int, Read], ...] = (
     ("component", 0x00089208, parsing.text),
     ("contrast", 0x00180010, parsing.text),
     ("reconstruction", 0x00181160, parsing.text),
+    ("sequence", 0x00180024, parsing.text),
+    ("corrections", 0x00280051, parsing.text),
 )
 """Fact, tag, and how its value is read; the first that is there counts."""
 _PRIVATE: tuple[tuple[str, int, bytes, int, Read], ...] = (

@@ -208,3 +208,18 @@ def test_slices_sent_again_later_stay_an_ambiguity(tmp_path: Path):
         path.unlink()
     (series,) = scan(tmp_path)
     assert codes(series) == ["DUPLICATE_POSITION"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values", "labels"),
+    [
+        ("SequenceName", ("fl3d1_v150fhp", "fl3d1_v150rlp"), ["sequence fl3d1_v150fhp", "sequence fl3d1_v150rlp"]),
+        ("CorrectedImage", (["ATTN", "DECY"], ["DECY"]), ["corrected for ATTN\\DECY", "corrected for DECY"]),
+    ],
+)
+def test_encodings_and_corrections_name_the_volumes(tmp_path: Path, keyword, values, labels):
+    for number, value in enumerate(values):
+        write(tmp_path, f"v{number}", number, attributes={keyword: value})
+    found = scan(tmp_path)
+    assert [series.part for series in found] == labels
+    assert [int(read(series).array[0, 0, 0]) for series in found] == [0, 1]
