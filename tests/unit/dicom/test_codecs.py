@@ -329,9 +329,9 @@ def test_padding_behind_lossless_jpeg_is_no_damage(padding):
 
 @pytest.mark.parametrize(("kind", "share"), [("cut", 0.95), ("gap", 0.9), ("zeros", 0.2), ("bytes", 0.2)])
 def test_a_library_carries_on_over_damage_that_is_noticed_here(kind, share):
-    cells = smooth((64, 64), 3000, np.uint16) + DRAW.integers(0, 60, (64, 64), np.uint16)
+    cells = smooth((64, 64), 3000, np.uint16) + np.random.default_rng(1).integers(0, 60, (64, 64), np.uint16)
     frame = lossless_jpeg(cells)
-    start, refused, tried = frame.index(b"\xff\xda") + 20, 0, 0
+    start, refused, tried, carried_on = frame.index(b"\xff\xda") + 20, 0, 0, 0
     for place in range(start, len(frame) - 60, (len(frame) - start) // 60):
         damaged = {
             "cut": frame[:place] + b"\xff\xd9",
@@ -339,13 +339,17 @@ def test_a_library_carries_on_over_damage_that_is_noticed_here(kind, share):
             "zeros": frame[:place] + bytes(30) + frame[place + 30 :],
             "bytes": frame[:place] + bytes(range(1, 31)) + frame[place + 30 :],
         }[kind]
-        assert not np.array_equal(imagecodecs.jpeg8_decode(damaged), cells)  # and no error
         tried += 1
+        try:
+            carried_on += not np.array_equal(imagecodecs.jpeg8_decode(damaged), cells)
+        except imagecodecs.Jpeg8Error:  # now and then
+            pass
         try:
             decode(damaged, UID + "4.70", form_of(cells))
         except (TruncatedError, UndecodableError):
             refused += 1
     assert tried > 40
+    assert carried_on > 0.9 * tried
     assert refused >= share * tried  # other bits of the same lengths cannot be told from sound ones
 
 
