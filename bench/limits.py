@@ -42,8 +42,8 @@ def bytes_alone() -> Job:
 
 def decoder_alone() -> Job:
     """The decoder that Isocenter takes, on codestreams that are in memory already."""
-    from isocenter.dicom.codecs import decode
-    from isocenter.dicom.instance import Instance
+    from isocenter.dicom.frames.instance import Instance
+    from isocenter.dicom.values.codecs import decode
 
     streams = cache(_streams)
 

@@ -14,14 +14,14 @@ from bench.jobs import Job, dcm2niix, files
 
 
 def read_by_isocenter() -> Job:
-    from isocenter.dicom.pixels import read
+    from isocenter.dicom.reading.pixels import read
     from isocenter.dicom.scan import scan
 
     return lambda folder: read(scan(folder)[0]).array
 
 
 def read_by_isocenter_with_digests() -> Job:
-    from isocenter.dicom.pixels import read_with_digests
+    from isocenter.dicom.reading.pixels import read_with_digests
     from isocenter.dicom.scan import scan
 
     return lambda folder: read_with_digests(scan(folder)[0])[0].array

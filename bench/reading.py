@@ -51,7 +51,7 @@ INDEX = """### Index
 1,200 files in 20 series; all give at least twelve attributes of each file, SimpleITK the series alone. Short headers
 have some 45 elements; long ones what a scanner writes: 160 elements, sequences, times of each slice. The limit is to
 open each file, read its first 8 KiB and close it. Most of a header is, byte for byte, what stood in the last file of
-its series; Isocenter proves that by comparing the bytes, and parses only what differs (`isocenter.dicom.layouts`). Of
+its series; Isocenter proves that by comparing the bytes, and parses only what differs (`dicom/file/layouts.py`). Of
 its whole process, a tenth of a second is the import of NumPy.
 
 """
@@ -60,7 +60,7 @@ VOLUMES = """### Volumes
 {slices} slices of 512 × 512 × 16 bit, from the folder to an array; dcm2niix, from the folder to a NIfTI file. The limit
 is, uncompressed, the pixels' bytes from the page cache into fresh memory; compressed, Isocenter's decoder alone on
 codestreams in memory; both in threads. † gives stored values, not HU. – cannot decode it. The first slice can be had
-as soon as it is decoded (`isocenter.dicom.slices`). JPEG lossless is decoded by a kernel of ours, which notices damage
+as soon as it is decoded (`iso.read_slices`). JPEG lossless is decoded by a kernel of ours, which notices damage
 that libraries carry on over: its whole process holds the import of Numba.
 
 """

@@ -17,12 +17,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isocenter.dicom.grouping import together
-    from isocenter.dicom.pixels import read
+    from isocenter.dicom.annotations.segmentation import read_segmentation
+    from isocenter.dicom.reading.pixels import read
+    from isocenter.dicom.reading.slices import read_slices
     from isocenter.dicom.scan import Scan, scan
-    from isocenter.dicom.segmentation import read_segmentation
-    from isocenter.dicom.series import Series
-    from isocenter.dicom.slices import read_slices
+    from isocenter.dicom.sorting.grouping import together
+    from isocenter.dicom.sorting.series import Series
     from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
     from isocenter.findings import Measurement, Segment, Segmentation
     from isocenter.formats import load, load_segmentation, save
@@ -42,11 +42,11 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "scan": "dicom.scan",
     "Scan": "dicom.scan",
-    "Series": "dicom.series",
-    "read": "dicom.pixels",
-    "together": "dicom.grouping",
-    "read_segmentation": "dicom.segmentation",
-    "read_slices": "dicom.slices",
+    "Series": "dicom.sorting.series",
+    "read": "dicom.reading.pixels",
+    "together": "dicom.sorting.grouping",
+    "read_segmentation": "dicom.annotations.segmentation",
+    "read_slices": "dicom.reading.slices",
     "load": "formats",
     "load_segmentation": "formats",
     "save": "formats",

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 
-from isocenter.dicom import walk
-from isocenter.dicom.elements import NotDicomError
-from isocenter.dicom.files import FileRef, MemoryBytes
-from isocenter.dicom.frame import only_frame
-from isocenter.dicom.instance import instance_from
-from isocenter.dicom.layouts import Layouts
+from isocenter.dicom.file import walk
+from isocenter.dicom.file.elements import NotDicomError
+from isocenter.dicom.file.files import FileRef, MemoryBytes
+from isocenter.dicom.file.layouts import Layouts
+from isocenter.dicom.frames.frame import only_frame
+from isocenter.dicom.frames.instance import instance_from
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, write_series
 

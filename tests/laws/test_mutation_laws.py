@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from isocenter.dicom import codecs, parsing
-from isocenter.dicom.elements import DamagedHeaderError, Header, NotDicomError
-from isocenter.dicom.files import FileRef, MemoryBytes
-from isocenter.dicom.header import read_header
-from isocenter.dicom.instance import instance_from, is_image
+from isocenter.dicom.file import parsing
+from isocenter.dicom.file.elements import DamagedHeaderError, Header, NotDicomError
+from isocenter.dicom.file.files import FileRef, MemoryBytes
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.frames.instance import instance_from, is_image
+from isocenter.dicom.values import codecs
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import SYNTAXES, Style, write_series
 from isocenter.testing.mutation import mutate

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
 from isocenter import codes
-from isocenter.dicom import seg, sr
-from isocenter.dicom.making import Making, encode
+from isocenter.dicom.derived import seg, sr
+from isocenter.dicom.derived.making import Making, encode
 from isocenter.errors import Bug
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.geometry import Grid

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from isocenter import codes
-from isocenter.dicom import seg
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.segmentation import read_segmentation
+from isocenter.dicom.annotations.segmentation import read_segmentation
+from isocenter.dicom.derived import seg
+from isocenter.dicom.derived.making import Making, encode
 from isocenter.errors import IsocenterError
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.testing.dicom import slice_data_set

@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from isocenter.dicom.grouping import series_from, together
-from isocenter.dicom.pixels import read
-from isocenter.dicom.regrid import plan
+from isocenter.dicom.reading.pixels import read
+from isocenter.dicom.reading.regrid import plan
 from isocenter.dicom.scan import scan
+from isocenter.dicom.sorting.grouping import series_from, together
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series

@@ -12,7 +12,7 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from isocenter.dicom.segmentation import read_segmentation
+from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.errors import IsocenterError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid

@@ -9,10 +9,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from isocenter.dicom import codecs
-from isocenter.dicom.files import FileRef, MemoryBytes
-from isocenter.dicom.header import read_header
-from isocenter.dicom.instance import instance_from
+from isocenter.dicom.file.files import FileRef, MemoryBytes
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.frames.instance import instance_from
+from isocenter.dicom.values import codecs
 
 ONE_CT = {
     "RLELossless": 0,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isocenter import codes
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
 from isocenter.ops.anatomy import segment

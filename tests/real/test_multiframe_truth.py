@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from isocenter.dicom import nested
-from isocenter.dicom.files import FileRef, Opener
-from isocenter.dicom.groups import WANTED_GROUPS
-from isocenter.dicom.header import read_header
-from isocenter.dicom.pixels import read
+from isocenter.dicom.file import nested
+from isocenter.dicom.file.files import FileRef, Opener
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.frames.groups import WANTED_GROUPS
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 
 pytestmark = pytest.mark.real

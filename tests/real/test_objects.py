@@ -16,12 +16,12 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from isocenter import codes
-from isocenter.dicom import capture, pdf, seg, slice_headers, sr
-from isocenter.dicom.headers import repair
-from isocenter.dicom.making import Making
+from isocenter.dicom.derived import capture, pdf, seg, slice_headers, sr
+from isocenter.dicom.derived.headers import repair
+from isocenter.dicom.derived.making import Making
+from isocenter.dicom.derived.writing import write
 from isocenter.dicom.scan import scan
-from isocenter.dicom.series import Series
-from isocenter.dicom.writing import write
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import Refused
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.geometry import Grid

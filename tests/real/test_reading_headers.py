@@ -11,12 +11,12 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from isocenter.dicom import fallback, walk
-from isocenter.dicom.elements import DEFLATED, WANTED, DamagedHeaderError, NotDicomError
-from isocenter.dicom.files import DiskBytes, FileRef
-from isocenter.dicom.frame import only_frame
-from isocenter.dicom.instance import instance_from, is_image
-from isocenter.dicom.layouts import Layouts
+from isocenter.dicom.file import fallback, walk
+from isocenter.dicom.file.elements import DEFLATED, WANTED, DamagedHeaderError, NotDicomError
+from isocenter.dicom.file.files import DiskBytes, FileRef
+from isocenter.dicom.file.layouts import Layouts
+from isocenter.dicom.frames.frame import only_frame
+from isocenter.dicom.frames.instance import instance_from, is_image
 
 pytestmark = pytest.mark.real
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.dicom import pdf, slice_headers
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.pixels import read
+from isocenter.dicom.derived import pdf, slice_headers
+from isocenter.dicom.derived.making import Making, encode
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.errors import InputError, Refused
 

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.errors import Refused
 from isocenter.reasons import Verdict

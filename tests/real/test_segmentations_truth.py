@@ -8,8 +8,8 @@ import highdicom as hd
 import numpy as np
 import pytest
 
+from isocenter.dicom.annotations.segmentation import read_fractions, read_segmentation
 from isocenter.dicom.scan import scan
-from isocenter.dicom.segmentation import read_fractions, read_segmentation
 from isocenter.findings import Segmentation
 from isocenter.formats import load
 

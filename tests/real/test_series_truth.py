@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isocenter.dicom.grouping import together
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.dicom.series import Series
+from isocenter.dicom.sorting.grouping import together
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Space
 from isocenter.volume import Volume

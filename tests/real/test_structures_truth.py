@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.dicom.scan import scan
-from isocenter.dicom.segmentation import read_segmentation
 from isocenter.geometry import Grid
 
 pytestmark = pytest.mark.real

@@ -12,10 +12,10 @@ import pytest
 from pydicom.pixels import apply_color_lut, pixel_array
 
 from isocenter import codes
-from isocenter.dicom import units
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.dicom.suv import suv_factor
+from isocenter.dicom.values import units
+from isocenter.dicom.values.suv import suv_factor
 from isocenter.errors import Refused
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore::UserWarning:pydicom")]

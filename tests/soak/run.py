@@ -112,7 +112,7 @@ def trial(
 
 
 def _content(instance: Any) -> bytes:
-    from isocenter.dicom.files import Opener
+    from isocenter.dicom.file.files import Opener
 
     with Opener() as opener:
         source = opener.open(instance.file)

@@ -17,8 +17,8 @@ from pydicom import Dataset
 import isocenter as iso
 from isocenter import cli, codes
 from isocenter.cli import commands
-from isocenter.dicom import seg
-from isocenter.dicom.making import Making
+from isocenter.dicom.derived import seg
+from isocenter.dicom.derived.making import Making
 from isocenter.findings import Algorithm, Segment
 from isocenter.pipeline import look
 from isocenter.reasons import CODES

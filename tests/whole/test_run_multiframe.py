@@ -16,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 
 import isocenter as iso
-from isocenter.dicom.segmentation import read_segmentation
+from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.testing.multiframe import Many, Stack, write_many
 from isocenter.testing.phantom import ChestPhantom, chest_grid, chest_phantom
 from isocenter.volume import Source

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from isocenter import __version__
 from isocenter.cli import words
-from isocenter.dicom.pixels import Gaps, Quantity
+from isocenter.dicom.reading.pixels import Gaps, Quantity
 from isocenter.errors import UsageError
 from isocenter.reasons import CODES, Severity
 
@@ -75,7 +75,7 @@ def _options(
 @app.command()
 def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")], as_json: _Json = False) -> None:
     """List the series of a folder with their verdicts."""
-    from isocenter.dicom.listing import rows
+    from isocenter.dicom.sorting.listing import rows
 
     scan = _scan(path)
     if as_json:

@@ -15,9 +15,9 @@ from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason, Severity, Verdict
 
 if TYPE_CHECKING:
-    from isocenter.dicom.listing import Row
-    from isocenter.dicom.objects import FoundObject
-    from isocenter.dicom.series import Series
+    from isocenter.dicom.annotations.objects import FoundObject
+    from isocenter.dicom.sorting.listing import Row
+    from isocenter.dicom.sorting.series import Series
     from isocenter.findings import Measurement, Segment, Segmentation
     from isocenter.pipeline.run import Result
     from isocenter.volume import Volume

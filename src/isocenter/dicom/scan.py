@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
-from isocenter.dicom.elements import WANTED, DamagedHeaderError, Header, NotDicomError, shared
-from isocenter.dicom.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
-from isocenter.dicom.frame import Frame
-from isocenter.dicom.grouping import series_from
-from isocenter.dicom.header import read_header
-from isocenter.dicom.instance import Instance, class_of, instance_from, is_image
-from isocenter.dicom.kinds import Kind, kind_of
-from isocenter.dicom.layouts import Layouts
-from isocenter.dicom.multiframe import frames_of
-from isocenter.dicom.objects import FoundObject, found_object
-from isocenter.dicom.planes import scaled
-from isocenter.dicom.second_look import looker
-from isocenter.dicom.series import Series
+from isocenter.dicom.annotations.kinds import Kind, kind_of
+from isocenter.dicom.annotations.objects import FoundObject, found_object
+from isocenter.dicom.file.elements import WANTED, DamagedHeaderError, Header, NotDicomError, shared
+from isocenter.dicom.file.files import MEMBER_FAULTS, ZIP_MAGIC, ByteSource, FileRef, Opener, walk
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.file.layouts import Layouts
+from isocenter.dicom.frames.frame import Frame
+from isocenter.dicom.frames.instance import Instance, class_of, instance_from, is_image
+from isocenter.dicom.frames.multiframe import frames_of
+from isocenter.dicom.sorting.grouping import series_from
+from isocenter.dicom.sorting.planes import scaled
+from isocenter.dicom.sorting.second_look import looker
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.reasons import Reason, counted
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from isocenter.dicom.scan import Progress, Scan, scan
-from isocenter.dicom.series import Series
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import UsageError
 from isocenter.pipeline.choose import choose
 from isocenter.pipeline.provenance import sha256
@@ -148,7 +148,7 @@ def read(case: Case) -> Input:
         If the file is damaged.
     """
     if case.series is not None:
-        from isocenter.dicom.pixels import read_with_digests
+        from isocenter.dicom.reading.pixels import read_with_digests
 
         volume, digests = read_with_digests(case.series)
         return Input(volume, digests)

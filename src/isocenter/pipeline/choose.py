@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from isocenter.dicom import listing
-from isocenter.dicom.grouping import together
-from isocenter.dicom.series import Series
+from isocenter.dicom.sorting import listing
+from isocenter.dicom.sorting.grouping import together
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.pipeline.spec import Rule

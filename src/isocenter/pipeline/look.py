@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from isocenter import codes, formats
-from isocenter.dicom.pixels import Gaps, Quantity, read
+from isocenter.dicom.annotations.segmentation import read_segmentation
+from isocenter.dicom.reading.pixels import Gaps, Quantity, read
 from isocenter.dicom.scan import scan
-from isocenter.dicom.segmentation import read_segmentation
 from isocenter.disk import replacing
 from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
@@ -33,7 +33,7 @@ def volume(path: Path, series: str = "best", *, values: Quantity = "native", gap
     series
         As for :func:`isocenter.pipeline.choose.only`.
     values, gaps
-        As for :func:`isocenter.dicom.pixels.read`.
+        As for :func:`isocenter.dicom.reading.pixels.read`.
 
     Raises
     ------

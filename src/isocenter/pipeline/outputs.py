@@ -11,10 +11,10 @@ from typing import Any
 from pydicom import Dataset
 
 from isocenter import formats
-from isocenter.dicom import capture, pdf, seg, sr
-from isocenter.dicom.headers import Headers
-from isocenter.dicom.making import Making
-from isocenter.dicom.writing import Written, write
+from isocenter.dicom.derived import capture, pdf, seg, sr
+from isocenter.dicom.derived.headers import Headers
+from isocenter.dicom.derived.making import Making
+from isocenter.dicom.derived.writing import Written, write
 from isocenter.findings import Segmentation
 from isocenter.ops.resample import onto
 from isocenter.pipeline import page

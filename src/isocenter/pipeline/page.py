@@ -9,8 +9,8 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from isocenter import __version__
-from isocenter.dicom.instance import Instance
-from isocenter.dicom.quiet import quietly
+from isocenter.dicom.file.quiet import quietly
+from isocenter.dicom.frames.instance import Instance
 from isocenter.errors import InputError
 from isocenter.pipeline.spec import Job
 from isocenter.pipeline.steps import Findings

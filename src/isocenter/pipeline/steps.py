@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from isocenter.dicom import slice_headers
-from isocenter.dicom.headers import Headers
-from isocenter.dicom.series import Series
+from isocenter.dicom.derived import slice_headers
+from isocenter.dicom.derived.headers import Headers
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import Refused
 from isocenter.findings import Measurement, Segmentation
 from isocenter.ops import anatomy

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.annotations.segmentation import read_segmentation
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import Scan, scan
-from isocenter.dicom.segmentation import read_segmentation
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.findings import Segmentation
 from isocenter.reasons import Reason, Severity

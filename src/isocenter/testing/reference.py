@@ -26,9 +26,9 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from isocenter.dicom.elements import PIXEL_TAGS, WANTED
-from isocenter.dicom.frame import Frame
-from isocenter.dicom.series import Series
+from isocenter.dicom.file.elements import PIXEL_TAGS, WANTED
+from isocenter.dicom.frames.frame import Frame
+from isocenter.dicom.sorting.series import Series
 from isocenter.geometry import Space
 from isocenter.testing.layout import layout_of
 from isocenter.volume import Volume

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from isocenter.dicom.elements import EXPLICIT_BIG, WANTED, DamagedHeaderError, NotDicomError
-from isocenter.dicom.files import MemoryBytes
-from isocenter.dicom.header import read_header
-from isocenter.dicom.instance import instance_from
-from isocenter.dicom.pixels import read
+from isocenter.dicom.file.elements import EXPLICIT_BIG, WANTED, DamagedHeaderError, NotDicomError
+from isocenter.dicom.file.files import MemoryBytes
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.frames.instance import instance_from
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
-from isocenter.dicom.series import Series
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import InputError, Refused, TryLater
 from isocenter.reasons import CODES, Severity
 from isocenter.testing.reference import NoReferenceError, differences, header_of

@@ -14,7 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from isocenter import codes
-from isocenter.dicom.making import Making
+from isocenter.dicom.derived.making import Making
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.geometry import Grid
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from isocenter.dicom import capture
-from isocenter.dicom.capture import Capture
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.writing import write
+from isocenter.dicom.derived import capture
+from isocenter.dicom.derived.capture import Capture
+from isocenter.dicom.derived.making import Making, encode
+from isocenter.dicom.derived.writing import write
 from isocenter.errors import Bug
 
 

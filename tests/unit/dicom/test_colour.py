@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydicom.pixels import convert_color_space
 
-from isocenter.dicom.colour import TRUE_COLOURS, from_halved, from_planes, to_rgb
+from isocenter.dicom.values.colour import TRUE_COLOURS, from_halved, from_planes, to_rgb
 
 
 def samples(dtype=np.uint8, shape=(64, 48)):

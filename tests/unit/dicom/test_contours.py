@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.dicom.contours import Floats, inside
+from isocenter.dicom.annotations.contours import Floats, inside
 from isocenter.findings import Mask
 
 SHAPE = (12, 15)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isocenter.dicom import parsing
-from isocenter.dicom.headers import repair
-from isocenter.dicom.pixels import read
+from isocenter.dicom.derived.headers import repair
+from isocenter.dicom.file import parsing
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.errors import InputError, Refused
 from isocenter.geometry import Grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
 from isocenter.testing.cases_geometry import AXIAL

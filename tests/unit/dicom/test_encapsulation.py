@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from isocenter.dicom.encapsulation import TruncatedError, UndecodableError, frames_of
+from isocenter.dicom.file.encapsulation import TruncatedError, UndecodableError, frames_of
 
 SOI, EOI = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda\x00\x02", b"\xff\xd9"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isocenter.dicom.grouping import together
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.dicom.sorting.grouping import together
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Verdict
@@ -625,7 +625,7 @@ def test_attributes_that_divide_the_slices_otherwise_are_an_ambiguity(tmp_path: 
 
 
 def test_whole_headers_are_parsed_only_where_nothing_else_tells(tmp_path: Path, monkeypatch):
-    from isocenter.dicom import second_look
+    from isocenter.dicom.sorting import second_look
 
     monkeypatch.setattr(second_look, "facts_of", lambda source, header: pytest.fail("looked"))
     assert len(write_volumes(tmp_path, [attribute("EchoNumbers", echo) for echo in (1, 2)])) == 2

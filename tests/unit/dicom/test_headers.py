@@ -8,9 +8,9 @@ from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
-from isocenter.dicom import pdf
-from isocenter.dicom.headers import Headers, repair
-from isocenter.dicom.making import Making, encode
+from isocenter.dicom.derived import pdf
+from isocenter.dicom.derived.headers import Headers, repair
+from isocenter.dicom.derived.making import Making, encode
 from isocenter.errors import Refused, UsageError
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
 
-from isocenter.dicom import parsing
-from isocenter.dicom.bounded import BoundedBytes
-from isocenter.dicom.pixels import read
+from isocenter.dicom.file import parsing
+from isocenter.dicom.file.bounded import BoundedBytes
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.errors import Refused
 from isocenter.geometry import Grid

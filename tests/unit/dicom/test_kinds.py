@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset, uid
 from pydicom.dataset import FileMetaDataset
 
-from isocenter.dicom.kinds import SEGMENTATION, STRUCTURE_SET, kind_of
+from isocenter.dicom.annotations.kinds import SEGMENTATION, STRUCTURE_SET, kind_of
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import uid_of, write_series

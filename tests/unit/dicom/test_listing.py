@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from isocenter.dicom.listing import rows
 from isocenter.dicom.scan import scan
+from isocenter.dicom.sorting.listing import rows
 from isocenter.geometry import Grid
 from isocenter.reasons import Verdict
 from isocenter.testing.dicom import Style, uid_of, write_series

@@ -11,9 +11,9 @@ import pytest
 from pydicom import DataElement, Dataset
 
 from isocenter import codes
-from isocenter.dicom import units
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.dicom.values import units
 from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, write_series

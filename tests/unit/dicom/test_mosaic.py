@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.testing.cases_geometry import AXIAL, grid_along
 from isocenter.testing.cases_multiframe import OBLIQUE

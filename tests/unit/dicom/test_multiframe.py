@@ -10,12 +10,12 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom import Sequence as Items
 
-from isocenter.dicom import nested
-from isocenter.dicom.files import FileRef, Opener
-from isocenter.dicom.groups import WANTED_GROUPS
-from isocenter.dicom.header import read_header
-from isocenter.dicom.multiframe import MOST_FRAMES
-from isocenter.dicom.pixels import read
+from isocenter.dicom.file import nested
+from isocenter.dicom.file.files import FileRef, Opener
+from isocenter.dicom.file.header import read_header
+from isocenter.dicom.frames.groups import WANTED_GROUPS
+from isocenter.dicom.frames.multiframe import MOST_FRAMES
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
 from isocenter.testing.cases_geometry import AXIAL

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydicom.tag import Tag
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.testing.cases_geometry import AXIAL
 from isocenter.testing.cases_multiframe import OBLIQUE

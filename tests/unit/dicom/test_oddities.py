@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from isocenter.dicom.grouping import together
-from isocenter.dicom.moments import over_midnight
-from isocenter.dicom.pixels import read
+from isocenter.dicom.file.moments import over_midnight
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.dicom.sorting.grouping import together
 from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, uid_of, write_series

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
-from isocenter.dicom import pdf
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.writing import write
+from isocenter.dicom.derived import pdf
+from isocenter.dicom.derived.making import Making, encode
+from isocenter.dicom.derived.writing import write
 from isocenter.errors import Bug
 
 DOCUMENT = b"%PDF-1.4\n%%EOF"

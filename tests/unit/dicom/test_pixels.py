@@ -10,7 +10,7 @@ import pytest
 from pydicom.encaps import encapsulate, generate_frames
 
 from isocenter import codes
-from isocenter.dicom.pixels import read, read_with_digests
+from isocenter.dicom.reading.pixels import read, read_with_digests
 from isocenter.dicom.scan import scan
 from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from isocenter.dicom.quiet import quietly
+from isocenter.dicom.file.quiet import quietly
 
 
 def test_warnings_are_kept_back_within_and_let_out_after() -> None:

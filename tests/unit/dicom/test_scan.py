@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from isocenter.dicom.pixels import read, read_with_digests
+from isocenter.dicom.reading.pixels import read, read_with_digests
 from isocenter.dicom.scan import scan
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid

@@ -13,9 +13,9 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from isocenter import codes
-from isocenter.dicom import seg
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.writing import write
+from isocenter.dicom.derived import seg
+from isocenter.dicom.derived.making import Making, encode
+from isocenter.dicom.derived.writing import write
 from isocenter.errors import Bug, Refused, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid

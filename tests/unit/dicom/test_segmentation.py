@@ -29,10 +29,10 @@ from pydicom.uid import (
 )
 
 from isocenter import codes
-from isocenter.dicom import seg
-from isocenter.dicom.making import Making, encode
+from isocenter.dicom.annotations.segmentation import read_fractions, read_segmentation
+from isocenter.dicom.derived import seg
+from isocenter.dicom.derived.making import Making, encode
 from isocenter.dicom.scan import scan
-from isocenter.dicom.segmentation import read_fractions, read_segmentation
 from isocenter.errors import InputError, Refused, TryLater, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
@@ -529,7 +529,7 @@ def test_no_room_in_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("isocenter.dicom.layers.np.zeros", full)
+    monkeypatch.setattr("isocenter.dicom.annotations.layers.np.zeros", full)
     with pytest.raises(TryLater, match="memory"):
         read_segmentation(BINARY.content())
     with pytest.raises(TryLater, match="memory"):

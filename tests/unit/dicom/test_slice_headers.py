@@ -13,14 +13,14 @@ import pytest
 from pydicom import Dataset
 
 from isocenter import codes
-from isocenter.dicom import capture, pdf, seg, slice_headers, sr
-from isocenter.dicom.headers import Headers
-from isocenter.dicom.instance import Instance
-from isocenter.dicom.making import Making
+from isocenter.dicom.annotations.segmentation import read_segmentation
+from isocenter.dicom.derived import capture, pdf, seg, slice_headers, sr
+from isocenter.dicom.derived.headers import Headers
+from isocenter.dicom.derived.making import Making
+from isocenter.dicom.derived.writing import write
+from isocenter.dicom.frames.instance import Instance
 from isocenter.dicom.scan import scan
-from isocenter.dicom.segmentation import read_segmentation
-from isocenter.dicom.series import Series
-from isocenter.dicom.writing import write
+from isocenter.dicom.sorting.series import Series
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import uid_of, write_series

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
+from isocenter.dicom.reading.slices import read_slices
 from isocenter.dicom.scan import scan
-from isocenter.dicom.slices import read_slices
 from isocenter.errors import Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.testing.dicom import Style, write_series

@@ -13,9 +13,9 @@ from pydicom import Dataset, dcmread
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.dicom import seg, sr
-from isocenter.dicom.making import Making, encode
-from isocenter.dicom.writing import write
+from isocenter.dicom.derived import seg, sr
+from isocenter.dicom.derived.making import Making, encode
+from isocenter.dicom.derived.writing import write
 from isocenter.errors import Bug
 from isocenter.findings import Measurement, Segmentation
 from isocenter.reasons import Reason

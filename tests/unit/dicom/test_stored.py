@@ -11,9 +11,9 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
-from isocenter.dicom.colour import to_rgb
-from isocenter.dicom.pixels import read
+from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
+from isocenter.dicom.values.colour import to_rgb
 from isocenter.errors import Refused
 from isocenter.testing.dicom import uid_of
 

@@ -13,7 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from isocenter import codes
-from isocenter.dicom.segmentation import read_segmentation
+from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.errors import InputError, Refused
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space

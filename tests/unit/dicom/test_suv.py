@@ -12,8 +12,8 @@ from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
 from pydicom.tag import Tag
 
-from isocenter.dicom import decay
-from isocenter.dicom.suv import UNITS, suv_factor, suv_factors
+from isocenter.dicom.values import decay
+from isocenter.dicom.values.suv import UNITS, suv_factor, suv_factors
 from isocenter.errors import Refused, UsageError
 
 HALF_LIFE_S, DOSE_BQ, WEIGHT_KG = 6586.2, 3.7e8, 70.0

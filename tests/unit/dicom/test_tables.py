@@ -8,7 +8,7 @@ from pydicom import DataElement, Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut
 
 from isocenter import codes
-from isocenter.dicom.tables import Table, TableError, modality_table, of_frame, palette, real_world_maps
+from isocenter.dicom.values.tables import Table, TableError, modality_table, of_frame, palette, real_world_maps
 
 
 def header(*, is_signed=False, is_little=True):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 
-from isocenter.dicom.uids import derive
+from isocenter.dicom.derived.uids import derive
 
 
 def test_the_same_parts_give_the_same_uid() -> None:

@@ -8,7 +8,7 @@ from pydicom.sr._concepts_dict import concepts
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.dicom.units import unit_coded, unit_named
+from isocenter.dicom.values.units import unit_coded, unit_named
 
 STANDARD = {value: entry[value][0] for entry in concepts["UCUM"].values() for value in entry}
 PET = ("BQML", "CNTS", "CPS", "PROPCNTS", "PROPCPS", "CM2", "GML", "CM2ML", "UMOLML", "UMOLMINML", "MGMINML")

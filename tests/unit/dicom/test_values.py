@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.dicom.instance import PixelFormat
-from isocenter.dicom.meaning import Meaning
-from isocenter.dicom.tables import Table
-from isocenter.dicom.values import DoesNotFitError, Outcome, StrayBitsError, holders, padding_mask, realize, unpack
+from isocenter.dicom.frames.instance import PixelFormat
+from isocenter.dicom.values.meaning import Meaning
+from isocenter.dicom.values.realize import (
+    DoesNotFitError,
+    Outcome,
+    StrayBitsError,
+    holders,
+    padding_mask,
+    realize,
+    unpack,
+)
+from isocenter.dicom.values.tables import Table
 
 HU = Meaning(is_hu=True, nothing=-1024)
 PLAIN = Meaning()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from isocenter.dicom import pdf, writing
-from isocenter.dicom.making import Making
-from isocenter.dicom.writing import differs, write
+from isocenter.dicom.derived import pdf, writing
+from isocenter.dicom.derived.making import Making
+from isocenter.dicom.derived.writing import differs, write
 from isocenter.errors import Bug, TryLater, UsageError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isocenter.dicom.scan import scan
-from isocenter.dicom.series import Series
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.pipeline.choose import choose, kernel_kind, length_mm, only

@@ -1,0 +1,375 @@
+"""DICOM Segmentation (PS3.3 A.51, C.8.20), also as label map: a Segmentation on the frames it was found on.
+
+highdicom makes the header. The frames are packed here, straight from the label maps, so that overlapping layers cost
+no copy of the volume for each segment. Reading back goes another way than writing: by each frame's position in space.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import DataElement, Dataset
+from pydicom.encaps import encapsulate
+from pydicom.tag import Tag
+from pydicom.uid import CTImageStorage, RLELossless
+
+from isocenter import codes
+from isocenter.codes import Code
+from isocenter.dicom.derived.headers import Headers, repair
+from isocenter.dicom.derived.making import Making, series_number, stamp
+from isocenter.dicom.derived.writing import differs
+from isocenter.dicom.file.quiet import quietly
+from isocenter.errors import Refused, UsageError
+from isocenter.findings import Mask, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.reasons import Reason
+
+_PLACE_TOLERANCE = 0.2  # of a voxel: real slices lie a little beside their grid
+_SERIES_OFFSET = 1
+_SLICE_ROOT = "2.25."
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+
+
+class Encoding(StrEnum):
+    """How voxels are stored."""
+
+    BINARY = "binary"
+    """One frame of bits for each segment and slice; segments may overlap. Every viewer reads it."""
+    LABELMAP = "labelmap"
+    """One frame of labels for each slice, RLE compressed (DICOM 2024d): small, but few viewers read it yet.
+
+    Not for overlapping segments, nor for more than 255.
+    """
+
+
+# --- making ----------------------------------------------------------------------------------------------------------
+
+
+def make(
+    segmentation: Segmentation, sources: Sequence[Dataset], making: Making, *, encoding: Encoding = Encoding.BINARY
+) -> Dataset:
+    """DICOM object of a segmentation.
+
+    Frames without a voxel are left out; a segment without a voxel is described and has no frame.
+
+    Parameters
+    ----------
+    segmentation
+        On the native grid of the sources, which may be sheared (gantry tilt).
+    sources
+        Headers of the source images, in slice order of that grid.
+    making
+        How, when and by what it is made.
+    encoding
+        How voxels are stored.
+
+    Raises
+    ------
+    Refused
+        If no segment has a voxel (there is nothing to write), or the segments do not fit a label map.
+    UsageError
+        If the grid of the segmentation is not that of the sources.
+    """
+    import highdicom as hd
+
+    headers = repair(sources)
+    _require_same_place(segmentation.grid, headers)
+    present = _present(segmentation)
+    if not present.any():
+        raise Refused([Reason("SEGMENT_EMPTY", "No segment holds a voxel, so no Segmentation object was made.")])
+    overlap = _overlaps(segmentation)
+    if overlap and encoding is Encoding.LABELMAP:
+        raise Refused(
+            [Reason("UNSUPPORTED", "Segments overlap; a label map cannot hold them. Use the binary encoding.")]
+        )
+
+    with quietly():  # highdicom warns of unusual names of patients, and quotes them
+        dataset = hd.seg.Segmentation(
+            source_images=_as_points(headers),
+            pixel_array=_frames_wanted(present, encoding),
+            segmentation_type=encoding.upper(),
+            segment_descriptions=_descriptions(segmentation, headers, making),
+            series_instance_uid=making.uid("series", "SEG", str(headers[0].SeriesInstanceUID)),
+            series_number=series_number(headers[0], _SERIES_OFFSET),
+            sop_instance_uid=making.uid("to be stamped"),
+            instance_number=1,
+            content_label="SEGMENTATION",
+            content_description=", ".join(segment.title for segment in segmentation.segments)[:64],
+            content_creator_name=f"{making.software}^",
+            series_description=f"{making.software}: {', '.join(s.title for s in segmentation.segments)}"[:64],
+            specific_character_set=None,  # highdicom refuses some that are in use; stamped below
+            **making.equipment(),
+        )
+    organization = making.uid("dimensions", str(headers[0].SeriesInstanceUID))
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+    dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
+    dataset.SegmentsOverlap = "YES" if overlap else "NO"
+    parts = np.packbits(present).tobytes().hex()
+    order = _frame_order(dataset)
+    _refer(dataset, headers, [k for _, k in order])
+    if encoding is Encoding.BINARY:
+        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
+        return stamp(dataset, making, headers, parts)
+    frames = encapsulate(list(_run_lengths(segmentation, order)))
+    dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
+    return stamp(dataset, making, headers, parts, syntax=RLELossless)
+
+
+def _require_same_place(grid: Grid, headers: Headers) -> None:
+    """Refuse sources whose frames do not lie where the slices of the grid lie."""
+    same = len(headers) == grid.shape[0] and (headers[0].Rows, headers[0].Columns) == grid.shape[1:]
+    if same and all(keyword in header for header in headers for keyword in _PLACE):
+        rows, columns = grid.shape[1:]
+        corners = np.array([(0, 0), (rows - 1, 0), (0, columns - 1)], float)
+        for k, header in enumerate(headers):
+            places = grid.to_index(_points_mm(header, corners))
+            expected = np.column_stack([np.full(3, float(k)), corners])
+            same = same and bool(np.abs(places - expected).max() <= _PLACE_TOLERANCE)
+        if same:
+            return
+    raise UsageError(
+        "The segmentation does not lie on the frames of the given sources: "
+        "bring it back onto their grid first, and give the sources in slice order."
+    )
+
+
+def _points_mm(header: Dataset, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Positions of (row, column) pixels in the patient (PS3.3 C.7.6.2.1.1)."""
+    along_row, along_column = np.array(header.ImageOrientationPatient, float).reshape(2, 3)
+    between_rows, between_columns = (float(spacing) for spacing in header.PixelSpacing)
+    origin = np.array(header.ImagePositionPatient, float)
+    moved: npt.NDArray[np.float64] = (
+        origin + pixels[:, :1] * between_rows * along_column + pixels[:, 1:] * between_columns * along_row
+    )
+    return moved
+
+
+def _present(segmentation: Segmentation) -> Mask:
+    """(segment, slice): whether the segment has a voxel in the slice."""
+    slices = range(segmentation.grid.shape[0])
+    return np.array(
+        [[bool(_mask(segmentation, segment, k).any()) for k in slices] for segment in segmentation.segments]
+    )
+
+
+def _overlaps(segmentation: Segmentation) -> bool:
+    """Whether any voxel belongs to two segments."""
+    by_layer = [[s.label for s in segmentation.segments if s.layer == i] for i in range(len(segmentation.layers))]
+    used = [(layer, labels) for layer, labels in zip(segmentation.layers, by_layer, strict=True) if labels]
+    if len(used) < 2:
+        return False
+    return any(
+        (np.sum([np.isin(layer[k], labels) for layer, labels in used], axis=0) > 1).any()
+        for k in range(segmentation.grid.shape[0])
+    )
+
+
+def _as_points(headers: Headers) -> list[Dataset]:
+    """The headers as of single-frame images of one pixel, whose UIDs end in the number of the slice.
+
+    So highdicom makes all frames' headers without their pixels, and of slices of whatever images.
+    """
+    points = []
+    for k, header in enumerate(headers):
+        point = Dataset()
+        point.update(header)
+        for keyword in ("Rows", "Columns"):
+            point[Tag(keyword)] = DataElement(keyword, "US", 1)
+        point.SOPClassUID, point.SOPInstanceUID = CTImageStorage, f"{_SLICE_ROOT}{k}"
+        points.append(point)
+    return points
+
+
+def _frames_wanted(present: Mask, encoding: Encoding) -> npt.NDArray[np.uint8]:
+    if encoding is Encoding.LABELMAP:
+        return np.asarray(present.any(axis=0), np.uint8)[:, None, None]
+    return np.asarray(present.T, np.uint8)[:, None, None, :]
+
+
+def _descriptions(segmentation: Segmentation, headers: Headers, making: Making) -> list[Any]:
+    import highdicom as hd
+
+    algorithm = hd.AlgorithmIdentificationSequence(
+        name=segmentation.algorithm.name,
+        family=_coded(segmentation.algorithm.family),
+        version=segmentation.algorithm.version,
+        source=making.manufacturer,
+        parameters={name: str(value) for name, value in segmentation.algorithm.settings} or None,
+    )
+    return [
+        _description(number, segment, algorithm, making.uid("segment", str(headers[0].SeriesInstanceUID), segment.name))
+        for number, segment in enumerate(segmentation.segments, start=1)
+    ]
+
+
+def _description(number: int, segment: Segment, algorithm: Any, uid: str) -> Any:
+    import highdicom as hd
+
+    organ, side = codes.organ_and_side(segment.property_type)
+    description = hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=segment.title[:64],
+        segmented_property_category=_coded(segment.property_category),
+        segmented_property_type=_coded(organ),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=algorithm,
+        tracking_uid=uid,
+        tracking_id=f"{segment.name}@{uid[-8:]}",
+        display_color=hd.color.CIELabColor.from_rgb(*segment.color),
+        anatomic_regions=None if segment.region is None else [_coded(segment.region)],
+    )
+    side = segment.modifier or side
+    if side is not None:
+        description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_coded(side)]
+    return description
+
+
+def _coded(code: Code) -> Any:
+    import highdicom as hd
+
+    return hd.sr.CodedConcept(value=code.value, scheme_designator=code.scheme, meaning=code.meaning)
+
+
+# --- pixels ----------------------------------------------------------------------------------------------------------
+
+
+def _frame_order(dataset: Dataset) -> list[tuple[int, int]]:
+    """(segment number, slice) of each frame, as the header has them; 0 where a frame is of all segments."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    order = []
+    for item in dataset.PerFrameFunctionalGroupsSequence:
+        group = item if "SegmentIdentificationSequence" in item else shared
+        numbers = [one.ReferencedSegmentNumber for one in group.get("SegmentIdentificationSequence", [])] or [0]
+        source = item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        order.append((int(numbers[0]), int(source.removeprefix(_SLICE_ROOT))))
+    return order
+
+
+def _refer(dataset: Dataset, headers: Headers, slices: Sequence[int]) -> None:
+    """Name the source images, and of each frame the frame that it was found on."""
+    for item, k in zip(dataset.PerFrameFunctionalGroupsSequence, slices, strict=True):
+        item.DerivationImageSequence[0].SourceImageSequence[0].update(headers.references[k].to_image())
+    dataset.SourceImageSequence = [source.to_image() for source in headers.sources]
+    dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence = [one.to_instance() for one in headers.sources]
+
+
+def _bits(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> bytes:
+    """Frames of bits, the first pixel in the lowest bit, with no padding between frames (PS3.5 8.1.1)."""
+    masks = (_mask(segmentation, segmentation.segments[number - 1], k).ravel() for number, k in order)
+    packed = []
+    while group := list(islice(masks, 8)):  # eight frames are a whole number of bytes, whatever their size
+        packed.append(np.packbits(np.concatenate(group), bitorder="little").tobytes())
+    return _even(b"".join(packed))
+
+
+def _run_lengths(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Frames of labels, each row of runs on its own, behind a header that tells of one segment (PS3.5 G)."""
+    import imagecodecs
+
+    for _, k in order:
+        frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
+        for number, segment in enumerate(segmentation.segments, start=1):
+            frame[_mask(segmentation, segment, k)] = number
+        data = b"".join(imagecodecs.packbits_encode(row) for row in frame)
+        yield struct.pack("<16I", 1, 64, *[0] * 14) + _even(data)
+
+
+def _mask(segmentation: Segmentation, segment: Segment, k: int) -> Mask:
+    """(row, column) of one slice: where the segment is."""
+    mask: Mask = segmentation.layers[segment.layer][k] == segment.label
+    return mask
+
+
+def _even(data: bytes) -> bytes:
+    return data + b"\x00" * (len(data) % 2)
+
+
+# --- reading back ----------------------------------------------------------------------------------------------------
+
+
+def read_back(dataset: Dataset, grid: Grid) -> tuple[Mask, ...]:
+    """Masks (slice, row, column) of a Segmentation object on a grid, in the order of its segments.
+
+    Each frame is put where its position in the patient says, whatever the order of the frames.
+
+    Raises
+    ------
+    Bug
+        If a frame does not lie on the grid.
+    """
+    numbers = [int(item.SegmentNumber) for item in dataset.SegmentSequence if int(item.SegmentNumber) > 0]
+    masks = {number: np.zeros(grid.shape, bool) for number in numbers}
+    for number, k, mask in _frames(dataset, grid):
+        masks[number][k] |= mask
+    return tuple(masks.values())
+
+
+def check(dataset: Dataset, segmentation: Segmentation) -> None:
+    """Compare a Segmentation object, as read from disk, with what it was made of: every segment, every voxel.
+
+    Raises
+    ------
+    Bug
+        If they differ.
+    """
+    described = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) > 0]
+    if [str(item.SegmentLabel) for item in described] != [s.title[:64] for s in segmentation.segments]:
+        raise differs("the segments' names")
+    left = {(number, k) for number, k in zip(*np.nonzero(_present(segmentation)), strict=True)}
+    for number, k, mask in _frames(dataset, segmentation.grid):
+        if not np.array_equal(mask, _mask(segmentation, segmentation.segments[number - 1], k)):
+            raise differs(f"segment {number} in slice {k}")
+        left.discard((number - 1, k))
+    if left:
+        raise differs(f"{len(left)} frames are missing")
+
+
+def _frames(dataset: Dataset, grid: Grid) -> Iterator[tuple[int, int, Mask]]:
+    """(segment number, slice, mask) of each frame; of a label map, of each segment in each frame."""
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    if shape != grid.shape[1:]:
+        raise differs(f"its frames have {shape[0]} x {shape[1]} pixels")
+    items = dataset.PerFrameFunctionalGroupsSequence
+    slices = _slices_of([item.PlanePositionSequence[0].ImagePositionPatient for item in items], grid)
+    if dataset.SegmentationType == "LABELMAP":
+        yield from _label_frames(dataset, slices, shape)
+    else:
+        yield from _bit_frames(dataset, slices, shape)
+
+
+def _slices_of(positions_mm: Iterable[Sequence[float]], grid: Grid) -> list[int]:
+    places = grid.to_index(np.array([list(map(float, position)) for position in positions_mm]))
+    nearest = np.rint(places[:, 0]).astype(int)
+    beside = np.abs(places - np.column_stack([nearest, np.zeros_like(nearest), np.zeros_like(nearest)])).max()
+    if beside > _PLACE_TOLERANCE or nearest.min() < 0 or nearest.max() >= grid.shape[0]:
+        raise differs("a frame lies beside its slice")
+    return [int(k) for k in nearest]
+
+
+def _bit_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
+    data = np.frombuffer(dataset.PixelData, np.uint8)
+    size = shape[0] * shape[1]
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    for i, (k, item) in enumerate(zip(slices, dataset.PerFrameFunctionalGroupsSequence, strict=True)):
+        group = item if "SegmentIdentificationSequence" in item else shared
+        number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        first, last = i * size // 8, -(-(i + 1) * size // 8)
+        bits = np.unpackbits(data[first:last], bitorder="little")[i * size % 8 :][:size]
+        yield number, k, bits.reshape(shape).view(bool)
+
+
+def _label_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
+    from pydicom.pixels.utils import iter_pixels
+
+    for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
+        labels = frame.reshape(shape)
+        for number in np.flatnonzero(np.bincount(labels.ravel())):
+            if number > 0:
+                yield int(number), k, labels == number
