@@ -374,3 +374,12 @@ def test_restart_intervals_of_lossless_jpeg_are_left_to_the_library():
     at = frame.index(b"\xff\xda")
     restarting = frame[:at] + b"\xff\xdd\0\4" + struct.pack(">H", 16 * 20) + frame[at:]  # after the last pixel
     assert np.array_equal(decode(restarting, UID + "4.70", form_of(cells)), cells)
+
+
+@pytest.mark.parametrize("photometric", ["YBR_RCT", "YBR_ICT"])
+def test_a_transform_of_jpeg_2000_is_refused_in_what_is_not_that(photometric):
+    form = form_of(np.zeros((4, 4, 3), np.uint8), photometric=photometric)
+    with pytest.raises(UndecodableError, match="JPEG 2000"):
+        codecs.photometric_after(form, UID + "5", b"")
+    with pytest.raises(UndecodableError, match="JPEG 2000"):
+        codecs.photometric_after(form, UID + "4.80", imagecodecs.jpegls_encode(np.zeros((4, 4, 3), np.uint8)))

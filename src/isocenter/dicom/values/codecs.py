@@ -80,6 +80,9 @@ def decode(frame: Bytes, syntax: str, form: PixelFormat) -> Pixels:
     return cells if cells.flags.writeable else cells.copy()
 
 
+_OF_JPEG_2000 = ("YBR_RCT", "YBR_ICT")
+
+
 def photometric_after(form: PixelFormat, syntax: str, frame: Bytes) -> str:
     """Photometric Interpretation of what :func:`decode` yields.
 
@@ -104,12 +107,13 @@ def photometric_after(form: PixelFormat, syntax: str, frame: Bytes) -> str:
     """
     if form.samples != 3:
         return form.photometric
-    if syntax in _RAW:
+    stated = None if syntax in _RAW else _stated(frame, form)
+    kind = stated.kind if stated is not None else ""
+    if form.photometric in _OF_JPEG_2000 and kind not in ("JPEG", "JPEG 2000"):
+        raise UndecodableError(f"{form.photometric} is a transform of JPEG 2000, and the pixels are not in that.")
+    if stated is None:
         return form.photometric
-    stated = _stated(frame, form)
-    if stated.kind == "JPEG":
-        return "RGB"
-    if form.photometric in ("YBR_RCT", "YBR_ICT"):
+    if kind == "JPEG" or form.photometric in _OF_JPEG_2000:
         return "RGB"
     if stated.colour == "RGB" and form.photometric != "RGB":
         raise UndecodableError("Header and codestream disagree on the colours of the samples.")
