@@ -12,6 +12,7 @@ from pydicom import dcmread
 from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
+from isocenter.pipeline import look
 
 pytestmark = pytest.mark.real
 
@@ -95,3 +96,10 @@ def covering(dataset, frame: str) -> Grid:
 def shoelace(points: np.ndarray) -> float:
     (r, c), (r1, c1) = points.T, np.roll(points, -1, axis=0).T
     return abs(float(np.sum(r * c1 - r1 * c))) / 2
+
+
+@pytest.mark.parametrize("name", ["PET", "CT", "MR_T1"])
+def test_outlines_are_put_onto_the_series_that_they_name(shared_data: Path, name: str) -> None:
+    image, outlines, _ = (shared_data / part for part in CASES[name])
+    found = look.image(next(outlines.iterdir()), on=shared_data / _STS)
+    assert found.grid == scan(image)[0].grid

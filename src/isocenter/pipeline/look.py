@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from isocenter import codes, formats
+from isocenter.dicom.annotations.objects import FoundObject, referenced_series
 from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.dicom.reading.pixels import Gaps, Quantity, read
 from isocenter.dicom.scan import scan
@@ -57,8 +58,8 @@ def image(
     path, series, values, gaps
         As for :func:`volume`.
     on
-        The path of the image whose grid a segmentation is brought onto, to which ``series`` and ``gaps`` apply then; an
-        RT Structure Set has no grid of its own.
+        The path of the image whose grid a segmentation is brought onto, to which ``series`` and ``gaps`` apply then: by
+        default the series that it names as its source. An RT Structure Set has no grid of its own.
 
     Raises
     ------
@@ -78,11 +79,19 @@ def image(
     (stored,) = found.findings
     if on is None:
         return read_segmentation(stored)
-    grid = volume(on, series, gaps=gaps).grid
+    grid = volume(on, _of_its_own(stored, on) if series == "best" else series, gaps=gaps).grid
     try:
         return read_segmentation(stored, grid=grid)
     except UsageError:  # its frames lie beside the voxels of the grid
         return onto(read_segmentation(stored), grid)
+
+
+def _of_its_own(stored: FoundObject, on: Path) -> str:
+    """The series under a path that a stored segmentation names as its source; else the best."""
+    if is_image_file(on):
+        return "best"
+    named = referenced_series(stored)
+    return next((one.series_uid for one in scan(on) if one.series_uid in named), "best")
 
 
 def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:

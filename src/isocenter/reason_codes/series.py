@@ -48,7 +48,7 @@ CODES = {
         _H,
         "One or more slices are missing between others.",
         "The series was held: a gap is never closed in silence.",
-        "Fetch the missing slices.",
+        "Fetch the missing slices, or ask for an even grid: read(series, gaps='regrid'), --gaps regrid.",
     ),
     "SLICES_MADE": CodeEntry(
         _G,
@@ -90,7 +90,7 @@ CODES = {
         _H,
         "The distance between slices varies.",
         "The series was held.",
-        "Take a reconstruction of even spacing.",
+        "Take a reconstruction of even spacing, or ask for one: read(series, gaps='regrid'), --gaps regrid.",
     ),
     "DUPLICATE_POSITION": CodeEntry(
         _H,

@@ -13,6 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from isocenter import codes
+from isocenter.dicom.annotations.objects import referenced_series
 from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.errors import InputError, Refused
 from isocenter.findings import Segmentation
@@ -274,3 +275,13 @@ def test_fewer_points_than_stated_are_no_contour() -> None:
 def test_no_reason_tells_the_name_of_a_structure() -> None:
     found = structures_on(structure_set([contour(2, SQUARE)], [], [contour(2, SQUARE), contour(2, SQUARE)]), GRID)
     assert not any("Organ" in reason.message for reason in found.reasons)
+
+
+def test_a_structure_set_names_the_series_that_it_was_drawn_on() -> None:
+    series, study, frame = Dataset(), Dataset(), Dataset()
+    series.SeriesInstanceUID = "1.2.5"
+    study.RTReferencedSeriesSequence, frame.RTReferencedStudySequence = [series], [study]
+    dataset = structure_set([contour(2, SQUARE)])
+    assert referenced_series(written(dataset)) == frozenset()
+    dataset.ReferencedFrameOfReferenceSequence = [frame]
+    assert referenced_series(written(dataset)) == {"1.2.5"}

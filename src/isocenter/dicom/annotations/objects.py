@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from isocenter.dicom.file import nested
+from isocenter.dicom.file import nested, parsing
 from isocenter.dicom.file.deflated import inflate
 from isocenter.dicom.file.elements import (
     DEFLATED,
@@ -111,6 +112,37 @@ class OpenObject:
             return inflate(self.content[start:], min(count, _LARGEST_BYTES))
         except zlib.error as error:
             raise InputError("The deflated object is damaged: export it again.") from error
+
+
+_SERIES_UID, _SERIES = 0x0020000E, 0x00081115
+_FRAMES, _STUDIES, _RT_SERIES = 0x30060010, 0x30060012, 0x30060014
+_REFERENCES: nested.Wanted = {
+    _SERIES: {_SERIES_UID: None},
+    _FRAMES: {_STUDIES: {_RT_SERIES: {_SERIES_UID: None}}},
+}
+
+
+def referenced_series(source: ObjectSource) -> frozenset[str]:
+    """Series Instance UIDs of the images that an object was made of, as far as it names them.
+
+    Of a Segmentation its Referenced Series Sequence (PS3.3 C.12.1), of an RT Structure Set its Referenced Frame of
+    Reference Sequence (PS3.3 C.8.8.5).
+
+    Raises
+    ------
+    UsageError, InputError
+        As :func:`open_object`.
+    """
+    return frozenset(_series_uids(open_object(source).take(_REFERENCES)))
+
+
+def _series_uids(item: nested.Item) -> Iterator[str]:
+    for tag, value in item.items():
+        if tag == _SERIES_UID:
+            yield parsing.text(value)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from _series_uids(inner)
 
 
 def found_object(file: FileRef, header: Header, kind: str) -> FoundObject:
