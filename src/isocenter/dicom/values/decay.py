@@ -19,7 +19,7 @@ from isocenter.reasons import Reason
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_DOSE_BQ = (1e4, 1e12)
+_DOSE_BQ = (1e6, 1e12)  # less than 1 MBq was meant in another unit
 _HALF_LIFE_S = (10.0, 1e7)
 _MOST_HALF_LIVES, _MOST_HALF_LIVES_OVERNIGHT = 8.0, 4.0
 _CLOCK_TOLERANCE = 0.03
