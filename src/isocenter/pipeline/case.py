@@ -13,7 +13,7 @@ from pathlib import Path
 from isocenter.dicom.scan import Progress, Scan, scan
 from isocenter.dicom.sorting.series import Series
 from isocenter.errors import UsageError
-from isocenter.pipeline.choose import choose
+from isocenter.pipeline.choose import choose, not_there
 from isocenter.pipeline.provenance import sha256
 from isocenter.pipeline.spec import Pipeline
 from isocenter.reasons import Reason
@@ -93,7 +93,7 @@ def cases(path: Path, pipeline: Pipeline, wanted: str) -> tuple[Case, ...]:
         for case in _of_study(name, study, pipeline, wanted=wanted, common=common)
     )
     if wanted not in ("best", "all") and not any(case.series for case in made):
-        raise UsageError(f"No series has the number or UID {wanted}; `isocenter index` lists them.")
+        raise not_there(found, wanted)
     return made
 
 

@@ -19,6 +19,8 @@ _KERNELS = (
     ("lung", r"LUNG|B[6-8]\d|Bl[5-7]\d|B[rv][5-7]\d|[IJ][5-8]\d|L$|YC|FC5\d|FC8[3-6]"),
     ("bone", r"BONE|EDGE|DETAIL|H[6-8]\d|Hr[6-8]\d|[DE]$|YD|FC3\d|FC8[0-2]"),
 )
+_COUNT = re.compile(r" of \d+(?=,|$)")
+_MOST_NAMED = 8
 _KIND_OF_PART = re.compile(r" -?\d.*")
 
 
@@ -100,40 +102,71 @@ def only(series: Iterable[Series], wanted: str) -> Series:
         Those of a scan.
     wanted
         ``"best"``; or a series number or Series Instance UID, and behind a colon the part of it, such as
-        ``"5:echo 2"``. Without a part all volumes of the series are taken, if they run along one axis, such as time.
+        ``"5:echo 2"``; of ``"time 2 of 4"`` also ``"time 2"``. Without a part all volumes of the series are taken, if
+        they run along one axis, such as time.
 
     Raises
     ------
     UsageError
-        If none has that name, or several have it that do not run along one axis.
+        If none has that name; or several have it that are of more than one DICOM series or study, or do not run along
+        one axis.
     """
     every = tuple(series)
     if wanted == "best":
         together = [one for row in listing.rows(every) for one in _along_one_axis(row.series)]
         return max(together, key=lambda one: (one.verdict.usable, len(one.frames)))
     named = [one for one in every if _is_named(one, wanted)]
-    if len(named) > 1:
-        named = _along_one_axis(named)
-    if len(named) != 1:
-        names = "; ".join(dict.fromkeys(_address(one) for one in (named or every)))
-        found = "No" if not named else "More than one"
-        raise UsageError(f"{found} series has the number or UID {wanted}. There are: {names}.")
-    return named[0]
+    if not named:
+        raise not_there(every, wanted)
+    if len({(one.study_uid, one.series_uid) for one in named}) > 1:
+        raise UsageError(f"More than one series is called {wanted}. Name one by its UID: {_listed(named, by_uid=True)}")
+    whole = named if len(named) == 1 or _part(wanted) else _along_one_axis(named)
+    if len(whole) != 1:
+        raise UsageError(f"The volumes of series {wanted} do not run along one axis. Name one: {_listed(named)}")
+    return whole[0]
+
+
+def not_there(series: Sequence[Series], wanted: str) -> UsageError:
+    """What to say where no series has the wanted number or UID, or none of them that part."""
+    number = wanted.partition(":")[0].strip()
+    alike = [one for one in series if _has_number(one, number)]
+    if alike:
+        return UsageError(f"Series {number} has no part {_part(wanted)!r}. There are: {_listed(alike)}")
+    return UsageError(f"No series has the number or UID {number}. There are: {_listed(series)}")
 
 
 def _is_named(series: Series, wanted: str) -> bool:
-    number, _, part = wanted.partition(":")
-    return number in (series.series_uid, str(series.number)) and part in ("", series.part)
+    part = _part(wanted)
+    label = series.part.casefold()
+    return _has_number(series, wanted.partition(":")[0].strip()) and part in ("", label, _COUNT.sub("", label))
 
 
-def _address(series: Series) -> str:
-    """How a person names a series on the command line."""
-    part = f":{series.part}" if series.part else ""
+def _has_number(series: Series, number: str) -> bool:
+    """Whether a series has that number or UID; one without a number has its UID alone."""
+    return bool(number) and number in (series.series_uid, "" if series.number is None else str(series.number))
+
+
+def _part(wanted: str) -> str:
+    return " ".join(wanted.partition(":")[2].split()).casefold()
+
+
+def _listed(series: Iterable[Series], *, by_uid: bool = False) -> str:
+    """How a person names series on the command line; the first of them, if they are many."""
+    names = list(dict.fromkeys(_address(one, by_uid=by_uid) for one in series))
+    return "; ".join(names if len(names) <= _MOST_NAMED else [*names[:_MOST_NAMED], "..."])
+
+
+def _address(series: Series, *, by_uid: bool) -> str:
+    part = f":{series.part}" if series.part and not by_uid else ""
+    if by_uid or series.number is None:
+        return f"{series.series_uid or 'without UID'}{part} ({series.title}, study {series.study_uid or 'without UID'})"
     return f"{series.number}{part} ({series.title})"
 
 
 def _along_one_axis(parts: Sequence[Series]) -> list[Series]:
-    """The parts of a DICOM series as one series with a further axis, if they run along one; else as they are."""
+    """The parts of one DICOM series as one series with a further axis, if they run along one; else as they are."""
+    if not parts[0].series_uid or len({(part.study_uid, part.series_uid) for part in parts}) > 1:
+        return list(parts)
     words = [part.part.split(", ") for part in parts]
     own = [[word for word in one if not all(word in other for other in words)] for one in words]
     kinds = {_KIND_OF_PART.sub("", word) for one in own for word in one}

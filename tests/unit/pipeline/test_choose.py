@@ -154,6 +154,63 @@ def test_volumes_on_other_grids_are_not_taken_together_but_named(tmp_path: Path)
         only(scan(tmp_path), "5")
 
 
+def test_volumes_of_two_studies_with_one_series_number_are_never_taken_together(tmp_path: Path) -> None:
+    add_volume(tmp_path, "first", EchoNumbers=1)
+    other = {"StudyInstanceUID": uid_of("other study"), "SeriesInstanceUID": uid_of("other 5")}
+    add_volume(tmp_path, "second", EchoNumbers=2, **other)
+    found = scan(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        only(found, "5")
+    for uid in (uid_of("5"), uid_of("other 5"), uid_of("study"), uid_of("other study")):
+        assert uid in str(refused.value)
+    assert only(found, uid_of("other 5")).study_uid == uid_of("other study")
+    assert not only(found, "best").axis
+
+
+def test_parts_of_two_studies_with_one_series_number_are_never_taken_together(tmp_path: Path) -> None:
+    two_echoes(tmp_path)
+    other = {"StudyInstanceUID": uid_of("other study"), "SeriesInstanceUID": uid_of("other 5")}
+    for number in (1, 2):
+        add_volume(tmp_path, f"other {number}", EchoNumbers=number, **other)
+    found = scan(tmp_path)
+    for wanted in ("5", "5:echo 1"):
+        with pytest.raises(UsageError, match="More than one series"):
+            only(found, wanted)
+    assert len(only(found, "best").frames) == 20
+    assert {frame.instance.study_uid for frame in only(found, uid_of("5")).frames} == {uid_of("study")}
+
+
+def times(folder: Path, count: int) -> None:
+    for number in range(1, count + 1):
+        add_volume(folder, str(number), AcquisitionNumber=number, TemporalPositionIdentifier=number)
+
+
+@pytest.mark.parametrize("wanted", ["5:time 2", "5:time 2 of 3", "5: TIME 2 ", " 5 :time 2 of 3"])
+def test_a_counted_part_is_had_without_its_count(tmp_path: Path, wanted: str) -> None:
+    times(tmp_path, 3)
+    assert only(scan(tmp_path), wanted).part == "time 2 of 3"
+
+
+def test_a_part_that_is_not_there_is_answered_with_the_parts_of_that_series(tmp_path: Path) -> None:
+    times(tmp_path, 10)
+    add(tmp_path, 20)
+    with pytest.raises(UsageError) as refused:
+        only(scan(tmp_path), "5:time 11")
+    text = str(refused.value)
+    assert "5:time 8 of 10" in text
+    assert "..." in text
+    assert "time 9" not in text
+    assert "series 20" not in text
+
+
+def test_a_series_without_number_is_offered_by_its_uid(tmp_path: Path) -> None:
+    add_volume(tmp_path, "first", SeriesNumber=None)
+    for wanted in ("9", "None"):
+        with pytest.raises(UsageError, match=uid_of("5")) as refused:
+            only(scan(tmp_path), wanted)
+        assert "None:" not in str(refused.value)
+
+
 def test_a_picture_is_no_volume_even_if_it_is_named(tmp_path: Path) -> None:
     """A single slice whose depth nothing tells: no organ is measured in it."""
     add(tmp_path, 1, slices=1, attributes={"SliceThickness": None})
