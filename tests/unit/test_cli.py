@@ -16,7 +16,7 @@ from pydicom import Dataset
 
 import isocenter as iso
 from isocenter import cli, codes
-from isocenter.cli import commands
+from isocenter.cli import commands, words
 from isocenter.dicom.derived import seg
 from isocenter.dicom.derived.making import Making
 from isocenter.findings import Algorithm, Segment
@@ -241,6 +241,45 @@ def test_nothing_but_the_result_is_written_where_no_person_looks(study: Path) ->
     )
     assert json.loads(done.stdout)["series"]
     assert done.stderr == ""
+
+
+def test_nobody_reading_on_ends_in_silence(study: Path) -> None:
+    for arguments in (["explain"], ["index", str(study), "--json"]):
+        command = [sys.executable, "-m", "isocenter", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            running.stdout.close()
+            assert running.stderr.read() == b""
+            assert running.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_no_room_for_what_is_printed_is_to_be_tried_later() -> None:
+    with Path("/dev/full").open("w") as full:
+        for arguments in (["explain"], ["explain", "--json"]):
+            command = [sys.executable, "-m", "isocenter", *arguments]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert done.returncode == 3
+            assert done.stderr.startswith("Try later: There is no room left")
+            assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_folder_is_wrong_use(isocenter: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/closed/x.nii")
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    isocenter("info", "/closed/x.nii", status=2)
+
+
+def test_a_picture_has_no_orientation_and_without_its_size_no_spacing() -> None:
+    for space in iso.geometry.Space:
+        grid = iso.Grid((1, 4, 4), np.eye(4), space=space)
+        facts = words.volume_facts(iso.Volume(np.zeros((1, 4, 4)), grid, codes.ONE))
+        assert facts["space"] == space.value
+        assert (facts["orientation"] is None) == (space.value != "patient")
+        assert (facts["spacing_mm"] is None) == (space.value == "pixel")
 
 
 def test_a_bug_is_one_sentence_and_no_traceback(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -37,7 +38,12 @@ def main() -> NoReturn:
         _fail(str(error), error.exit_status, type(error).__name__)
     except KeyboardInterrupt:
         _fail("Nothing half-written was left.", 130, "Interrupted")
+    except PermissionError as error:
+        _fail(f"{error.filename or 'A file'} is closed to you: give another path, or the right to it.", 2, "UsageError")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            words.mute()
+            _fail("There is no room left for what was to be written: make room and run again.", 3, "TryLater")
         if os.environ.get("ISOCENTER_DEBUG"):
             raise
         text = (

@@ -22,7 +22,7 @@ from isocenter import __version__
 from isocenter.cli import words
 from isocenter.dicom.reading.pixels import Gaps, Quantity
 from isocenter.errors import UsageError
-from isocenter.reasons import CODES, Severity
+from isocenter.reasons import CODES, Severity, counted
 
 if TYPE_CHECKING:
     from isocenter.dicom.scan import Scan
@@ -196,15 +196,17 @@ def explain(
     """Say what the code of a reason means, what was done and what you can do."""
     wanted = code.upper()
     if wanted and wanted not in CODES:
-        near = ", ".join(get_close_matches(wanted, CODES)) or "run `isocenter explain` for all"
-        raise UsageError(f"There is no reason with the code {code!r}; near it: {near}.")
+        near = get_close_matches(wanted, CODES)
+        hint = f"Near it: {', '.join(near)}." if near else "`isocenter explain` lists all."
+        raise UsageError(f"There is no reason with the code {code!r}. {hint}")
     found = {name: asdict(entry) for name, entry in sorted(CODES.items()) if wanted in ("", name)}
     if as_json:
         words.print_json(found)
         return
     for name, entry in found.items():
-        text = f"[bold]{name}[/] [dim]({entry['severity']})[/] {entry['meaning']} {entry['done']} {entry['advice']}"
-        words.out.print(text, highlight=False, soft_wrap=True)
+        words.out.print(f"[bold]{name}[/] [dim]({entry['severity']})[/]", highlight=False)
+        for label, key in (("Met", "meaning"), ("Done", "done"), ("You can", "advice")):
+            words.out.print(f"  [dim]{label:<8}[/]{escape(entry[key])}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -264,10 +266,12 @@ def _time(text: str) -> datetime | None:
 
 def _scan(path: Path) -> Scan:
     from isocenter.dicom.scan import scan
-    from isocenter.pipeline.case import with_images
+    from isocenter.pipeline.case import is_image_file, with_images
 
+    if is_image_file(path):
+        raise UsageError(f"{path} is one volume and no DICOM: `isocenter info {path.name}` tells what it holds.")
     with words.err.status("Reading headers", spinner="line") as status:
-        found = scan(path, progress=lambda done, _: status.update(f"Reading headers: {done} files"))
+        found = scan(path, progress=lambda done, _: status.update(f"Reading headers: {counted(done, 'file', 'files')}"))
     return found if found.findings else with_images(found, path)
 
 

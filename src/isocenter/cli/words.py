@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason, Severity, Verdict
+from isocenter.reasons import counted as counted_as
 
 if TYPE_CHECKING:
     from isocenter.dicom.annotations.objects import FoundObject
@@ -22,7 +24,22 @@ if TYPE_CHECKING:
     from isocenter.pipeline.run import Result
     from isocenter.volume import Volume
 
-out = Console()
+
+class _Output(Console):
+    """Ends the program in silence where nobody reads on, as after ``| head -1``."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        mute()
+        sys.exit(0)
+
+
+def mute() -> None:
+    """Send what is still to be printed nowhere."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+out = _Output()
 err = Console(stderr=True)
 
 _STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_orange", Verdict.REJECTED: "red"}
@@ -30,7 +47,11 @@ _STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_o
 
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    try:
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        out.on_broken_pipe()
 
 
 def series_facts(series: Series) -> dict[str, Any]:
@@ -57,12 +78,10 @@ def volume_facts(volume: Volume) -> dict[str, Any]:
     return {
         "shape": list(volume.shape),
         "dtype": str(volume.array.dtype),
-        "spacing_mm": list(volume.spacing_mm),
-        "orientation": volume.grid.orientation,
+        **_place_facts(volume.grid),
         "unit": volume.unit.value,
         "modality": volume.modality,
         "range": [float(volume.array.min()), float(volume.array.max())],
-        "affine": volume.grid.affine.tolist(),
         "reasons": [reason.to_dict() for reason in volume.reasons],
     }
 
@@ -77,9 +96,7 @@ def image_facts(image: Volume | Segmentation) -> dict[str, Any]:
         "shape": list(image.grid.shape),
         "dtype": str(image.layers[0].dtype),
         "layers": len(image.layers),
-        "spacing_mm": list(image.grid.spacing_mm),
-        "orientation": image.grid.orientation,
-        "affine": image.grid.affine.tolist(),
+        **_place_facts(image.grid),
         "segments": [
             {
                 "name": segment.name,
@@ -91,6 +108,16 @@ def image_facts(image: Volume | Segmentation) -> dict[str, Any]:
             for segment in image.segments
         ],
         "reasons": [reason.to_dict() for reason in image.reasons],
+    }
+
+
+def _place_facts(grid: Grid) -> dict[str, Any]:
+    """Where a grid lies, as far as it is known: what is not is null."""
+    return {
+        "space": str(grid.space),
+        "spacing_mm": None if grid.space is Space.PIXEL else list(grid.spacing_mm),
+        "orientation": grid.orientation if grid.space is Space.PATIENT else None,
+        "affine": grid.affine.tolist(),
     }
 
 
@@ -148,7 +175,11 @@ def show_result(result: Result) -> None:
     if page is not None:
         out.print(f"  [bold]Report[/] {escape(str(page))}", highlight=False, soft_wrap=True)
     place = escape(str(result.folder))
-    out.print(f"  [dim]All {len(result.outputs)} files lie in[/] {place}", highlight=False, soft_wrap=True)
+    out.print(
+        f"  [dim]{counted_as(len(result.outputs), 'file lies', 'files lie')} in[/] {place}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:

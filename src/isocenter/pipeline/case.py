@@ -16,7 +16,7 @@ from isocenter.errors import UsageError
 from isocenter.pipeline.choose import choose, not_there
 from isocenter.pipeline.provenance import sha256
 from isocenter.pipeline.spec import Pipeline
-from isocenter.reasons import Reason
+from isocenter.reasons import Reason, counted
 from isocenter.volume import Volume
 
 _FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
@@ -126,14 +126,15 @@ def with_images(found: Scan, path: Path) -> Scan:
     if not found:
         codes = Counter(ignored.reason.code for ignored in found.ignored)
         counts = ", ".join(f"{count} {code}" for code, count in codes.items())
-        what = f"none of its {codes.total()} files is a DICOM image ({counts})" if codes else "it has no files"
-        others = any(is_image_file(Path(item.path)) for item in found.ignored)
-        hint = " NIfTI and NRRD files are taken one at a time: name one." if others else ""
+        what = [f"{counted(codes.total(), 'file was', 'files were')} left out ({counts})."] if codes else []
+        if any(is_image_file(Path(item.path)) for item in found.ignored):
+            what.append("NIfTI and NRRD files are taken one at a time: name one.")
         if found.findings:
-            hint += (
-                f" {len(found.findings)} segmentations or RT Structure Sets are there: `isocenter convert` reads one."
+            stored = counted(
+                len(found.findings), f"{found.findings[0].kind} is", "segmentations or RT Structure Sets are"
             )
-        raise UsageError(f"There is no DICOM image in {path}: {what}.{hint}")
+            what.append(f"{stored} there: `isocenter convert` reads one.")
+        raise UsageError(" ".join([f"There is no DICOM image in {path}.", *(what or ["It holds no files."])]))
     return found
 
 
