@@ -26,18 +26,21 @@ _PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220,
 def meaning(image: Volume | Segmentation) -> dict[str, Any]:
     """What the values mean: unit, modality and axes of a volume, segments and algorithm of a segmentation.
 
-    The grid comes with it where it lies in no patient: files of other makers' formats have no word for that.
+    The grid comes with it where it lies in no patient: files of other makers' formats have no word for that. Reasons
+    come without the instances that they concern.
     """
-    grid = {} if image.grid.space is Space.PATIENT else {"grid": image.grid.to_dict()}
+    further: dict[str, Any] = {} if image.grid.space is Space.PATIENT else {"grid": image.grid.to_dict()}
+    if image.reasons:
+        further["reasons"] = [[reason.code, reason.message, []] for reason in image.reasons]
     if isinstance(image, Segmentation):
         return {
             "kind": "segmentation",
             "segments": [asdict(segment) for segment in image.segments],
             "algorithm": asdict(image.algorithm),
-            **grid,
+            **further,
         }
     unit = asdict(image.unit)
-    return {"kind": "volume", "unit": unit, "modality": image.modality, "axes": list(image.axes), **grid}
+    return {"kind": "volume", "unit": unit, "modality": image.modality, "axes": list(image.axes), **further}
 
 
 def everything(image: Volume | Segmentation) -> dict[str, Any]:

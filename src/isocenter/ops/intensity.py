@@ -90,7 +90,15 @@ def _grey(values: Array, window: Window) -> npt.NDArray[np.uint8]:
 
 
 def windowed(volume: Volume, window: Window | str) -> Volume:
-    """The volume through a window, or the CT window of a name, as float32 from 0 to 1 without a unit."""
+    """The volume through a window, or the CT window of a name, as float32 from 0 to 1 without a unit.
+
+    Raises
+    ------
+    UsageError
+        If there is no window of that name, or the volume is not in HU, which the windows with names are for.
+    """
+    if isinstance(window, str) and volume.unit != codes.HU:
+        raise UsageError(f"The window {window!r} is for CT in HU; this image is in {volume.unit.value!r}.")
     chosen = preset(window) if isinstance(window, str) else window
     return volume.with_array(to_unit_range(volume.array, chosen), unit=codes.ONE)
 

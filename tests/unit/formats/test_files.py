@@ -49,6 +49,21 @@ def test_our_own_formats_hold_everything(tmp_path, ending):
         assert getattr(labels, name) == getattr(LABELS, name)
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd"])
+@pytest.mark.parametrize("image", [CT, LABELS])
+def test_other_makers_formats_hold_code_and_message_of_the_reasons(tmp_path, ending, image):
+    path, plain = tmp_path / f"image{ending}", tmp_path / f"plain{ending}"
+    said = replace(image, reasons=(Reason("TILT", 'It was "tilted" by 5\u00b0.', ("1.2.840.99",)),))
+    formats.save(said, path)
+    load = formats.load_segmentation if isinstance(image, Segmentation) else formats.load
+    assert load(path).reasons == (Reason("TILT", 'It was "tilted" by 5\u00b0.'),)
+    formats.save(replace(image, reasons=()), plain)
+    assert load(plain).reasons == ()
+    if not ending.endswith("gz"):
+        assert b"1.2.840.99" not in path.read_bytes()
+        assert b"reasons" not in plain.read_bytes()
+
+
 def test_a_zarr_folder_is_replaced_whole(tmp_path):
     pytest.importorskip("zarr")
     path = tmp_path / "x.zarr"

@@ -73,3 +73,10 @@ def test_limits_in_the_wrong_order_or_between_whole_numbers_are_refused():
         clipped(ct, 1, 0)
     with pytest.raises(UsageError, match="whole number"):
         clipped(ct, 0.2, 0.8)
+
+
+def test_a_window_of_ct_is_refused_for_other_units():
+    mr = Volume(np.zeros((1, 1, 1), np.int16), Grid.from_vectors((1, 1, 1)))
+    with pytest.raises(UsageError, match="for CT in HU"):
+        windowed(mr, "lung")
+    assert windowed(mr, Window(0, 10)).array.shape == (1, 1, 1)
