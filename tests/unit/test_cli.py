@@ -136,6 +136,7 @@ def test_convert_brings_stored_findings_onto_an_image(
 def test_convert_of_a_segmentation_alone_takes_its_own_grid(isocenter: Call, findings: Path, tmp_path: Path) -> None:
     text = isocenter("convert", findings / "seg", tmp_path / "found.nii.gz")
     assert "2x12x16" in text
+    assert "1 Box" in text
 
 
 def test_a_path_of_findings_alone_names_what_reads_them(isocenter: Call, findings: Path) -> None:
@@ -241,6 +242,32 @@ def test_nothing_but_the_result_is_written_where_no_person_looks(study: Path) ->
     )
     assert json.loads(done.stdout)["series"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["convert", "info", "show"])
+def test_each_command_says_which_series_it_took(isocenter: Call, study: Path, tmp_path: Path, command: str) -> None:
+    rest = {"convert": [tmp_path / "v.nii"], "info": [], "show": ["-o", tmp_path]}[command]
+    assert "part 2 of 2 volumes" in isocenter(command, study, *rest, "--series", 2)
+    told = json.loads(isocenter(command, study, *rest, "--series", 2, "--json"))
+    series = iso.scan(study / "2")[0]
+    uids = {"series_uid": series.series_uid, "study_uid": series.study_uid}
+    assert told["series"] == {"name": series.name, "number": 2, **uids, "others": 1, "others_held": 0}
+    assert isinstance(told["reasons"], list)
+
+
+@pytest.mark.parametrize("option", ["--series=1", "--values=suvbw", "--gaps=regrid", "--on=volume.npz"])
+def test_an_option_that_cannot_apply_is_wrong_use(
+    isocenter: Call, study: Path, findings: Path, tmp_path: Path, option: str
+) -> None:
+    isocenter("convert", study / "1", tmp_path / "volume.npz")
+    out = tmp_path / "out.nii"
+    isocenter("convert", tmp_path / "volume.npz", out, option, status=2)
+    if not option.startswith("--on"):
+        isocenter("convert", findings / "seg", out, option, status=2)
+        isocenter("info", option, status=2)
+    if option.startswith(("--on", "--values")):
+        isocenter("convert", study / "1", out, option, status=2)
+    assert not out.exists()
 
 
 def test_nobody_reading_on_ends_in_silence(study: Path) -> None:

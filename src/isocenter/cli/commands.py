@@ -26,6 +26,7 @@ from isocenter.reasons import CODES, Severity, counted
 
 if TYPE_CHECKING:
     from isocenter.dicom.scan import Scan
+    from isocenter.pipeline.look import Taken
     from isocenter.volume import Volume
 
 app = typer.Typer(
@@ -139,11 +140,15 @@ def show(
     """Draw pictures of a series: contact sheet, histogram and a 3D view (of a CT's bones, or of what is segmented)."""
     from isocenter.pipeline import look
 
-    volume = _volume(path, series, values=values, gaps=gaps)
+    volume, taken = _volume(path, series, values=values, gaps=gaps)
     paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
-    words.print_json({"pictures": paths}) if as_json else words.out.print(
-        "\n".join(paths), highlight=False, markup=False
-    )
+    if as_json:
+        reasons = [reason.to_dict() for reason in volume.reasons]
+        words.print_json({"pictures": paths, **words.taken_facts(taken), "reasons": reasons})
+        return
+    words.show_taken(taken)
+    words.out.print("\n".join(paths), highlight=False, markup=False, soft_wrap=True)
+    words.explain_reasons(volume.reasons)
 
 
 @app.command()
@@ -160,16 +165,22 @@ def convert(
 ) -> None:
     """Write a series, a DICOM Segmentation or an RT Structure Set as NIfTI, NRRD, NumPy or Zarr."""
     from isocenter import formats
+    from isocenter.findings import Segmentation
     from isocenter.pipeline import look
 
     with words.err.status("Reading", spinner="line"):
-        image = look.image(path, series, values=values, gaps=gaps, on=on)
+        image, taken = look.image(path, series, values=values, gaps=gaps, on=on)
     formats.save(image, out)
     facts = words.image_facts(image)
     if as_json:
-        words.print_json({"output": str(out), **facts})
+        words.print_json({"output": str(out), **words.taken_facts(taken), **facts})
         return
-    words.out.print(f"{out}: {'x'.join(map(str, facts['shape']))} {facts['dtype']}", highlight=False, markup=False)
+    words.show_taken(taken)
+    unit = "" if isinstance(image, Segmentation) else f", {image.unit.meaning} ({image.unit.value})"
+    size = "x".join(map(str, facts["shape"]))
+    words.out.print(f"{out}: {size} {facts['dtype']}{unit}", highlight=False, markup=False, soft_wrap=True)
+    if isinstance(image, Segmentation):
+        words.show_segments(image)
     words.explain_reasons(image.reasons)
 
 
@@ -220,13 +231,20 @@ def info(
     """Print the facts of one volume, or of the installation."""
     from isocenter.pipeline.provenance import versions
 
-    volume = None if path is None else _volume(path, series, values=values, gaps=gaps)
-    facts = dict(versions()) if volume is None else words.volume_facts(volume)
+    if path is None:
+        if (series, values, gaps) != ("best", "native", "hold"):
+            raise UsageError("--series, --values and --gaps are for an image: name its path.")
+        volume, taken, facts = None, None, dict(versions())
+    else:
+        volume, taken = _volume(path, series, values=values, gaps=gaps)
+        facts = {**words.taken_facts(taken), **words.volume_facts(volume)}
     if as_json:
         words.print_json(facts)
         return
     reasons = () if volume is None else volume.reasons
-    facts.pop("reasons", None)
+    for key in ("reasons", "series"):
+        facts.pop(key, None)
+    words.show_taken(taken)
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, default=str)
@@ -275,7 +293,7 @@ def _scan(path: Path) -> Scan:
     return found if found.findings else with_images(found, path)
 
 
-def _volume(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> Volume:
+def _volume(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> tuple[Volume, Taken | None]:
     from isocenter.pipeline import look
 
     with words.err.status("Reading", spinner="line"):

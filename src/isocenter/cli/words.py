@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isocenter.dicom.sorting.listing import Row
     from isocenter.dicom.sorting.series import Series
     from isocenter.findings import Measurement, Segment, Segmentation
+    from isocenter.pipeline.look import Taken
     from isocenter.pipeline.run import Result
     from isocenter.volume import Volume
 
@@ -84,6 +85,32 @@ def volume_facts(volume: Volume) -> dict[str, Any]:
         "range": [float(volume.array.min()), float(volume.array.max())],
         "reasons": [reason.to_dict() for reason in volume.reasons],
     }
+
+
+def taken_facts(taken: Taken | None) -> dict[str, Any]:
+    """Which series was taken, as plain values; null where none was."""
+    if taken is None:
+        return {"series": None}
+    series = taken.series
+    named = {"name": series.name, "number": series.number}
+    uids = {"series_uid": series.series_uid, "study_uid": series.study_uid}
+    return {"series": {**named, **uids, "others": taken.others, "others_held": taken.held}}
+
+
+def show_taken(taken: Taken | None) -> None:
+    """Print which series was taken, and how many others there were."""
+    if taken is None:
+        return
+    others = f" [dim]of {taken.others + 1} volumes[/]" if taken.others else ""
+    held = f" [dim]({taken.held} of the others held or rejected)[/]" if taken.held else ""
+    out.print(f"[dim]Series[/] {escape(taken.series.name)}{others}{held}", highlight=False, soft_wrap=True)
+
+
+def show_segments(found: Segmentation) -> None:
+    """Print the segments of a segmentation, one a line."""
+    for segment in found.segments:
+        name = segment.title or segment.name
+        out.print(f"  [dim]{segment.label}[/] {escape(name)}", highlight=False, soft_wrap=True)
 
 
 def image_facts(image: Volume | Segmentation) -> dict[str, Any]:

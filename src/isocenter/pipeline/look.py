@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from isocenter import codes, formats
 from isocenter.dicom.annotations.objects import FoundObject, referenced_series
 from isocenter.dicom.annotations.segmentation import read_segmentation
 from isocenter.dicom.reading.pixels import Gaps, Quantity, read
-from isocenter.dicom.scan import scan
+from isocenter.dicom.scan import Scan, scan
+from isocenter.dicom.sorting.series import Series
 from isocenter.disk import replacing
 from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
@@ -23,8 +25,31 @@ from isocenter.report.figure import Figure
 from isocenter.report.planes import preset
 from isocenter.volume import Volume
 
+_NO_DICOM = "a file that is not DICOM"
 
-def volume(path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold") -> Volume:
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The series that was taken of a scan.
+
+    Parameters
+    ----------
+    series
+        The series.
+    others
+        How many other volumes there were.
+    held
+        How many of these are held or rejected.
+    """
+
+    series: Series
+    others: int
+    held: int
+
+
+def volume(
+    path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold"
+) -> tuple[Volume, Taken | None]:
     """The volume of a file that is not DICOM, or of one series of a folder.
 
     Parameters
@@ -36,21 +61,26 @@ def volume(path: Path, series: str = "best", *, values: Quantity = "native", gap
     values, gaps
         As for :func:`isocenter.dicom.reading.pixels.read`.
 
+    Returns
+    -------
+    The volume, and the series that it is of; None for a file that is not DICOM.
+
     Raises
     ------
     UsageError
-        If there is no image, or no such series.
+        If there is no image, or no such series; or if an option cannot apply to what is there.
     Refused
         If the series is held or rejected.
     """
     if is_image_file(path):
-        return formats.load(path)
-    return read(only(scanned(path), series), values=values, gaps=gaps)
+        _refuse({"--series": series != "best", "--values": values != "native", "--gaps": gaps != "hold"}, _NO_DICOM)
+        return formats.load(path), None
+    return _read(scanned(path), series, values=values, gaps=gaps)
 
 
 def image(
     path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold", on: Path | None = None
-) -> Volume | Segmentation:
+) -> tuple[Volume | Segmentation, Taken | None]:
     """The volume of a path, as of :func:`volume`; or, where it holds no image, the stored segmentation that it holds.
 
     Parameters
@@ -61,6 +91,10 @@ def image(
         The path of the image whose grid a segmentation is brought onto, to which ``series`` and ``gaps`` apply then: by
         default the series that it names as its source. An RT Structure Set has no grid of its own.
 
+    Returns
+    -------
+    The image, and the series that it is of or was brought onto, if it is one.
+
     Raises
     ------
     UsageError
@@ -68,22 +102,27 @@ def image(
     Refused
         If the series is held or rejected, or no right segmentation can be made.
     """
+    unfit = {"--on": on is not None}
     if is_image_file(path):
-        return formats.load(path)
+        _refuse(unfit, _NO_DICOM)
+        return volume(path, series, values=values, gaps=gaps)
     found = scan(path)
     if found or not found.findings:
-        return read(only(with_images(found, path), series), values=values, gaps=gaps)
+        _refuse(unfit, "an image: it is for a stored segmentation or RT Structure Set")
+        return _read(with_images(found, path), series, values=values, gaps=gaps)
     if len(found.findings) > 1:
         names = ", ".join(one.path for one in found.findings[:5])
         raise UsageError(f"{path} holds {len(found.findings)} segmentations or RT Structure Sets; name one: {names}.")
     (stored,) = found.findings
+    _refuse({"--values": values != "native"}, f"a {stored.kind}")
     if on is None:
-        return read_segmentation(stored)
-    grid = volume(on, _of_its_own(stored, on) if series == "best" else series, gaps=gaps).grid
+        _refuse({"--series": series != "best", "--gaps": gaps != "hold"}, f"a {stored.kind} without --on")
+        return read_segmentation(stored), None
+    under, taken = volume(on, _of_its_own(stored, on) if series == "best" else series, gaps=gaps)
     try:
-        return read_segmentation(stored, grid=grid)
+        return read_segmentation(stored, grid=under.grid), taken
     except UsageError:  # its frames lie beside the voxels of the grid
-        return onto(read_segmentation(stored), grid)
+        return onto(read_segmentation(stored), under.grid), taken
 
 
 def _of_its_own(stored: FoundObject, on: Path) -> str:
@@ -92,6 +131,23 @@ def _of_its_own(stored: FoundObject, on: Path) -> str:
         return "best"
     named = referenced_series(stored)
     return next((one.series_uid for one in scan(on) if one.series_uid in named), "best")
+
+
+def _read(found: Scan, wanted: str, *, values: Quantity, gaps: Gaps) -> tuple[Volume, Taken]:
+    series = only(found, wanted)
+    if series.modality != "PT":
+        _refuse({"--values": values != "native"}, f"{series.name}: it is for PET")
+    frames = {id(frame) for frame in series.frames}
+    others = [one for one in found if id(one.frames[0]) not in frames]
+    taken = Taken(series, len(others), sum(not one.verdict.usable for one in others))
+    return read(series, values=values, gaps=gaps), taken
+
+
+def _refuse(options: Mapping[str, bool], what: str) -> None:
+    """Refuse options that were given and do not apply."""
+    given = " and ".join(name for name, is_given in options.items() if is_given)
+    if given:
+        raise UsageError(f"{given} cannot apply to {what}.")
 
 
 def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[Figure, ...]:
