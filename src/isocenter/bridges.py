@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import InputError, MissingExtra, UsageError
+from isocenter.errors import InputError, MissingExtra, UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Floats, Grid, Space
 from isocenter.volume import Array, Volume
@@ -103,6 +103,7 @@ def to_simpleitk(image: Volume | Segmentation) -> Any:
     MissingExtra
         If SimpleITK is not installed.
     """
+    expect(image, Volume, Segmentation)
     sitk = _library("SimpleITK", "sitk")
     array, grid = _values(image), _orthogonal(image.grid, "SimpleITK")
     if array.ndim > 4:
@@ -132,6 +133,7 @@ def from_simpleitk(image: Any, *, unit: Code = codes.ONE, modality: str = "") ->
 
 def to_nibabel(image: Volume | Segmentation) -> Any:
     """``nibabel.Nifti1Image`` of the same voxels, with both transforms set where a quaternion can hold the grid."""
+    expect(image, Volume, Segmentation)
     nibabel = _library("nibabel", "all")
     affine = ras_affine(image.grid)
     made = nibabel.Nifti1Image(columns_first(_values(image)).copy(order="F"), affine, dtype=_values(image).dtype)
@@ -158,6 +160,7 @@ def from_nibabel(image: Any, *, unit: Code = codes.ONE, modality: str = "", axes
 
 def to_metatensor(image: Volume | Segmentation) -> Any:
     """``monai.data.MetaTensor`` (channel, slice, row, column) with the affine to RAS on (slice, row, column)."""
+    expect(image, Volume, Segmentation)
     monai, torch = _library("monai.data", "nets"), _library("torch", "nets")
     affine = torch.from_numpy(_LPS_RAS @ image.grid.affine)
     return monai.MetaTensor(_tensor(torch, _channel_first(image)), affine=affine, meta={"space": "RAS"})
@@ -188,6 +191,7 @@ def to_torchio(image: Volume | Segmentation) -> Any:
     UsageError
         If the grid is sheared, which TorchIO cannot hold.
     """
+    expect(image, Volume, Segmentation)
     torchio, torch = _library("torchio", "nets"), _library("torch", "nets")
     grid = _orthogonal(image.grid, "TorchIO")
     kind = torchio.LabelMap if isinstance(image, Segmentation) else torchio.ScalarImage
@@ -212,6 +216,7 @@ def to_highdicom(image: Volume | Segmentation) -> Any:
     UsageError
         If the grid is sheared or not in the patient, or the image has further axes.
     """
+    expect(image, Volume, Segmentation)
     highdicom = _library("highdicom", "all")
     array, grid = _values(image), _orthogonal(image.grid, "highdicom")
     if array.ndim > 3 or grid.space != Space.PATIENT:

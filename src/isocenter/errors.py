@@ -66,3 +66,17 @@ class TryLater(IsocenterError):
 
 class Bug(IsocenterError):
     """A promise of the software itself was broken."""
+
+
+def expect(value: object, *kinds: type) -> None:
+    """Tell a caller who hands over something else than a value of one of the kinds.
+
+    Raises
+    ------
+    UsageError
+        If the value is of none of them.
+    """
+    if not isinstance(value, kinds):
+        given = type(value).__name__
+        hint = ": read it first, by isocenter.read(series)" if given == "Series" else ""
+        raise UsageError(f"Expected a {' or a '.join(kind.__name__ for kind in kinds)}, not a {given}{hint}.")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
+from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Source, read_only
@@ -152,13 +153,13 @@ class Segmentation:
 
         Raises
         ------
-        KeyError
+        UsageError
             If there is none.
         """
         for segment in self.segments:
             if segment.name == name:
                 return segment
-        raise KeyError(f"No segment {name!r}; there are {', '.join(self.names)}.")
+        raise UsageError(f"No segment {name!r}; there are {', '.join(self.names)}.")
 
     def mask(self, *names: str) -> Mask:
         """Boolean (slice, row, column) array: where any of the named segments is."""

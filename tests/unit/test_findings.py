@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isocenter import codes
+from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation, table
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason
@@ -41,7 +42,7 @@ def test_asking_for_a_mask_changes_no_layer():
 
 
 def test_an_unknown_name_says_which_there_are():
-    with pytest.raises(KeyError, match="lung_left, lung_right"):
+    with pytest.raises(UsageError, match="lung_left, lung_right"):
         LUNGS.mask("liver")
     with pytest.raises(ValueError, match="at least one"):
         LUNGS.mask()

@@ -11,7 +11,7 @@ from typing import Any
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.formats.meaning import with_meaning
 from isocenter.volume import Volume
@@ -70,10 +70,11 @@ def save(image: Volume | Segmentation, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     UsageError
-        If the ending is unknown, the folder is missing or closed, or the format cannot hold the image.
+        If this is no image, the ending is unknown, the folder is missing or closed, or the format cannot hold it.
     TryLater
         If the disk is full.
     """
+    expect(image, Volume, Segmentation)
     if Path(path).name.lower().endswith(".nhdr"):
         raise UsageError("NRRD is written as one file: let its name end in .nrrd.")
     _module(path).save(image, Path(path))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
+from isocenter.errors import UsageError, expect
 from isocenter.findings import Measurement, Segmentation
 from isocenter.geometry import Space
 from isocenter.kernels import kernel
@@ -106,8 +107,8 @@ def measure(volume: Volume, segmentation: Segmentation) -> tuple[Measurement, ..
 
     Raises
     ------
-    ValueError
-        If the segmentation lies on another grid, or the volume has further axes.
+    UsageError
+        If these are no volume and segmentation, they lie on different grids, or the volume has further axes.
     """
     density = densities(volume, segmentation)
     groups: list[tuple[tuple[str, ...], Density | None]]
@@ -123,11 +124,15 @@ def densities(volume: Volume, segmentation: Segmentation) -> dict[str, Density |
 
     Raises
     ------
-    ValueError
-        If the segmentation lies on another grid, or the volume has further axes.
+    UsageError
+        If these are no volume and segmentation, they lie on different grids, or the volume has further axes.
     """
-    if volume.axes or not volume.grid.coincides(segmentation.grid):
-        raise ValueError("Volume and segmentation lie on different grids; resample one onto the other first.")
+    expect(volume, Volume)
+    expect(segmentation, Segmentation)
+    if volume.axes:
+        raise UsageError(f"Only three spatial axes are measured: take one place of {', '.join(volume.axes)} first.")
+    if not volume.grid.coincides(segmentation.grid):
+        raise UsageError("Volume and segmentation lie on different grids; resample one onto the other first.")
     return {
         segment.name: found
         for layer in sorted({segment.layer for segment in segmentation.segments})

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Triple
 from isocenter.reasons import Reason, merge
@@ -61,6 +61,8 @@ def onto(image: Image, grid: Grid, *, outside: float | None = None) -> Image:
         If the grids lie in different frames of reference or spaces, if ``outside`` is needed and not given or does not
         fit the values, or if values of this type cannot be interpolated.
     """
+    expect(image, Volume, Segmentation)
+    expect(grid, Grid)
     if image.grid.space != grid.space or not image.grid.may_share_frame(grid):
         raise UsageError("The grids lie in different frames of reference: register the images first.")
     transform = grid.index_transform(image.grid)
@@ -82,8 +84,13 @@ def to_spacing(image: Image, spacing_mm: float | Sequence[float], *, outside: fl
 
     The way back is ``onto(result, image.grid)``.
     """
+    expect(image, Volume, Segmentation)
     wanted = (spacing_mm,) * 3 if isinstance(spacing_mm, int | float) else spacing_mm
-    return onto(image, image.grid.with_spacing(wanted), outside=outside)
+    try:
+        grid = image.grid.with_spacing(wanted)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"Spacing is one or three positive lengths in millimetres, not {spacing_mm!r}.") from error
+    return onto(image, grid, outside=outside)
 
 
 def to_orientation(image: Image, orientation: str = "IPL") -> Image:
@@ -91,7 +98,12 @@ def to_orientation(image: Image, orientation: str = "IPL") -> Image:
 
     ``"IPL"`` is the common axial stack, head to feet. The way back, ``onto(result, image.grid)``, is exact.
     """
-    return onto(image, image.grid.reorient(orientation))
+    expect(image, Volume, Segmentation)
+    try:
+        grid = image.grid.reorient(orientation)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return onto(image, grid)
 
 
 # --- what lies outside -----------------------------------------------------------------------------------------------

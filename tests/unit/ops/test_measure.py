@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from isocenter import codes
+from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.ops.measure import measure
@@ -103,7 +104,7 @@ def test_overlapping_layers_are_measured_each_on_its_own():
 def test_another_grid_is_refused():
     volume, segmentation = example()
     moved = Volume(volume.array, GRID.flip(0), codes.HU)
-    with pytest.raises(ValueError, match="different grids"):
+    with pytest.raises(UsageError, match="different grids"):
         measure(moved, segmentation)
 
 

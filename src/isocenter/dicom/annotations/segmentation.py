@@ -67,6 +67,8 @@ def read_segmentation(source: ObjectSource, *, grid: Grid | None = None) -> Segm
     TryLater
         If it does not fit into memory.
     """
+    if isinstance(grid, Volume | Segmentation):
+        raise UsageError("Give the grid of the image, not the image: grid=volume.grid.")
     opened = open_object(source)
     with _reading(opened):
         return _read(opened, grid)

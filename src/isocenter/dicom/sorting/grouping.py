@@ -69,6 +69,8 @@ def together(parts: Sequence[Series], axis: str) -> Series:
     UsageError
         If the parts do not lie on one grid, are of several patients or modalities, or have an axis already.
     """
+    if isinstance(parts, Series):
+        raise UsageError("Give two or more series, as a list; this is one.")
     grids = [part.grid for part in parts]
     first = grids[0] if grids else None
     if len(parts) < 2 or not axis or first is None:

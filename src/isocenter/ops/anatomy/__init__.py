@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, cast
 
-from isocenter.errors import Refused, UsageError
+from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.reasons import Reason
 from isocenter.volume import Volume
@@ -159,10 +159,11 @@ def segment(volume: Volume, name: str) -> Segmentation:
     Raises
     ------
     UsageError
-        If there is no such segmenter.
+        If there is no such segmenter, or this is no volume.
     Refused
         With ``WRONG_MODALITY`` if the volume is not of a modality and unit that the segmenter takes.
     """
+    expect(volume, Volume)
     info = segmenter(name)
     if (volume.modality and volume.modality not in info.modalities) or volume.unit.value != info.unit:
         wanted = " or ".join(info.modalities)
