@@ -192,17 +192,38 @@ def preset(name: str) -> Window:
 
 LUNG_WINDOW = preset("lung")
 
+_BODY_HU = -300
+_LUNG_HU = (-950, -600)
+_LEAST_LUNG = 0.02  # of the voxels in the box around the body
+
 
 def window_of(volume: Volume) -> Window:
     """The lung window for an image in HU, else one from the 1st to the 99th percentile of its values."""
     if volume.unit == codes.HU:
         return LUNG_WINDOW
-    steps = tuple(slice(None, None, max(1, n // 64)) for n in volume.grid.shape)
-    sample = volume.array[steps]
+    sample = _sample(volume)
     finite = sample[np.isfinite(sample)]
     low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
     unit = "" if volume.unit == codes.ONE else volume.unit.value
     return Window((low + high) / 2, max(high - low, 1e-6), "1st–99th percentile", unit)
+
+
+def window_by_content(volume: Volume) -> Window:
+    """As :func:`window_of`, but the soft tissue window for an image in HU that holds next to no lung."""
+    return preset("soft tissue") if volume.unit == codes.HU and not _holds_lung(_sample(volume)) else window_of(volume)
+
+
+def _sample(volume: Volume) -> Array:
+    return volume.array[tuple(slice(None, None, max(1, n // 64)) for n in volume.grid.shape)]
+
+
+def _holds_lung(values_hu: Array) -> bool:
+    """Whether enough voxels in the box around the body are as dense as lung."""
+    body = np.nonzero(values_hu > _BODY_HU)
+    if not body[0].size:
+        return False
+    boxed = values_hu[tuple(slice(where.min(), where.max() + 1) for where in body)]
+    return bool(np.mean((boxed >= _LUNG_HU[0]) & (boxed <= _LUNG_HU[1])) >= _LEAST_LUNG)
 
 
 def resized(section: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:

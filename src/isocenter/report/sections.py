@@ -18,8 +18,8 @@ from isocenter.geometry import Space
 from isocenter.reasons import counted
 from isocenter.report import canvas
 from isocenter.report.figure import Figure, Picture
-from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_of
-from isocenter.report.stills import still
+from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_by_content, window_of
+from isocenter.report.stills import place_shown, still
 from isocenter.volume import Volume
 
 _KEY = {Plane.AXIAL: (0.12, 0.37, 0.63, 0.88), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
@@ -160,9 +160,14 @@ def contact_sheet(
 
 
 def volume_sheet(volume: Volume, *, window: Window | None = None) -> Figure:
-    """Axial sections evenly spread over a volume (of a cine: its pictures), without contours."""
-    seen = scene(still(volume), None, Plane.AXIAL, window=window)
-    return _sheet(seen, len(seen.image), "Contact sheet", offset=0)
+    """Axial sections evenly spread over a volume (of a cine: its pictures), without contours.
+
+    Of a further axis the middle place is shown, which the caption names.
+    """
+    shown, place = still(volume), place_shown(volume)
+    seen = scene(shown, None, Plane.AXIAL, window=window or window_by_content(shown))
+    sheet = _sheet(seen, len(seen.image), "Contact sheet", offset=0)
+    return replace(sheet, caption=f"{sheet.caption.rstrip()} Shown: {place}.") if place else sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,13 @@ def still(volume: Volume) -> Volume:
     return replace(volume, array=array, axes=axes)
 
 
+def place_shown(volume: Volume) -> str:
+    """Which place of the further axes :func:`still` shows, as ``"time 2 of 4"``; empty where it shows all there is."""
+    is_cine = volume.axes[:1] == ("time",) and volume.grid.shape[0] == 1
+    sizes = list(zip(volume.axes, volume.shape[3:], strict=True))[int(is_cine) :]
+    return ", ".join(f"{axis} {size // 2 + 1} of {size}" for axis, size in sizes if axis != "color")
+
+
 def _unrolled(volume: Volume) -> Volume:
     array = np.moveaxis(volume.array[0], 2, 0)
     _, between_rows, between_columns = volume.grid.spacing_mm

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from isocenter import codes
 from isocenter.geometry import Grid, Space
 from isocenter.report import figures
 from isocenter.report.stills import still
@@ -39,3 +40,19 @@ def test_colours_are_drawn_as_they_are():
     assert tuple(middle) == (200, 0, 0)
     assert "Window" not in sheet.caption
     assert histogram.image.shape[2] == 3
+
+
+def test_the_sheet_says_which_place_of_an_axis_it_shows():
+    grid = Grid.from_vectors((3, 8, 8))
+    assert "Shown: time 3 of 4." in figures.volume_sheet(Volume(np.zeros((3, 8, 8, 4)), grid, axes=("time",))).caption
+    assert "Shown" not in figures.volume_sheet(Volume(np.zeros((3, 8, 8)), grid)).caption
+
+
+def test_a_ct_without_lungs_is_shown_in_the_soft_tissue_window():
+    values = np.full((6, 20, 20), -1000, np.int16)
+    values[:, 4:16, 4:16] = 40
+    head = Volume(values, Grid.from_vectors(values.shape), codes.HU)
+    assert "Soft tissue W 400 / L 40 HU" in figures.volume_sheet(head).caption
+    chest = values.copy()
+    chest[:, 8:12, 8:12] = -850
+    assert "Lung W 1500 / L −600 HU" in figures.volume_sheet(head.with_array(chest)).caption
