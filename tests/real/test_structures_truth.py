@@ -101,5 +101,5 @@ def shoelace(points: np.ndarray) -> float:
 @pytest.mark.parametrize("name", ["PET", "CT", "MR_T1"])
 def test_outlines_are_put_onto_the_series_that_they_name(shared_data: Path, name: str) -> None:
     image, outlines, _ = (shared_data / part for part in CASES[name])
-    found = look.image(next(outlines.iterdir()), on=shared_data / _STS)
+    found, _ = look.image(next(outlines.iterdir()), on=shared_data / _STS)
     assert found.grid == scan(image)[0].grid
