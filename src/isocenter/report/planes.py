@@ -194,7 +194,7 @@ LUNG_WINDOW = preset("lung")
 
 _BODY_HU = -300
 _LUNG_HU = (-950, -600)
-_LEAST_LUNG = 0.02  # of the voxels in the box around the body
+_LEAST_LUNG = 0.02  # of the voxels in the middle of the body
 
 
 def window_of(volume: Volume) -> Window:
@@ -218,11 +218,12 @@ def _sample(volume: Volume) -> Array:
 
 
 def _holds_lung(values_hu: Array) -> bool:
-    """Whether enough voxels in the box around the body are as dense as lung."""
+    """Whether enough voxels in the box around the middle of the body are as dense as lung."""
     body = np.nonzero(values_hu > _BODY_HU)
     if not body[0].size:
         return False
-    boxed = values_hu[tuple(slice(where.min(), where.max() + 1) for where in body)]
+    ends = [np.percentile(where, (10, 90)).astype(int) for where in body]  # headrest and hair lie beyond them
+    boxed = values_hu[tuple(slice(low, high + 1) for low, high in ends)]
     return bool(np.mean((boxed >= _LUNG_HU[0]) & (boxed <= _LUNG_HU[1])) >= _LEAST_LUNG)
 
 
