@@ -73,7 +73,7 @@ def test_an_empty_folder_is_wrong_use(isocenter: Run, tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out")
     assert outcome.status == 2
-    assert "it has no files" in outcome.text
+    assert "It holds no files" in outcome.text
     assert not (tmp_path / "out").exists()
 
 
@@ -83,7 +83,7 @@ def test_a_folder_of_text_files_is_wrong_use(isocenter: Run, tmp_path: Path) -> 
         (tmp_path / "study" / f"{number}.txt").write_text("no image")
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out")
     assert outcome.status == 2
-    assert "none of its 3 files is a DICOM image" in outcome.text
+    assert "3 files were left out (3 NOT_DICOM)" in outcome.text
     assert not (tmp_path / "out").exists()
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_series_is_wrong_use(isocenter: Run, tmp_path: Path) -> None:
     write_series(FLAT, GRID, tmp_path / "study")
     outcome = isocenter("run", "lungs", tmp_path / "study", "-o", tmp_path / "out", "--series", "77")
     assert outcome.status == 2
-    assert "isocenter index" in outcome.text
+    assert "There are: 1 (CT 1 Synthetic CT)" in outcome.text
 
 
 def test_a_truncated_slice_is_refused_and_named(isocenter: Run, tmp_path: Path) -> None:

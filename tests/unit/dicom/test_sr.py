@@ -16,7 +16,7 @@ from isocenter.codes import Code
 from isocenter.dicom.derived import seg, sr
 from isocenter.dicom.derived.making import Making, encode
 from isocenter.dicom.derived.writing import write
-from isocenter.errors import Bug
+from isocenter.errors import Bug, UsageError
 from isocenter.findings import Measurement, Segmentation
 from isocenter.reasons import Reason
 
@@ -164,7 +164,7 @@ def test_a_changed_value_unit_or_count_is_noticed(
 def test_a_segment_that_is_not_there_is_refused(
     measurements: Measurements, segmentation: Segmentation, sources: list[Dataset], making: Making
 ) -> None:
-    with pytest.raises(KeyError, match="spleen"):
+    with pytest.raises(UsageError, match="spleen"):
         made_of((replace(measurements[0], segments=("spleen",)),), segmentation, sources, making)
 
 

@@ -164,7 +164,7 @@ def test_a_report_without_findings_is_made_whatever_the_verdict(report, verdict)
     outline = Outline(html.render(bare))
     headline = "Review needed before" if verdict.usable else "No result"
     assert headline in outline.text
-    assert "Fetch the missing slices." in text_of(pdf.render(bare))
+    assert "Fetch the missing slices" in text_of(pdf.render(bare))
 
 
 def test_a_time_without_zone_is_refused(report):
