@@ -62,7 +62,7 @@ def test_missing_slices_are_made_between_their_neighbours_and_told(tmp_path: Pat
     assert [place for place, source in enumerate(volume.sources) if source is None] == [3, 4, 6]
     assert volume.sources[5].sop_instance_uid == uid_of("isocenter", "instance", 5)
     assert codes(volume) == ["SLICES_MADE"]
-    assert "3 of 9 slices, 2 mm apart, were made between their neighbours: 3, 4, 6." in volume.reasons[0].message
+    assert "3 of 9 slices, 2 mm apart, were made between their neighbours (3, 4, 6)." in volume.reasons[0].message
 
 
 def test_a_gap_is_held_unless_asked_otherwise(tmp_path: Path):

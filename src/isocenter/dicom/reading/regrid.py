@@ -95,7 +95,7 @@ def plan(series: Series) -> Plan | None:
         raise Refused([*(reason for reason in series.reasons if reason.code in UNEVEN), Reason("GAPS_ABSURD", message)])
     made = np.flatnonzero(share > 0)
     where = ", ".join(str(place) for place in made[:12]) + (", ..." if len(made) > 12 else "")
-    message = f"{len(made)} of {count} slices, {step:.4g} mm apart, were made between their neighbours: {where}."
+    message = f"{len(made)} of {count} slices, {step:.4g} mm apart, were made between their neighbours ({where})."
     lost = len(frames) - (count - len(made))
     if lost > 0:
         message += f" {lost} of the {len(frames)} given slices lie between those of the grid."
