@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -319,3 +320,14 @@ def test_a_bug_is_one_sentence_and_no_traceback(
     monkeypatch.setattr(commands, "_scan", broken)
     isocenter("index", study, status=1)
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["seg", "rt"])
+def test_a_mask_brought_onto_made_slices_says_so(
+    isocenter: Call, findings: Path, study: Path, tmp_path: Path, kind: str
+) -> None:
+    gap = shutil.copytree(study / "1", tmp_path / "gap")
+    Path(iso.scan(gap)[0].instances[-2].path).unlink()
+    options = ("--on", gap, "--gaps", "regrid", "--json")
+    told = json.loads(isocenter("convert", findings / kind, tmp_path / "found.nii.gz", *options))
+    assert "SLICES_MADE" in [reason["code"] for reason in told["reasons"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isocenter import codes, formats
@@ -20,6 +20,7 @@ from isocenter.ops.resample import onto
 from isocenter.pipeline.case import is_image_file, scanned, with_images
 from isocenter.pipeline.choose import only
 from isocenter.pipeline.folder import writable
+from isocenter.reasons import merge
 from isocenter.report import figures
 from isocenter.report.figure import Figure
 from isocenter.report.planes import preset
@@ -118,19 +119,23 @@ def image(
     if on is None:
         _refuse({"--series": series != "best", "--gaps": gaps != "hold"}, f"a {stored.kind} without --on")
         return read_segmentation(stored), None
-    under, taken = volume(on, _of_its_own(stored, on) if series == "best" else series, gaps=gaps)
+    under, taken = _under(stored, on, series, gaps)
     try:
-        return read_segmentation(stored, grid=under.grid), taken
+        found_there = read_segmentation(stored, grid=under.grid)
     except UsageError:  # its frames lie beside the voxels of the grid
-        return onto(read_segmentation(stored), under.grid), taken
+        found_there = onto(read_segmentation(stored), under.grid)
+    return replace(found_there, reasons=merge(under.reasons, found_there.reasons)), taken
 
 
-def _of_its_own(stored: FoundObject, on: Path) -> str:
-    """The series under a path that a stored segmentation names as its source; else the best."""
+def _under(stored: FoundObject, on: Path, series: str, gaps: Gaps) -> tuple[Volume, Taken | None]:
+    """The image that a stored segmentation is brought onto: by default of the series that it names as its source."""
     if is_image_file(on):
-        return "best"
-    named = referenced_series(stored)
-    return next((one.series_uid for one in scan(on) if one.series_uid in named), "best")
+        return volume(on, series, gaps=gaps)
+    found = scanned(on)
+    if series == "best":
+        named = referenced_series(stored)
+        series = next((one.series_uid for one in found if one.series_uid in named), series)
+    return _read(found, series, values="native", gaps=gaps)
 
 
 def _read(found: Scan, wanted: str, *, values: Quantity, gaps: Gaps) -> tuple[Volume, Taken]:
