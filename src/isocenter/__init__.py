@@ -78,6 +78,9 @@ _PUBLIC = {
     "Verdict": "reasons",
 }
 
+_ROOMS: dict[str, str] = {}
+"""Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
+
 __all__ = [
     "Grid",
     "InputError",
@@ -119,6 +122,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"isocenter.{_ROOMS[name]}")
     module = _PUBLIC.get(name)
     if module is None:
         raise AttributeError(f"module 'isocenter' has no attribute {name!r}")
@@ -128,4 +133,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_ROOMS, "__version__"]

@@ -317,7 +317,7 @@ def test_a_bug_is_one_sentence_and_no_traceback(
         raise ZeroDivisionError
 
     monkeypatch.delenv("ISOCENTER_DEBUG", raising=False)
-    monkeypatch.setattr(commands, "_scan", broken)
+    monkeypatch.setattr(commands, "scanned", broken)
     isocenter("index", study, status=1)
     assert "Traceback" not in capsys.readouterr().err
 

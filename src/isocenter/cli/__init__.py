@@ -12,8 +12,11 @@ from typing import NoReturn
 
 from rich.markup import escape
 
-from isocenter.cli import words
-from isocenter.cli.commands import app
+from isocenter.cli import (
+    commands,  # noqa: F401 - its commands join the app
+    words,
+)
+from isocenter.cli.app import app
 from isocenter.errors import IsocenterError
 
 _KINDS = {

@@ -1,6 +1,7 @@
-"""The commands. Words and tables for people on one side, ``--json`` for machines; no medicine lives here.
+"""The commands of the main job: index, run, show, convert, explain. No medicine lives here.
 
-Exit status: 0 done (reasons allowed), 1 a case was held, rejected or found nothing, 2 wrong use, 3 try later.
+Words and tables for people on one side, ``--json`` for machines. Exit status: 0 done (reasons allowed), 1 a case was
+held, rejected or found nothing, 2 wrong use, 3 try later.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -20,36 +21,9 @@ from rich.table import Table
 
 from isocenter import __version__
 from isocenter.cli import words
-from isocenter.dicom.reading.pixels import Gaps, Quantity
+from isocenter.cli.app import GapsRule, Json, SeriesName, Values, app, scanned, volume_of
 from isocenter.errors import UsageError
-from isocenter.reasons import CODES, Severity, counted
-
-if TYPE_CHECKING:
-    from isocenter.dicom.scan import Scan
-    from isocenter.pipeline.look import Taken
-    from isocenter.volume import Volume
-
-app = typer.Typer(
-    name="isocenter",
-    help="Medical images from the scanner to a verified report.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-_Series = Annotated[
-    str,
-    typer.Option(
-        "--series", help="Series number or UID, and a part of it as in '5:echo 2'. By default the one that fits best."
-    ),
-]
-_Values = Annotated[
-    Quantity, typer.Option("--values", help="What the values of PET are to be: as the header has them, or SUV.")
-]
-_Gaps = Annotated[
-    Gaps, typer.Option("--gaps", help="Hold a series whose slices are uneven, or bring them onto a grid.")
-]
+from isocenter.reasons import CODES, Severity
 
 
 class SegKind(StrEnum):
@@ -74,11 +48,11 @@ def _options(
 
 
 @app.command()
-def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")], as_json: _Json = False) -> None:
+def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")], as_json: Json = False) -> None:
     """List the series of a folder with their verdicts."""
     from isocenter.dicom.sorting.listing import rows
 
-    scan = _scan(path)
+    scan = scanned(path)
     if as_json:
         words.print_json(
             {
@@ -103,11 +77,11 @@ def run(
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline, such as lungs.")],
     path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder per study.")],
-    series: _Series = "best",
+    series: SeriesName = "best",
     every: Annotated[bool, typer.Option("--all", help="Take every series that fits, not the best alone.")] = False,
     seg: Annotated[SegKind, typer.Option("--seg", help="How segments are stored in DICOM SEG.")] = SegKind.BINARY,
     time: Annotated[str, typer.Option("--time", help="Time of the run (ISO 8601), to replay one.")] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Run a pipeline on each study: segmentation, measurements, DICOM objects, report, record."""
     from isocenter.pipeline.run import run as run_pipeline
@@ -130,17 +104,17 @@ def run(
 def show(
     path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")] = Path(),
-    series: _Series = "best",
+    series: SeriesName = "best",
     segmenter: Annotated[str, typer.Option("--segment", help="Draw what this segmenter finds, and a 3D view.")] = "",
     window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
-    values: _Values = "native",
-    gaps: _Gaps = "hold",
-    as_json: _Json = False,
+    values: Values = "native",
+    gaps: GapsRule = "hold",
+    as_json: Json = False,
 ) -> None:
     """Draw pictures of a series: contact sheet, histogram and a 3D view (of a CT's bones, or of what is segmented)."""
     from isocenter.pipeline import look
 
-    volume, taken = _volume(path, series, values=values, gaps=gaps)
+    volume, taken = volume_of(path, series, values=values, gaps=gaps)
     paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
     if as_json:
         reasons = [reason.to_dict() for reason in volume.reasons]
@@ -155,13 +129,13 @@ def show(
 def convert(
     path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
     out: Annotated[Path, typer.Argument(help="File to write: .nii, .nii.gz, .nrrd, .npz or .zarr.")],
-    series: _Series = "best",
-    values: _Values = "native",
-    gaps: _Gaps = "hold",
+    series: SeriesName = "best",
+    values: Values = "native",
+    gaps: GapsRule = "hold",
     on: Annotated[
         Path | None, typer.Option("--on", help="Image whose grid a segmentation or RT Structure Set is brought onto.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write a series, a DICOM Segmentation or an RT Structure Set as NIfTI, NRRD, NumPy or Zarr."""
     from isocenter import formats
@@ -185,7 +159,7 @@ def convert(
 
 
 @app.command()
-def segmenters(as_json: _Json = False) -> None:
+def segmenters(as_json: Json = False) -> None:
     """List what can be segmented."""
     from isocenter.ops import anatomy
 
@@ -202,7 +176,7 @@ def segmenters(as_json: _Json = False) -> None:
 @app.command()
 def explain(
     code: Annotated[str, typer.Argument(help="Code of a reason, such as TILT; without one, all.")] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Say what the code of a reason means, what was done and what you can do."""
     wanted = code.upper()
@@ -223,10 +197,10 @@ def explain(
 @app.command()
 def info(
     path: Annotated[Path | None, typer.Argument(help="Folder or file; without one, the installation.")] = None,
-    series: _Series = "best",
-    values: _Values = "native",
-    gaps: _Gaps = "hold",
-    as_json: _Json = False,
+    series: SeriesName = "best",
+    values: Values = "native",
+    gaps: GapsRule = "hold",
+    as_json: Json = False,
 ) -> None:
     """Print the facts of one volume, or of the installation."""
     from isocenter.pipeline.provenance import versions
@@ -236,7 +210,7 @@ def info(
             raise UsageError("--series, --values and --gaps are for an image: name its path.")
         volume, taken, facts = None, None, dict(versions())
     else:
-        volume, taken = _volume(path, series, values=values, gaps=gaps)
+        volume, taken = volume_of(path, series, values=values, gaps=gaps)
         facts = {**words.taken_facts(taken), **words.volume_facts(volume)}
     if as_json:
         words.print_json(facts)
@@ -256,7 +230,7 @@ def info(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the study and the results.")] = Path("demo"),
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Make a chest CT phantom as DICOM, run the lungs pipeline on it and say where the report lies."""
     from isocenter.testing import demo as testing_demo
@@ -280,21 +254,3 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         raise UsageError(f"--time wants ISO 8601, as in 2026-01-31T12:00:00+00:00; not {text!r}.") from None
     return time if time.tzinfo else time.astimezone()
-
-
-def _scan(path: Path) -> Scan:
-    from isocenter.dicom.scan import scan
-    from isocenter.pipeline.case import is_image_file, with_images
-
-    if is_image_file(path):
-        raise UsageError(f"{path} is one volume and no DICOM: `isocenter info {path.name}` tells what it holds.")
-    with words.err.status("Reading headers", spinner="line") as status:
-        found = scan(path, progress=lambda done, _: status.update(f"Reading headers: {counted(done, 'file', 'files')}"))
-    return found if found.findings else with_images(found, path)
-
-
-def _volume(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> tuple[Volume, Taken | None]:
-    from isocenter.pipeline import look
-
-    with words.err.status("Reading", spinner="line"):
-        return look.volume(path, series, values=values, gaps=gaps)

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from isocenter.reason_codes import files, findings, objects, pipeline, pixels, series
+from isocenter.reason_codes import (
+    anatomy,
+    files,
+    findings,
+    learning,
+    objects,
+    operations,
+    pipeline,
+    pixels,
+    radiomics,
+    registration,
+    series,
+)
 from isocenter.reason_codes.entry import CodeEntry, Severity
 
 __all__ = ["CODES", "CodeEntry", "Severity"]
 
+_ROOMS = (
+    *(files, series, pixels, pipeline, findings, objects),
+    *(operations, registration, radiomics, anatomy, learning),
+)
+
 CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
-    {code: entry for room in (files, series, pixels, pipeline, findings, objects) for code, entry in room.CODES.items()}
+    {code: entry for room in _ROOMS for code, entry in room.CODES.items()}
 )
 """Every code: severity, meaning, what was done, what the user can do."""
