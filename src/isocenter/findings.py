@@ -18,9 +18,13 @@ from isocenter.codes import Code
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, merge
-from isocenter.volume import Array, Source, read_only
+from isocenter.volume import Array, Source, Volume, read_only
 
 Mask = npt.NDArray[np.bool_]
+
+
+PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220, 190, 60), (110, 110, 210))
+"""Colors of segments that have none of their own, by label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,13 @@ class Segment:
     modifier: Code | None = None
     region: Code | None = None
 
+    @classmethod
+    def named(cls, name: str, label: int = 1, *, layer: int = 0) -> Segment:
+        """A segment of which nothing but its name is known: some tissue."""
+        title = name.replace("_", " ").capitalize()
+        color = PALETTE[label % len(PALETTE)]
+        return cls(name, label, title, codes.TISSUE, codes.TISSUE, color, layer)
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -125,6 +136,26 @@ class Segmentation:
         if any(segment.label < 1 or not 0 <= segment.layer < len(self.layers) for segment in self.segments):
             raise ValueError("A segment's label is 1 or more and its layer one of the layers.")
         object.__setattr__(self, "layers", tuple(read_only(layer) for layer in self.layers))
+
+    @classmethod
+    def of(
+        cls, labels: Array, like: Volume | Segmentation, segments: Sequence[Segment], algorithm: Algorithm
+    ) -> Segmentation:
+        """A mask or label map found on an image, with the place, the sources and the reasons of that image.
+
+        Parameters
+        ----------
+        labels
+            (slice, row, column), boolean or integer.
+        like
+            The image it was found on.
+        segments
+            The structures; of a mask one, with label 1.
+        algorithm
+            What found them.
+        """
+        layer = labels.astype(np.uint8) if labels.dtype == np.bool_ else labels
+        return cls((layer,), like.grid, tuple(segments), algorithm, like.sources, like.reasons)
 
     @property
     def array(self) -> Array:

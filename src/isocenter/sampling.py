@@ -7,22 +7,18 @@ An index coordinate is whole at a voxel's centre. A sample point up to half a vo
 still lies in the outermost voxel and takes its value; farther out lies ``outside``. That is the rule of ITK, so
 results equal SimpleITK's up to the border.
 
-The kernels release the GIL and are run on slabs of output slices by threads that end with the call: nothing is left
-behind that a later ``fork`` could trip over, and calls from several threads do not disturb each other.
+The kernels release the GIL and are run on slabs of output slices side by side.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import kernel
+from isocenter.kernels import kernel, over_slices
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -68,7 +64,7 @@ def affine_linear(array: Array, matrix: npt.ArrayLike, shape: tuple[int, int, in
     def fill_slab(first: int, last: int) -> None:
         sample(source, transform, fill, out[first:last], first, np.empty(source.shape[2], work))
 
-    _in_slabs(fill_slab, shape)
+    over_slices(fill_slab, shape)
     return out
 
 
@@ -90,7 +86,7 @@ def affine_nearest(array: Array, matrix: npt.ArrayLike, shape: tuple[int, int, i
     def fill_slab(first: int, last: int) -> None:
         sample(source, transform, fill, target[first:last], first)
 
-    _in_slabs(fill_slab, shape)
+    over_slices(fill_slab, shape)
     return out
 
 
@@ -105,7 +101,7 @@ def contiguous(view: Array) -> Array:
     out = np.empty(view.shape, view.dtype)
     bits, axes = np.dtype(f"u{view.dtype.itemsize}"), (1 - fastest, fastest, 2)
     source, target = _locked(view.view(bits).transpose(axes)), out.view(bits).transpose(axes)
-    _in_slabs(lambda first, last: _copy_in_blocks(source[first:last], target[first:last]), source.shape)
+    over_slices(lambda first, last: _copy_in_blocks(source[first:last], target[first:last]), source.shape)
     return out
 
 
@@ -147,17 +143,6 @@ def _held_by(dtype: np.dtype[Any], outside: float) -> Any:
     if dtype.kind == "f" or value == outside:
         return value
     raise ValueError(f"An array of {dtype} cannot hold the outside value {outside}.")
-
-
-def _in_slabs(fill_slab: Callable[[int, int], None], shape: tuple[int, int, int]) -> None:
-    """Fill slabs of output slices side by side."""
-    threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
-    if threads == 1 or math.prod(shape) < 100_000:
-        fill_slab(0, shape[0])
-        return
-    cuts = np.linspace(0, shape[0], min(4 * threads, shape[0]) + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill_slab, cuts[:-1].tolist(), cuts[1:].tolist()))
 
 
 # --- kernels ---------------------------------------------------------------------------------------------------------

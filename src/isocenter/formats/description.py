@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from isocenter import codes
 from isocenter.codes import Code
 from isocenter.errors import InputError
 from isocenter.findings import Algorithm, Segment, Segmentation
@@ -19,8 +18,6 @@ from isocenter.volume import Array, Source, Volume
 
 MAKER = "isocenter"
 """Key under which a description lies in a file."""
-
-_PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220, 190, 60), (110, 110, 210))
 
 
 def meaning(image: Volume | Segmentation) -> dict[str, Any]:
@@ -110,11 +107,8 @@ def unnamed_segments(labels: Volume) -> Segmentation:
         raise InputError(f"The file is no label map: its values reach from {low} to {high}.")
     whole = array if array.dtype.kind == "u" else array.astype(np.uint8 if high < 256 else np.uint16)
     found = [int(label) for label in np.unique(whole) if label]
-    segments = tuple(
-        Segment(f"label_{label}", label, f"Label {label}", codes.TISSUE, codes.TISSUE, _PALETTE[label % len(_PALETTE)])
-        for label in found
-    )
-    return Segmentation((whole,), labels.grid, segments, Algorithm("unknown", ""), labels.sources, labels.reasons)
+    segments = [Segment.named(f"label_{label}", label) for label in found]
+    return Segmentation.of(whole, labels, segments, Algorithm("unknown", ""))
 
 
 def _segment(row: dict[str, Any]) -> Segment:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from isocenter.kernels import kernel
 from isocenter.ops.anatomy.body import find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.anatomy.morphology import pieces_in_plane
+from isocenter.ops.masks.morphology import pieces_in_plane
 from isocenter.volume import Array
 
 LUMEN_HU = -700

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.anatomy.morphology import components, dilate, erode, fill_in_plane, outside_in_plane, pieces_in_plane
+from isocenter.ops.masks.morphology import components, dilate, erode, fill_in_plane, outside_in_plane, pieces_in_plane
 
 SKIN_HU = -350
 """Half-way between air and skin with its fat."""

@@ -16,10 +16,9 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.errors import Refused
 from isocenter.geometry import Grid
-from isocenter.kernels import kernel
+from isocenter.kernels import kernel, over_slices
 from isocenter.ops.anatomy.circle import padding
-from isocenter.ops.anatomy.morphology import dilate
-from isocenter.ops.anatomy.slabs import over_slices
+from isocenter.ops.masks.morphology import dilate
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -137,7 +136,7 @@ def to_volume_axes(labels: Array, grid: Grid) -> Array:
 def block_mean(array: Shorts, factors: tuple[int, int, int]) -> Shorts:
     """Mean of each block of voxels; blocks at the far ends hold what is left."""
     out = np.empty([-(-n // f) for n, f in zip(array.shape, factors, strict=True)], np.int16)
-    over_slices(lambda start, stop: _block_mean(array, out, factors, (start, stop)), len(out))
+    over_slices(lambda start, stop: _block_mean(array, out, factors, (start, stop)), out.shape)
     return out
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from isocenter.ops.anatomy.airways import Airways
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.anatomy.morphology import dilate, erode
+from isocenter.ops.masks.morphology import dilate, erode
 from isocenter.reasons import Reason
 from isocenter.volume import Array
 

@@ -20,8 +20,8 @@ from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
 from isocenter.ops.anatomy.dense import costal_notches
 from isocenter.ops.anatomy.gas import ALONG_RIBS, find_pockets, gas_hu, holds_vessels, near_ribs
 from isocenter.ops.anatomy.lung_checks import check_lungs
-from isocenter.ops.anatomy.morphology import close, components, dilate, distance_mm, erode, fill_cavities
 from isocenter.ops.anatomy.refine import draw, plan_band
+from isocenter.ops.masks.morphology import close, components, dilate, distance_mm, erode, fill_cavities
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 

@@ -18,8 +18,8 @@ from isocenter.findings import Segment, Segmentation
 from isocenter.ops.anatomy.body import find_body, find_midline
 from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view
 from isocenter.ops.anatomy.lungs import find_lungs
-from isocenter.ops.anatomy.morphology import close, dilate, distance_mm, erode, fill_in_plane, opened
 from isocenter.ops.anatomy.tissues import FAT_HU, SOFT_HU, about_body, about_empty, find_bone, result
+from isocenter.ops.masks.morphology import close, dilate, distance_mm, erode, fill_in_plane, opened
 from isocenter.reasons import Reason
 from isocenter.volume import Volume
 

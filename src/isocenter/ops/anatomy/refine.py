@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isocenter.kernels import kernel
-from isocenter.ops.anatomy.slabs import over_slices
+from isocenter.kernels import kernel, over_slices
 from isocenter.volume import Array
 
 OUT, BAND, DEEP = 0, 1, 2
@@ -40,7 +39,7 @@ def plan_band(labels: Array, barred: Array) -> tuple[Array, Array]:
         Coarse voxels that the band must not enter from outside.
     """
     state, near = np.zeros(labels.shape, np.uint8), labels.copy()
-    over_slices(lambda start, stop: _plan(labels, barred, (state, near), (start, stop)), len(labels))
+    over_slices(lambda start, stop: _plan(labels, barred, (state, near), (start, stop)), labels.shape)
     return state, near
 
 
@@ -90,7 +89,7 @@ def draw(
     numbers
         The threshold below which a fine voxel of the band belongs to the structure, and the three block factors.
     """
-    over_slices(lambda start, stop: _draw((array, out), coarse, numbers, (start, stop)), len(array))
+    over_slices(lambda start, stop: _draw((array, out), coarse, numbers, (start, stop)), array.shape)
 
 
 @kernel

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import kernel
-from isocenter.ops.anatomy.slabs import over_slices
+from isocenter.kernels import kernel, over_slices
 from isocenter.volume import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -102,7 +101,7 @@ def box_of(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice,
 def outside_in_plane(wall: Mask, seeds: Mask) -> Mask:
     """What is reached from the seeds on each slice's border without crossing the wall (4-connected, slice by slice)."""
     reached = np.zeros(wall.shape, np.bool_)
-    over_slices(lambda start, stop: _flood(wall, seeds, reached, (start, stop)), len(wall))
+    over_slices(lambda start, stop: _flood(wall, seeds, reached, (start, stop)), wall.shape)
     return reached
 
 

@@ -1,0 +1,1 @@
+"""Masks: morphology, components, distances and thresholds, in millimetres."""
