@@ -1,0 +1,72 @@
+"""The rule at the border of an array, as kernels: which voxel a coordinate falls on, which two it lies between.
+
+An index coordinate is whole at a voxel's centre. A sample point up to half a voxel beyond the first or last centre
+still lies in the outermost voxel; farther out lies what the caller says. That is the rule of ITK.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.kernels import kernel
+
+Array = npt.NDArray[Any]
+
+SNAP = 1e-6
+"""Voxels; nearer to a voxel centre than this is on it."""
+REACH = 0.5 + 1e-4
+"""Voxels beyond the outermost centre that still belong to the outermost voxel."""
+
+
+@kernel
+def lower(x: float, n: int) -> tuple[int, float]:
+    """Lower neighbour of a coordinate and the weight of the upper one; (-1, 0) where it lies outside."""
+    if not (-REACH <= x <= n - 1 + REACH):
+        return -1, 0.0
+    x = min(max(x, 0.0), n - 1.0)
+    whole = math.floor(x + 0.5)
+    if abs(x - whole) < SNAP:
+        return int(whole), 0.0
+    below = math.floor(x)
+    return int(below), x - below
+
+
+@kernel
+def closest(x: float, n: int) -> int:
+    """Nearest voxel to a coordinate; -1 where it lies outside."""
+    if not (-REACH <= x <= n - 1 + REACH):
+        return -1
+    return int(min(max(math.floor(x + 0.5 + SNAP), 0.0), n - 1.0))
+
+
+@kernel
+def inside(taps: Array) -> tuple[int, int]:
+    """First index with a tap inside, and one past the last."""
+    begin, end = 0, taps.size
+    while begin < end and taps[begin] < 0:
+        begin += 1
+    while end > begin and taps[end - 1] < 0:
+        end -= 1
+    return begin, end
+
+
+@kernel
+def surely_inside(start: float, step: float, n: int, count: int) -> tuple[int, int]:
+    """Range of x, of those below ``count``, for which ``start + step * x`` surely lies in [0, n - 1)."""
+    if abs(step) < 1e-9:
+        return (0, count) if 1e-3 <= start <= n - 1 - 1e-3 else (0, 0)
+    a, b = -start / step, (n - 1 - start) / step
+    first, last = max(min(a, b) + 1, 0.0), min(max(a, b) - 1, float(count))
+    return (math.ceil(first), math.floor(last)) if first < last else (0, 0)
+
+
+@kernel
+def holds_halves(array: Array) -> bool:
+    """Whether the array stores fractions, so that nothing is to be rounded."""
+    probe = np.empty(1, array.dtype)
+    probe[0] = 0.5
+    return bool(probe[0] != 0)

@@ -1,0 +1,191 @@
+"""Linear sampling through any affine: between the eight voxels around a point."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.kernels import kernel, over_slices
+from isocenter.sampling.border import holds_halves, inside, lower, surely_inside
+from isocenter.sampling.layout import Array, Floats, Shape, held_by, prepared, rows_stay_rows
+
+SINGLE = ("int8", "uint8", "int16", "uint16", "float32")
+"""Types that float32 holds exactly."""
+DOUBLE = ("int32", "uint32", "float64")
+"""Types that float64 holds exactly."""
+
+
+def affine_linear(array: Array, matrix: npt.ArrayLike, shape: Shape, *, outside: float) -> Array:
+    """Array sampled linearly at the points that a matrix maps output indices to.
+
+    Parameters
+    ----------
+    array
+        (slice, row, column) integers of up to 32 bits, float32 or float64.
+    matrix
+        (4, 4): ``matrix @ (k, r, c, 1)`` of an output voxel is its index in ``array``.
+    shape
+        Shape of the output.
+    outside
+        Value of output voxels that lie farther than half a voxel beyond the outermost voxel centres of ``array``.
+
+    Returns
+    -------
+    Array of the given shape and the dtype of ``array``; integers are rounded to the nearest, halves up.
+
+    Raises
+    ------
+    ValueError
+        If the array is not three-dimensional, its dtype is none of the named, or it cannot hold ``outside``.
+    """
+    if array.dtype.name not in SINGLE + DOUBLE:
+        raise ValueError(f"Linear sampling takes integers of up to 32 bits, float32 and float64, not {array.dtype}.")
+    work = np.float32 if array.dtype.name in SINGLE else np.float64
+    source, transform = prepared(array, matrix)
+    fill = held_by(array.dtype, outside)
+    sample = _linear_by_rows if rows_stay_rows(transform, shape) else _linear_by_points
+    out = np.empty(shape, array.dtype)
+
+    def fill_slab(first: int, last: int) -> None:
+        sample(source, transform, fill, out[first:last], first, np.empty(source.shape[2], work))
+
+    over_slices(fill_slab, shape)
+    return out
+
+
+@kernel
+def _blend_rows(array: Array, k: int, r: int, weights: Array, line: Array) -> None:
+    """Into ``line``: the row between the four rows from [k, r] on; weights of (the next slice, the next row)."""
+    w, g = weights[0], weights[1]
+    here, below = array[k, r], array[k, r if g == 0 else r + 1]
+    behind, behind_below = array[k if w == 0 else k + 1, r], array[k if w == 0 else k + 1, r if g == 0 else r + 1]
+    kind = line.dtype.type
+    if w == 0 and g == 0:
+        for x in range(line.size):
+            line[x] = here[x]
+    elif w == 0:
+        for x in range(line.size):
+            a, b = kind(here[x]), kind(below[x])
+            line[x] = a + g * (b - a)
+    elif g == 0:
+        for x in range(line.size):
+            a, b = kind(here[x]), kind(behind[x])
+            line[x] = a + w * (b - a)
+    else:
+        for x in range(line.size):
+            a, b = kind(here[x]), kind(below[x])
+            p, q = kind(behind[x]), kind(behind_below[x])
+            upper = a + g * (b - a)
+            lower = p + g * (q - p)
+            line[x] = upper + w * (lower - upper)
+
+
+@kernel
+def _read_along(line: Array, left: Array, right: Array, share: Array, target: Array) -> None:
+    """Into ``target``: values between each left and right neighbour in ``line``, rounded if it holds integers."""
+    half = line.dtype.type(0.5)
+    if holds_halves(target):
+        for x in range(target.size):
+            a, b = line[left[x]], line[right[x]]
+            target[x] = a + share[x] * (b - a)
+    else:
+        for x in range(target.size):
+            a, b = line[left[x]], line[right[x]]
+            target[x] = np.floor(a + share[x] * (b - a) + half)
+
+
+@kernel
+def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
+    """Linear sampling where rows stay rows: up to four input rows are blended to one, which is then read along."""
+    depth, height, width = array.shape
+    left = np.empty(out.shape[2], np.int64)
+    share = np.empty(out.shape[2], line.dtype)
+    for x in range(out.shape[2]):
+        left[x], share[x] = lower(matrix[2, 2] * x + matrix[2, 3], width)
+    right = left + (share > 0)
+    begin, end = inside(left)
+    weights = np.empty(2, line.dtype)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            k, weights[0] = lower(matrix[0, 0] * (z + first) + matrix[0, 1] * y + matrix[0, 3], depth)
+            r, weights[1] = lower(matrix[1, 0] * (z + first) + matrix[1, 1] * y + matrix[1, 3], height)
+            target = out[z, y]
+            if k < 0 or r < 0:
+                target[:] = outside
+                continue
+            _blend_rows(array, k, r, weights, line)
+            _read_along(line, left[begin:end], right[begin:end], share[begin:end], target[begin:end])
+            target[:begin] = outside
+            target[end:] = outside
+
+
+@kernel
+def _between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
+    """Value between the eight voxels from [k, r, c] on; weights of (the next slice, row, column)."""
+    kind = weights.dtype.type
+    w, g, f = weights[0], weights[1], weights[2]
+    k1 = k + 1 if w > 0 else k
+    r1 = r + 1 if g > 0 else r
+    c1 = c + 1 if f > 0 else c
+    a, b = kind(array[k, r, c]), kind(array[k, r, c1])
+    p, q = kind(array[k, r1, c]), kind(array[k, r1, c1])
+    upper, lower = a + f * (b - a), p + f * (q - p)
+    near = upper + g * (lower - upper)
+    a, b = kind(array[k1, r, c]), kind(array[k1, r, c1])
+    p, q = kind(array[k1, r1, c]), kind(array[k1, r1, c1])
+    upper, lower = a + f * (b - a), p + f * (q - p)
+    far = upper + g * (lower - upper)
+    return near + w * (far - near)
+
+
+@kernel
+def _inner_points(array: Array, start: Floats, step: Floats, target: Array, x0: int, kind: Array) -> None:
+    """Linear sampling along a line of points that all have eight neighbours; in the dtype of ``kind``."""
+    cast = kind.dtype.type
+    half = cast(0.0 if holds_halves(target) else 0.5)
+    for i in range(target.size):
+        x = x0 + i
+        u, v, t = start[0] + step[0] * x, start[1] + step[1] * x, start[2] + step[2] * x
+        k, r, c = int(u), int(v), int(t)
+        w, g, f = cast(u - k), cast(v - r), cast(t - c)
+        a, b = cast(array[k, r, c]), cast(array[k, r, c + 1])
+        p, q = cast(array[k, r + 1, c]), cast(array[k, r + 1, c + 1])
+        upper, lower = a + f * (b - a), p + f * (q - p)
+        near = upper + g * (lower - upper)
+        a, b = cast(array[k + 1, r, c]), cast(array[k + 1, r, c + 1])
+        p, q = cast(array[k + 1, r + 1, c]), cast(array[k + 1, r + 1, c + 1])
+        upper, lower = a + f * (b - a), p + f * (q - p)
+        far = upper + g * (lower - upper)
+        value = near + w * (far - near)
+        target[i] = value if half == 0 else np.floor(value + half)
+
+
+@kernel
+def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
+    """Linear sampling through any affine, point by point; of ``line`` only the dtype is used, to compute in."""
+    depth, height, width = array.shape
+    half = line.dtype.type(0.0 if holds_halves(out) else 0.5)
+    weights = np.empty(3, line.dtype)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            start = matrix[:3, 0] * (z + first) + matrix[:3, 1] * y + matrix[:3, 3]
+            begin, end = 0, out.shape[2]
+            for axis in range(3):
+                first_x, last_x = surely_inside(start[axis], matrix[axis, 2], array.shape[axis], out.shape[2])
+                begin, end = max(begin, first_x), min(end, last_x)
+            begin, end = (begin, end) if begin < end else (0, 0)
+            _inner_points(array, start, matrix[:3, 2].copy(), out[z, y, begin:end], begin, line)
+            for x in range(out.shape[2]):
+                if begin <= x < end:
+                    continue
+                k, weights[0] = lower(start[0] + matrix[0, 2] * x, depth)
+                r, weights[1] = lower(start[1] + matrix[1, 2] * x, height)
+                c, weights[2] = lower(start[2] + matrix[2, 2] * x, width)
+                if k < 0 or r < 0 or c < 0:
+                    out[z, y, x] = outside
+                    continue
+                value = _between_eight(array, k, r, c, weights)
+                out[z, y, x] = value if half == 0 else math.floor(value + half)
