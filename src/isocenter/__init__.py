@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isocenter.dicom.annotations.segmentation import read_segmentation
+    from isocenter.dicom.reading.display import windows_of
     from isocenter.dicom.reading.pixels import read
     from isocenter.dicom.reading.slices import read_slices
     from isocenter.dicom.scan import Scan, scan
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from isocenter.formats import load, load_segmentation, save
     from isocenter.geometry import Grid
     from isocenter.ops.anatomy import segment, segmenters
-    from isocenter.ops.intensity import Window, windowed
+    from isocenter.ops.intensity import windowed
     from isocenter.ops.measure import measure
     from isocenter.ops.resample import onto, to_orientation, to_spacing
     from isocenter.ops.shape import crop_to, to_shape
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from isocenter.pipeline.spec import Settings
     from isocenter.reasons import Reason, Severity, Verdict
     from isocenter.volume import Volume
+    from isocenter.windows import Window
 
 __version__ = "0.1.0"
 
@@ -47,6 +49,7 @@ _PUBLIC = {
     "together": "dicom.sorting.grouping",
     "read_segmentation": "dicom.annotations.segmentation",
     "read_slices": "dicom.reading.slices",
+    "windows_of": "dicom.reading.display",
     "load": "formats",
     "load_segmentation": "formats",
     "save": "formats",
@@ -58,7 +61,7 @@ _PUBLIC = {
     "to_orientation": "ops.resample",
     "to_shape": "ops.shape",
     "crop_to": "ops.shape",
-    "Window": "ops.intensity",
+    "Window": "windows",
     "windowed": "ops.intensity",
     "run": "pipeline.run",
     "Result": "pipeline.run",
@@ -78,7 +81,9 @@ _PUBLIC = {
     "Verdict": "reasons",
 }
 
-_ROOMS: dict[str, str] = {}
+_ROOMS: dict[str, str] = {
+    "intensity": "ops.intensity",
+}
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 
 __all__ = [
@@ -118,6 +123,7 @@ __all__ = [
     "to_spacing",
     "together",
     "windowed",
+    "windows_of",
 ]
 
 

@@ -17,7 +17,6 @@ behind, and the frame of reference too, except with highdicom.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +25,8 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import InputError, MissingExtra, UsageError, expect
+from isocenter.errors import InputError, UsageError, expect
+from isocenter.extras import needed
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Floats, Grid, Space
 from isocenter.volume import Array, Volume
@@ -104,7 +104,7 @@ def to_simpleitk(image: Volume | Segmentation) -> Any:
         If SimpleITK is not installed.
     """
     expect(image, Volume, Segmentation)
-    sitk = _library("SimpleITK", "sitk")
+    sitk = needed("SimpleITK", "sitk")
     array, grid = _values(image), _orthogonal(image.grid, "SimpleITK")
     if array.ndim > 4:
         raise UsageError("SimpleITK holds one axis beside the spatial ones: take one of the others out first.")
@@ -117,7 +117,7 @@ def to_simpleitk(image: Volume | Segmentation) -> Any:
 
 def from_simpleitk(image: Any, *, unit: Code = codes.ONE, modality: str = "") -> Volume:
     """Volume of a three-dimensional ``SimpleITK.Image``; vector components become the axis ``"channel"``."""
-    sitk = _library("SimpleITK", "sitk")
+    sitk = needed("SimpleITK", "sitk")
     if image.GetDimension() != 3:
         raise InputError(f"Expected a SimpleITK image of three dimensions, not {image.GetDimension()}.")
     affine = np.eye(4)
@@ -134,7 +134,7 @@ def from_simpleitk(image: Any, *, unit: Code = codes.ONE, modality: str = "") ->
 def to_nibabel(image: Volume | Segmentation) -> Any:
     """``nibabel.Nifti1Image`` of the same voxels, with both transforms set where a quaternion can hold the grid."""
     expect(image, Volume, Segmentation)
-    nibabel = _library("nibabel", "all")
+    nibabel = needed("nibabel", "all")
     affine = ras_affine(image.grid)
     made = nibabel.Nifti1Image(columns_first(_values(image)).copy(order="F"), affine, dtype=_values(image).dtype)
     made.header.set_xyzt_units("mm")
@@ -161,7 +161,7 @@ def from_nibabel(image: Any, *, unit: Code = codes.ONE, modality: str = "", axes
 def to_metatensor(image: Volume | Segmentation) -> Any:
     """``monai.data.MetaTensor`` (channel, slice, row, column) with the affine to RAS on (slice, row, column)."""
     expect(image, Volume, Segmentation)
-    monai, torch = _library("monai.data", "nets"), _library("torch", "nets")
+    monai, torch = needed("monai.data", "nets"), needed("torch", "nets")
     affine = torch.from_numpy(_LPS_RAS @ image.grid.affine)
     return monai.MetaTensor(_tensor(torch, _channel_first(image)), affine=affine, meta={"space": "RAS"})
 
@@ -192,7 +192,7 @@ def to_torchio(image: Volume | Segmentation) -> Any:
         If the grid is sheared, which TorchIO cannot hold.
     """
     expect(image, Volume, Segmentation)
-    torchio, torch = _library("torchio", "nets"), _library("torch", "nets")
+    torchio, torch = needed("torchio", "nets"), needed("torch", "nets")
     grid = _orthogonal(image.grid, "TorchIO")
     kind = torchio.LabelMap if isinstance(image, Segmentation) else torchio.ScalarImage
     return kind(tensor=_tensor(torch, _channel_first(image).swapaxes(1, 3)), affine=ras_affine(grid))
@@ -217,7 +217,7 @@ def to_highdicom(image: Volume | Segmentation) -> Any:
         If the grid is sheared or not in the patient, or the image has further axes.
     """
     expect(image, Volume, Segmentation)
-    highdicom = _library("highdicom", "all")
+    highdicom = needed("highdicom", "all")
     array, grid = _values(image), _orthogonal(image.grid, "highdicom")
     if array.ndim > 3 or grid.space != Space.PATIENT:
         raise UsageError("A highdicom.Volume is made of three spatial axes in the patient.")
@@ -236,13 +236,6 @@ def from_highdicom(volume: Any, *, unit: Code = codes.ONE, modality: str = "") -
 
 
 # --- shared by the bridges -------------------------------------------------------------------------------------------
-
-
-def _library(name: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(name.partition(".")[0], extra) from error
 
 
 def _grid(shape: Sequence[int], affine: Floats, frame_of_reference_uid: str | None = None) -> Grid:

@@ -85,6 +85,31 @@ def modality_table(header: Dataset) -> Table | None:
     return Table(first, entries, str(item.get("ModalityLUTType", "") or "").strip().upper())
 
 
+def display_tables(holder: Dataset, header: Dataset) -> tuple[tuple[Table, int, str], ...]:
+    """The tables that turn real values into grey (VOI LUT Sequence, PS3.3 C.11.2.1.1): each with its bits and its name.
+
+    Parameters
+    ----------
+    holder
+        The data set or item that holds the sequence.
+    header
+        The whole header: it says how the first value is to be read.
+
+    Raises
+    ------
+    TableError
+        If one is damaged.
+    """
+    found = []
+    for item in holder.get("VOILUTSequence") or ():
+        if "LUTDescriptor" not in item or "LUTData" not in item:
+            raise TableError("A VOI LUT has no descriptor or no data.")
+        count, first, bits = _descriptor(item.LUTDescriptor, header)
+        table = Table(first, _entries(item.LUTData, count, bits, _order(header)))
+        found.append((table, bits, str(item.get("LUTExplanation", "") or "").strip()))
+    return tuple(found)
+
+
 def palette(header: Dataset) -> Table:
     """The palette of an image of PALETTE COLOR, plain or segmented (PS3.3 C.7.6.3.1.5, C.7.9).
 

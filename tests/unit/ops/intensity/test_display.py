@@ -4,7 +4,7 @@ import pytest
 from isocenter import codes
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
-from isocenter.ops.intensity import PRESETS, Window, clipped, preset, to_grey, to_unit_range, windowed
+from isocenter.ops.intensity import PRESETS, LookupTable, Window, clipped, preset, to_grey, windowed
 from isocenter.volume import Volume
 
 
@@ -21,7 +21,7 @@ def _by_the_standard(x, center, width, top):
 def test_the_window_is_that_of_the_standard(window):
     values = np.arange(-2000, 3000, dtype=np.int16)
     expected = np.array([_by_the_standard(float(x), window.center, window.width, 1.0) for x in values])
-    np.testing.assert_allclose(to_unit_range(values, window), expected, atol=1e-6)
+    np.testing.assert_allclose(window.unit_range(values), expected, atol=1e-6)
     assert np.abs(to_grey(values, window) - expected * 255).max() <= 0.501
 
 
@@ -80,3 +80,33 @@ def test_a_window_of_ct_is_refused_for_other_units():
     with pytest.raises(UsageError, match="for CT in HU"):
         windowed(mr, "lung")
     assert windowed(mr, Window(0, 10)).array.shape == (1, 1, 1)
+
+
+def test_the_other_functions_are_those_of_the_standard():
+    values = np.linspace(-50, 150, 401)
+    exact = np.clip((values - 40.25) / 80.5 + 0.5, 0, 1)
+    np.testing.assert_allclose(Window(40.25, 80.5, "LINEAR_EXACT").unit_range(values), exact, atol=1e-6)
+    sigmoid = 1 / (1 + np.exp(-4 * (values - 40) / 80))
+    np.testing.assert_allclose(Window(40, 80, "SIGMOID").unit_range(values), sigmoid, atol=1e-6)
+
+
+def test_narrow_windows_are_for_the_exact_function():
+    assert Window(0.5, 0.25, "LINEAR_EXACT").unit_range([0.0, 0.5, 1.0]).tolist() == [0, 0.5, 1]
+    with pytest.raises(UsageError, match="above 0"):
+        Window(0.5, 0, "SIGMOID")
+    with pytest.raises(UsageError, match="SIGMOID"):
+        Window(0.5, 1, "CUBIC")
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_extreme_and_missing_values_are_black_or_white(function):
+    grey = Window(0, 10, function).unit_range([-np.inf, np.nan, np.inf])
+    np.testing.assert_allclose(grey, [0, 0, 1], atol=1e-6)
+
+
+def test_a_table_of_the_file_maps_value_by_value():
+    table = LookupTable(-2, np.array([0, 10, 40, 255], np.uint16), 8)
+    grey = table.unit_range(np.array([-9, -2, -1.2, 0.4, 1, 99, np.nan]))
+    np.testing.assert_allclose(grey * 255, [0, 0, 10, 40, 255, 255, 0], atol=1e-4)
+    volume = Volume(np.array([[[-9, -1, 99]]], np.int16), Grid.from_vectors((1, 1, 3)))
+    np.testing.assert_allclose(windowed(volume, table).array.ravel() * 255, [0, 10, 255], atol=1e-4)

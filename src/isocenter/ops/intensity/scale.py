@@ -1,0 +1,172 @@
+"""Bringing values to a common scale: clipping, rescaling, z-score, percentiles, bins. No window lives here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from isocenter import codes
+from isocenter.errors import InputError, UsageError, expect
+from isocenter.findings import Segmentation
+from isocenter.volume import Array, Volume
+
+
+def clipped(volume: Volume, low: float, high: float) -> Volume:
+    """The volume with values below ``low`` or above ``high`` set to that limit; dtype and NaN are kept."""
+    if not low <= high:
+        raise UsageError(f"The lower limit {low} is above the upper limit {high}.")
+    bounds: tuple[float, float] = (low, high)
+    if volume.array.dtype.kind in "ui":
+        limits = np.iinfo(volume.array.dtype)
+        bounds = (max(_whole(low, np.ceil), limits.min), min(_whole(high, np.floor), limits.max))
+        if bounds[0] > bounds[1]:
+            raise UsageError(f"No whole number of type {volume.array.dtype} lies from {low} to {high}.")
+    return volume.with_array(np.clip(volume.array, *bounds).astype(volume.array.dtype, copy=False))
+
+
+def rescaled(volume: Volume, low: float, high: float, *, to: tuple[float, float] = (0.0, 1.0)) -> Volume:
+    """The volume stretched so that ``low`` and ``high`` become the ends of ``to``, clipped there, as float32.
+
+    The result has no unit. ``rescaled(ct, -1000, 400)`` is what many networks are fed with.
+    """
+    if not (np.isfinite((low, high, *to)).all() and low < high and to[0] < to[1]):
+        raise UsageError(f"Values from {low} to {high} cannot be stretched to {to[0]} to {to[1]}: each pair must rise.")
+    array = np.clip(_floating(volume.array), low, high)
+    array -= low
+    array *= (to[1] - to[0]) / (high - low)
+    array += to[0]
+    return volume.with_array(np.clip(array, *to, out=array).astype(np.float32, copy=False), unit=codes.ONE)
+
+
+def zscored(volume: Volume, inside: Segmentation | None = None) -> Volume:
+    """The volume less its mean, over its standard deviation, as float32 without a unit.
+
+    Parameters
+    ----------
+    volume
+        The image. NaN is left out of mean and deviation, and stays.
+    inside
+        Where mean and deviation (of the population) are taken; by default everywhere. Every voxel is changed.
+
+    Raises
+    ------
+    InputError
+        If all values there are equal, or there are none.
+    """
+    values = values_of(volume, inside)
+    mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    if deviation == 0:
+        raise InputError("All values are equal, so that they have no deviation to be scaled by.")
+    array = _floating(volume.array)
+    array -= mean
+    array /= deviation
+    return volume.with_array(array.astype(np.float32, copy=False), unit=codes.ONE)
+
+
+def percentile_rescaled(
+    volume: Volume, low: float = 0.5, high: float = 99.5, *, inside: Segmentation | None = None
+) -> Volume:
+    """The volume stretched from two of its percentiles to 0 and 1, clipped there, as float32 without a unit.
+
+    Raises
+    ------
+    InputError
+        If both percentiles are equal, or there are no values.
+    """
+    if not 0 <= low < high <= 100:
+        raise UsageError(f"Percentiles rise and lie from 0 to 100, not {low} and {high}.")
+    bottom, top = percentiles(volume, (low, high), inside=inside)
+    if bottom == top:
+        raise InputError(
+            f"Percentile {low:g} and percentile {high:g} are both {bottom:g}: there is nothing to stretch."
+        )
+    return rescaled(volume, bottom, top)
+
+
+def percentiles(volume: Volume, shares: Sequence[float], *, inside: Segmentation | None = None) -> tuple[float, ...]:
+    """Percentiles of the values, NaN left out; between two values, linearly (as NumPy's)."""
+    values = values_of(volume, inside)
+    if values.dtype.kind in "ui" and values.dtype.itemsize <= 2:
+        return _percentiles_by_counting(values, shares)
+    return tuple(float(value) for value in np.percentile(values, list(shares)))
+
+
+def _percentiles_by_counting(values: Array, shares: Sequence[float]) -> tuple[float, ...]:
+    """Percentiles of whole numbers of up to 16 bits, without sorting them."""
+    least = int(values.min())
+    up_to = np.cumsum(np.bincount((values.astype(np.int32) - least).reshape(-1)))
+    found = []
+    for share in shares:
+        rank = share / 100 * (len(values) - 1)
+        low, high = (int(np.searchsorted(up_to, whole, "right")) for whole in (np.floor(rank), np.ceil(rank)))
+        found.append(least + low + (high - low) * (rank - np.floor(rank)))
+    return tuple(float(value) for value in found)
+
+
+def quantised(volume: Volume, *, width: float | None = None, count: int | None = None) -> Volume:
+    """The volume in whole bins from 1: of one width from the smallest value on, or so many over the range of values.
+
+    Discretisation as the Image Biomarker Standardisation Initiative defines it: ``floor((x - min) / width) + 1``, and
+    ``floor(count (x - min) / (max - min)) + 1`` with the largest value in the last bin. The result has no unit; its
+    dtype is the smallest unsigned one that holds the bins.
+
+    Raises
+    ------
+    UsageError
+        If not exactly one of width and count is given, or it is not positive.
+    InputError
+        If values are NaN or infinite, or one bin for each would be more than 65,535.
+    """
+    if (width is None) == (count is None):
+        raise UsageError("Say either the width of a bin or how many there are.")
+    if not (width is None or width > 0) or not (count is None or 1 <= count <= 65535):
+        raise UsageError("A bin has a width above 0; their number lies from 1 to 65,535.")
+    values = volume.array.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("Values that are NaN or infinite belong to no bin: clip or fill them first.")
+    span = float(np.ptp(values))
+    number = count or math.floor(span / (width or 1.0)) + 1
+    if number > 65535:
+        raise InputError(f"There would be {number} bins of the width {width:g}, more than 65,535: make them wider.")
+    values -= values.min()
+    values *= (1 / width if width else number / span) if span else 0.0
+    bins = np.minimum(np.floor(values, out=values) + 1, number)
+    return volume.with_array(bins.astype(np.uint8 if number < 256 else np.uint16), unit=codes.ONE)
+
+
+def values_of(volume: Volume, inside: Segmentation | None) -> Array:
+    """The values in any segment of a segmentation, or all, without NaN; flat.
+
+    Raises
+    ------
+    UsageError
+        If the segmentation lies on another grid.
+    InputError
+        If there are none.
+    """
+    expect(volume, Volume)
+    array = volume.array
+    if inside is not None:
+        expect(inside, Segmentation)
+        if not volume.grid.coincides(inside.grid):
+            raise UsageError("The segmentation lies on another grid than the image: bring one onto the other first.")
+        array = array[inside.mask(*inside.names)]
+    values = array.reshape(-1)
+    if values.dtype.kind == "f":
+        values = values[~np.isnan(values)]
+    if not values.size:
+        raise InputError("There are no values: the mask is empty, or all of them are NaN.")
+    return values
+
+
+def _floating(array: Array) -> Array:
+    """A copy in single precision where that holds the values, else in double."""
+    single = array.dtype.itemsize < 4 or array.dtype == np.float32
+    return array.astype(np.float32 if single else np.float64)
+
+
+def _whole(limit: float, rounded: np.ufunc) -> int:
+    """A limit as a whole number; one without end becomes one beyond every type."""
+    return int(rounded(limit)) if np.isfinite(limit) else int(np.sign(limit)) * 2**70

@@ -1,0 +1,142 @@
+"""Windows and lookup tables: how values become grey on a screen (VOI LUT, PS3.3 C.11.2). Arrays in, arrays out.
+
+Where an image's own windows are read lives in :mod:`isocenter.dicom.reading.display`, what is done with them to a
+volume in :mod:`isocenter.ops.intensity`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import UsageError
+
+Array = npt.NDArray[Any]
+Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+"""VOI LUT Function (PS3.3 C.11.2.1.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Window center and width (PS3.3 C.11.2.1.2), in the unit of the image.
+
+    Parameters
+    ----------
+    center, width
+        The width is 1 or more for ``LINEAR``, above 0 for the others.
+    function
+        What lies between black and white: see :meth:`unit_range`.
+    name
+        What it is for, as the file or the table of presets says.
+    """
+
+    center: float
+    width: float
+    function: Function = "LINEAR"
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.function not in get_args(Function):
+            raise UsageError(f"A window's function is {', '.join(get_args(Function))}; not {self.function!r}.")
+        least = 1.0 if self.function == "LINEAR" else np.nextafter(0.0, 1.0)
+        if not (np.isfinite(self.center) and np.isfinite(self.width) and self.width >= least):
+            limit = "of at least 1" if self.function == "LINEAR" else "above 0"
+            raise UsageError(f"A window has a finite center and a width {limit}, not {self.center}/{self.width}.")
+
+    def unit_range(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Values through the window, from 0 to 1; NaN becomes 0.
+
+        With center c and width w:
+
+        - ``LINEAR`` (C.11.2.1.2.1): 0 up to ``c - 0.5 - (w - 1) / 2``, 1 above ``c - 0.5 + (w - 1) / 2``, and
+          ``(x - (c - 0.5)) / (w - 1) + 0.5`` between;
+        - ``LINEAR_EXACT`` (C.11.2.1.3.2): the same without the halves, ``(x - c) / w + 0.5``;
+        - ``SIGMOID`` (C.11.2.1.3.1): ``1 / (1 + exp(-4 (x - c) / w))``.
+        """
+        x = _floating(values)
+        if self.function == "SIGMOID":
+            grey = 1 / (1 + np.exp(np.clip(-4 * (x - self.center) / self.width, -80, 80)))
+            return np.nan_to_num(grey, copy=False).astype(np.float32, copy=False)
+        half = 0.5 if self.function == "LINEAR" else 0.0
+        if self.width == 2 * half:
+            return np.greater(x, self.center - half).astype(np.float32)
+        x -= self.center - half
+        x /= self.width - 2 * half
+        x += 0.5
+        return np.nan_to_num(np.clip(x, 0, 1, out=x), copy=False).astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookupTable:
+    """A VOI LUT that a file brings along (PS3.3 C.11.2.1.1).
+
+    Parameters
+    ----------
+    first
+        Value that the first entry is for; lower ones take it too, those beyond the last entry the last.
+    entries
+        (entry,) whole numbers from 0 to ``2**bits - 1``.
+    bits
+        Bits of an entry.
+    name
+        What it is for, as the file says.
+    """
+
+    first: int
+    entries: Array = field(repr=False)
+    bits: int
+    name: str = ""
+
+    def unit_range(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Values through the table, from 0 to 1; values between two whole numbers take the nearer, NaN becomes 0."""
+        x = _floating(values)
+        places = np.clip(np.rint(np.nan_to_num(x - self.first)), 0, len(self.entries) - 1).astype(np.int64)
+        grey: npt.NDArray[np.float32] = (self.entries / np.float32(2**self.bits - 1)).astype(np.float32).take(places)
+        grey[np.isnan(x)] = 0
+        return grey
+
+
+Display = Window | LookupTable
+"""What turns values into grey."""
+
+
+def _floating(values: npt.ArrayLike) -> Array:
+    """A copy of the values, in single precision where that holds them."""
+    x: Array = np.asarray(values)
+    return x.astype(np.float64 if x.dtype.itemsize > 4 or x.dtype in (np.int32, np.uint32) else np.float32)
+
+
+def _named(**windows: tuple[float, float]) -> MappingProxyType[str, Window]:
+    names = {name.replace("_", " "): window for name, window in windows.items()}
+    return MappingProxyType({name: Window(*window, name=name) for name, window in names.items()})
+
+
+PRESETS: MappingProxyType[str, Window] = _named(
+    lung=(-600, 1500),
+    mediastinum=(50, 350),
+    soft_tissue=(40, 400),
+    liver=(90, 150),
+    brain=(40, 80),
+    stroke=(35, 40),
+    subdural=(75, 215),
+    bone=(400, 1800),
+    angiography=(300, 600),
+)
+"""Windows for CT in HU, by name."""
+
+
+def preset(name: str) -> Window:
+    """The CT window of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"No window {name!r}; there are {', '.join(PRESETS)}.")
+    return PRESETS[name]
