@@ -83,6 +83,8 @@ _PUBLIC = {
 
 _ROOMS: dict[str, str] = {
     "intensity": "ops.intensity",
+    "photos": "ops.photos",
+    "masks": "ops.masks",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 

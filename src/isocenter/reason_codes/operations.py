@@ -2,6 +2,33 @@
 
 from __future__ import annotations
 
-from isocenter.reason_codes.entry import CodeEntry
+from isocenter.reason_codes.entry import CodeEntry, Severity
 
-CODES: dict[str, CodeEntry] = {}
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES: dict[str, CodeEntry] = {
+    "NO_NUMBER_LEFT_OUT": CodeEntry(
+        _I,
+        "Some voxels have no finite value.",
+        "They are in no segment and in no histogram.",
+        "Look where they come from, if you did not make them so.",
+    ),
+    "NOTHING_TO_PART": CodeEntry(
+        _X,
+        "The image has fewer different values than classes are asked for.",
+        "No threshold was chosen.",
+        "Check the image and where you let it look, or ask for fewer classes.",
+    ),
+    "OUTLINE_MOVED_FAR": CodeEntry(
+        _V,
+        "Refining a segment changed its volume by more than half.",
+        "The refined segment is returned.",
+        "Look at the contours; start nearer to the border, or lower the reach or the pull.",
+    ),
+    "FACE_VISIBLE": CodeEntry(
+        _V,
+        "A picture seems to show a face, which names its patient.",
+        "Nothing was changed.",
+        "Look at it, and leave it out or cover the face before it leaves the hospital.",
+    ),
+}
