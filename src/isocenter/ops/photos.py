@@ -188,4 +188,5 @@ def _bytes_of(array: Array) -> Array:
     low, high = values.min(), values.max()
     if not np.isfinite((low, high)).all():
         raise InputError("The picture holds values that are no numbers: fill them first.")
-    return np.rint((values - low) * (255 / (high - low) if high > low else 0.0)).astype(np.uint8)
+    grey: Array = np.rint((values - low) * (255 / (high - low) if high > low else 0.0)).astype(np.uint8)
+    return grey
