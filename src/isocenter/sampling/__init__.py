@@ -13,5 +13,6 @@ The kernels release the GIL and are run on slabs of output slices side by side.
 from isocenter.sampling.layout import contiguous
 from isocenter.sampling.linear import affine_linear
 from isocenter.sampling.nearest import affine_nearest
+from isocenter.sampling.warp import Field, warped_linear, warped_nearest
 
-__all__ = ["affine_linear", "affine_nearest", "contiguous"]
+__all__ = ["Field", "affine_linear", "affine_nearest", "contiguous", "warped_linear", "warped_nearest"]

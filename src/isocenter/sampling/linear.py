@@ -41,9 +41,7 @@ def affine_linear(array: Array, matrix: npt.ArrayLike, shape: Shape, *, outside:
     ValueError
         If the array is not three-dimensional, its dtype is none of the named, or it cannot hold ``outside``.
     """
-    if array.dtype.name not in SINGLE + DOUBLE:
-        raise ValueError(f"Linear sampling takes integers of up to 32 bits, float32 and float64, not {array.dtype}.")
-    work = np.float32 if array.dtype.name in SINGLE else np.float64
+    work = working_type(array.dtype)
     source, transform = prepared(array, matrix)
     fill = held_by(array.dtype, outside)
     sample = _linear_by_rows if rows_stay_rows(transform, shape) else _linear_by_points
@@ -54,6 +52,19 @@ def affine_linear(array: Array, matrix: npt.ArrayLike, shape: Shape, *, outside:
 
     over_slices(fill_slab, shape)
     return out
+
+
+def working_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """The float type to compute in: float32 where it holds every value of the dtype exactly, else float64.
+
+    Raises
+    ------
+    ValueError
+        If neither does, or the values are no real numbers.
+    """
+    if dtype.name not in SINGLE + DOUBLE:
+        raise ValueError(f"Interpolation takes integers of up to 32 bits, float32 and float64, not {dtype}.")
+    return np.float32 if dtype.name in SINGLE else np.float64
 
 
 @kernel
@@ -123,7 +134,7 @@ def _linear_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, firs
 
 
 @kernel
-def _between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
+def between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
     """Value between the eight voxels from [k, r, c] on; weights of (the next slice, row, column)."""
     kind = weights.dtype.type
     w, g, f = weights[0], weights[1], weights[2]
@@ -187,5 +198,5 @@ def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, fi
                 if k < 0 or r < 0 or c < 0:
                     out[z, y, x] = outside
                     continue
-                value = _between_eight(array, k, r, c, weights)
+                value = between_eight(array, k, r, c, weights)
                 out[z, y, x] = value if half == 0 else math.floor(value + half)

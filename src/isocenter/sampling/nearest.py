@@ -18,9 +18,7 @@ def affine_nearest(array: Array, matrix: npt.ArrayLike, shape: Shape, *, outside
     Takes any dtype of 1, 2, 4 or 8 bytes; halfway between two voxels the one of the higher index is taken. Otherwise as
     :func:`~isocenter.sampling.linear.affine_linear`.
     """
-    if array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype.kind not in "buif":
-        raise ValueError(f"Nearest-neighbour sampling takes numbers of 1, 2, 4 or 8 bytes, not {array.dtype}.")
-    bits = np.dtype(f"u{array.dtype.itemsize}")  # values are only moved, so one kernel serves all types of a size
+    bits = bits_of(array.dtype)
     source, transform = prepared(array, matrix)
     fill = np.asarray(held_by(array.dtype, outside)).view(bits)[()]
     sample = _nearest_by_rows if rows_stay_rows(transform, shape) else _nearest_by_points
@@ -32,6 +30,19 @@ def affine_nearest(array: Array, matrix: npt.ArrayLike, shape: Shape, *, outside
 
     over_slices(fill_slab, shape)
     return out
+
+
+def bits_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The unsigned type of the same size: values are only moved, so one kernel serves all types of a size.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is not one of numbers of 1, 2, 4 or 8 bytes.
+    """
+    if dtype.itemsize not in (1, 2, 4, 8) or dtype.kind not in "buif":
+        raise ValueError(f"Nearest-neighbour sampling takes numbers of 1, 2, 4 or 8 bytes, not {dtype}.")
+    return np.dtype(f"u{dtype.itemsize}")
 
 
 @kernel
