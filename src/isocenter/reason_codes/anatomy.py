@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from isocenter.reason_codes.entry import CodeEntry
+from isocenter.reason_codes.entry import CodeEntry, Severity
 
-CODES: dict[str, CodeEntry] = {}
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES: dict[str, CodeEntry] = {
+    "CALCIUM_SLICES": CodeEntry(
+        _V,
+        "The slices are not axial and 3 mm apart, as those that the calcium score was made for.",
+        "The score was scaled by their distance.",
+        "Do not hold it against reference values without care.",
+    ),
+}
