@@ -82,6 +82,7 @@ _PUBLIC = {
 }
 
 _ROOMS: dict[str, str] = {
+    "radiomics": "ops.radiomics",
     "intensity": "ops.intensity",
     "photos": "ops.photos",
     "masks": "ops.masks",
