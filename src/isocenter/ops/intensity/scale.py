@@ -12,6 +12,9 @@ from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.volume import Array, Volume
 
+_CHUNK = 1 << 20
+"""Values counted at a time: NumPy makes a wide copy of them."""
+
 
 def clipped(volume: Volume, low: float, high: float) -> Volume:
     """The volume with values below ``low`` or above ``high`` set to that limit; dtype and NaN are kept."""
@@ -95,14 +98,25 @@ def percentiles(volume: Volume, shares: Sequence[float], *, inside: Segmentation
 
 def _percentiles_by_counting(values: Array, shares: Sequence[float]) -> tuple[float, ...]:
     """Percentiles of whole numbers of up to 16 bits, without sorting them."""
-    least = int(values.min())
-    up_to = np.cumsum(np.bincount((values.astype(np.int32) - least).reshape(-1)))
+    least, up_to = _up_to(values)
     found = []
     for share in shares:
         rank = share / 100 * (len(values) - 1)
         low, high = (int(np.searchsorted(up_to, whole, "right")) for whole in (np.floor(rank), np.ceil(rank)))
         found.append(least + low + (high - low) * (rank - np.floor(rank)))
     return tuple(float(value) for value in found)
+
+
+def _up_to(values: Array) -> tuple[int, Array]:
+    """The least value of the type, and how many values there are up to it and each of those after it."""
+    bits = np.dtype(f"u{values.dtype.itemsize}")
+    counts = np.zeros(2 ** (8 * bits.itemsize), np.int64)
+    for start in range(0, len(values), _CHUNK):
+        counts += np.bincount(values[start : start + _CHUNK].view(bits), minlength=len(counts))
+    if values.dtype.kind == "u":
+        return 0, np.cumsum(counts)
+    half = len(counts) // 2  # where the negative numbers stand
+    return -half, np.cumsum(np.roll(counts, half))
 
 
 def quantised(volume: Volume, *, width: float | None = None, count: int | None = None) -> Volume:
