@@ -86,6 +86,7 @@ _ROOMS: dict[str, str] = {
     "intensity": "ops.intensity",
     "photos": "ops.photos",
     "masks": "ops.masks",
+    "surfaces": "ops.surfaces",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 

@@ -90,6 +90,20 @@ def as_segmentation(labels: Volume, segments: Sequence[Segment], algorithm: Algo
     return Segmentation((array,), labels.grid, tuple(segments), algorithm, labels.sources, labels.reasons)
 
 
+# --- points of meshes -------------------------------------------------------------------------------------------------
+
+
+def points_between_ras_and_lps(points: Array) -> Array:
+    """(n, 3) points or directions in RAS of those in LPS, and the other way."""
+    turned: Array = points * np.array([-1, -1, 1], points.dtype)
+    return turned
+
+
+def points_in_gltf(points: Array) -> Array:
+    """(n, 3) points or directions as glTF has its axes (left, head, front), of those in LPS; the unit stays."""
+    return np.stack([points[:, 0], points[:, 2], -points[:, 1]], axis=1)
+
+
 # --- SimpleITK -------------------------------------------------------------------------------------------------------
 
 

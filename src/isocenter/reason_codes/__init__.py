@@ -19,6 +19,7 @@ from isocenter.reason_codes import (
     radiomics,
     registration,
     series,
+    surfaces,
 )
 from isocenter.reason_codes.entry import CodeEntry, Severity
 
@@ -26,7 +27,7 @@ __all__ = ["CODES", "CodeEntry", "Severity"]
 
 _ROOMS = (
     *(files, series, pixels, pipeline, findings, objects),
-    *(operations, registration, radiomics, anatomy, learning),
+    *(operations, registration, radiomics, anatomy, learning, surfaces),
 )
 
 CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
