@@ -1,4 +1,4 @@
-"""Morphology in millimetres on coarse masks: balls, holes, components. What is a lung or a bone lives elsewhere."""
+"""Morphology in millimetres on boolean arrays: balls, holes, components. What is done to segments stands beside."""
 
 from __future__ import annotations
 
@@ -7,40 +7,46 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import kernel, over_slices
+from isocenter.kernels import kernel, over_slices, threads
 from isocenter.volume import Array
 
 Mask = npt.NDArray[np.bool_]
 Size = tuple[float, float, float]
 
-_THREADS = 2
+_SLACK = 1e-4  # of a voxel: a centre that lies on the ball's surface belongs to it, whatever the rounding
 
 
 def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
-    """Distance of each voxel of the mask to the nearest voxel outside it; the image's border is no outside."""
+    """Distance of each voxel of the mask to the nearest voxel outside it; infinite if there is none.
+
+    The border of the image is no outside.
+    """
     import edt
 
     solid = np.ascontiguousarray(mask)
-    found: npt.NDArray[np.float32] = edt.edt(solid, anisotropy=voxel_mm, black_border=False, parallel=_THREADS)
+    found: npt.NDArray[np.float32] = edt.edt(solid, anisotropy=voxel_mm, black_border=False, parallel=threads())
     return found
 
 
 def dilate(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask grown by a ball."""
-    return _in_box(mask, radius_mm, voxel_mm, lambda part: distance_mm(~part, voxel_mm) <= radius_mm)
+    reach = _reach(radius_mm, voxel_mm)
+    return _in_box(mask, radius_mm, voxel_mm, lambda part: distance_mm(~part, voxel_mm) <= reach)
 
 
 def erode(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask shrunk by a ball; it does not shrink from the border of the image."""
-    return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: distance_mm(part, voxel_mm) > radius_mm)
+    reach = _reach(radius_mm, voxel_mm)
+    return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: (distance_mm(part, voxel_mm) > reach) & part)
 
 
 def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask with every gap filled that a ball does not fit into; nothing is taken away."""
+    reach = _reach(radius_mm, voxel_mm)
 
     def closed(part: Mask) -> Mask:
-        grown = distance_mm(~part, voxel_mm) <= radius_mm
-        return (distance_mm(grown, voxel_mm) > radius_mm) | part
+        grown = distance_mm(~part, voxel_mm) <= reach
+        return (distance_mm(grown, voxel_mm) > reach) | part
 
     return _in_box(mask, radius_mm, voxel_mm, closed)
 
@@ -48,6 +54,10 @@ def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
 def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The part of the mask that a ball inside it reaches."""
     return dilate(erode(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) & mask
+
+
+def _reach(radius_mm: float, voxel_mm: Size) -> float:
+    return radius_mm + _SLACK * min(voxel_mm)
 
 
 def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask], Mask]) -> Mask:
@@ -62,11 +72,12 @@ def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask],
     return out
 
 
-def components(mask: Mask) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Face-connected components: their labels from 1, and the voxel count of each label (index 0 is background)."""
+def components(mask: Mask, connectivity: int = 6) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Connected components: their labels from 1, and the voxel count of each label (index 0 is background)."""
     import cc3d
 
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6)
+    is_line = sorted(mask.shape)[1] == 1  # where all neighbours are face neighbours, and cc3d 4.1 fails to see others
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6 if is_line else connectivity)
     return labels, np.bincount(labels.reshape(-1))
 
 

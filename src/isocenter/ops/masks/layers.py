@@ -1,0 +1,181 @@
+"""Masks as segmentations: how one is made of an array, and how the segments of a layer give way to each other.
+
+The rule of this room: **a segment grows into background alone**, never over another segment of its layer; where two
+segments grow into one voxel, the nearer of them has it, and of two that are equally near the earlier in the list.
+Background is what no segment of the segmentation names, so ``dilated(found.only("liver"), 5)`` grows freely.
+Segments of different layers may overlap and do not see each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import UsageError, expect
+from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Grid
+from isocenter.ops.lattice import Spacing
+from isocenter.ops.masks.morphology import distance_mm
+from isocenter.volume import Array, Volume
+
+Mask = npt.NDArray[np.bool_]
+Names = Sequence[str] | None
+Box = tuple[slice, slice, slice]
+Work = Callable[[Mask, Box], Mask]
+
+VERSION = "1"
+"""Of the algorithms of this room; it changes with what they find."""
+
+
+def of(mask: npt.ArrayLike, like: Volume | Segmentation, *, name: str | Mapping[str, int] = "mask") -> Segmentation:
+    """An array as a segmentation on the place of an image.
+
+    Parameters
+    ----------
+    mask
+        (slice, row, column): boolean, or integers of which 0 is background.
+    like
+        The image that it belongs to: grid, sources and reasons are taken from it.
+    name
+        Name of the segment; of a label map the name and label of each, as ``{"liver": 1, "spleen": 2}``.
+
+    Raises
+    ------
+    UsageError
+        If the array does not fit the image, or holds labels that are not named.
+    """
+    expect(like, Volume, Segmentation)
+    array = np.asarray(mask)
+    labels = {name: 1} if isinstance(name, str) else dict(name)
+    if array.shape != like.grid.shape:
+        raise UsageError(f"The mask has the shape {array.shape}; the image has {like.grid.shape}.")
+    if array.dtype.kind not in "bui":
+        raise UsageError(f"A mask is boolean or of whole numbers, not {array.dtype}: compare with a threshold first.")
+    if array.dtype.kind != "b" and not (array.min() >= 0 and set(np.unique(array[array > 0])) <= set(labels.values())):
+        raise UsageError('The array holds labels without a name: give each, as name={"liver": 1, "spleen": 2}.')
+    segments = [Segment.named(each, label) for each, label in labels.items()]
+    return Segmentation.of(array, like, segments, Algorithm("Mask of the caller", VERSION))
+
+
+def found(mask: Array, volume: Volume, segments: Sequence[str], algorithm: Algorithm) -> Segmentation:
+    """A mask, or labels from 1 in the order of the names, found on a volume."""
+    named = [Segment.named(name, label) for label, name in enumerate(segments, 1)]
+    return Segmentation.of(mask, volume, named, algorithm)
+
+
+def then(algorithm: Algorithm, step: str, **settings: Any) -> Algorithm:
+    """The algorithm with a further step, which stands at the end of its settings."""
+    number = 1 + sum(name.startswith("step_") for name, _ in algorithm.settings)
+    text = " ".join([step, *(f"{name}={value}" for name, value in settings.items())])
+    return replace(algorithm, settings=(*algorithm.settings, (f"step_{number}", text)))
+
+
+def chosen(segmentation: Segmentation, names: Names) -> tuple[Segment, ...]:
+    """The named segments, or all, in the order of the segmentation."""
+    expect(segmentation, Segmentation)
+    if names is None:
+        return segmentation.segments
+    asked = {segmentation.segment(name) for name in ([names] if isinstance(names, str) else names)}
+    return tuple(segment for segment in segmentation.segments if segment in asked)
+
+
+def mask_of(segmentation: Segmentation, names: Names = None) -> Mask:
+    """Where any of the named segments is; nowhere if there are none."""
+    taken = chosen(segmentation, names)
+    if not taken:
+        return np.zeros(segmentation.grid.shape, bool)
+    return segmentation.mask(*(segment.name for segment in taken))
+
+
+def on_one_grid(first: Volume | Segmentation, other: Volume | Segmentation) -> None:
+    """Tell a caller whose images do not lie on one grid."""
+    expect(other, Volume, Segmentation)
+    if not first.grid.coincides(other.grid):
+        raise UsageError("The images lie on different grids: bring one onto the other first (iso.onto).")
+
+
+def values_of(volume: Volume) -> Array:
+    """The values (slice, row, column) of a volume without further axes."""
+    expect(volume, Volume)
+    if volume.axes:
+        raise UsageError(f"A mask has three axes: take one place of {', '.join(volume.axes)} first.")
+    return volume.array
+
+
+def boxes(layer: Array, segments: Sequence[Segment], margin: Sequence[int]) -> Iterator[tuple[Segment, Box]]:
+    """Each segment that has voxels, with the box around it, widened by a margin in voxels."""
+    from scipy import ndimage
+
+    if not segments:
+        return
+    places = ndimage.find_objects(layer, max(segment.label for segment in segments))
+    for segment in segments:
+        place = places[segment.label - 1]
+        if place is not None:
+            a, b, c = (
+                slice(max(0, part.start - more), min(size, part.stop + more))
+                for part, more, size in zip(place, margin, layer.shape, strict=True)
+            )
+            yield segment, (a, b, c)
+
+
+def margin_of(reach_mm: float, spacing_mm: Spacing) -> tuple[int, int, int]:
+    """How many voxels a reach in millimetres is along each axis, and one more."""
+    k, r, c = (int(np.ceil(reach_mm / size)) + 1 for size in spacing_mm)
+    return k, r, c
+
+
+def length(value_mm: float, what: str) -> float:
+    """A length that is finite and not negative."""
+    if not (isinstance(value_mm, int | float | np.number) and np.isfinite(value_mm) and value_mm >= 0):
+        raise UsageError(f"{what} is a length in millimetres of 0 or more, not {value_mm!r}.")
+    return float(value_mm)
+
+
+def reshaped(
+    segmentation: Segmentation, names: Names, work: Work, *, reach_mm: float, algorithm: Algorithm
+) -> Segmentation:
+    """The segmentation with ``work`` done on the mask of each named segment, by the rule of this room.
+
+    Parameters
+    ----------
+    segmentation, names
+        Segments to change; None for all.
+    work
+        Boolean array and the box of the image that it is, in; boolean array of the same shape, out.
+    reach_mm
+        How far the result may reach beyond the segment.
+    algorithm
+        Of the result.
+    """
+    taken = chosen(segmentation, names)
+    layers = list(segmentation.layers)
+    for index in sorted({segment.layer for segment in taken}):
+        ours = [segment for segment in taken if segment.layer == index]
+        labels = [segment.label for segment in segmentation.segments if segment.layer == index]
+        layers[index] = _worked(layers[index], ours, (labels, segmentation.grid, reach_mm), work)
+    return replace(segmentation, layers=tuple(layers), algorithm=algorithm)
+
+
+def _worked(layer: Array, segments: Sequence[Segment], scene: tuple[Sequence[int], Grid, float], work: Work) -> Array:
+    labels, grid, reach_mm = scene
+    out = layer.copy()
+    nearest = np.full(layer.shape, np.inf, np.float32) if len(segments) > 1 else None
+    for segment, box in boxes(layer, segments, margin_of(reach_mm, grid.spacing_mm)):
+        old = layer[box]
+        before = old == segment.label
+        after = work(before, box)
+        part = out[box]
+        part[before & ~after] = 0
+        gained = after & ~before
+        gained[gained] = np.isin(old[gained], labels, invert=True)
+        if nearest is not None and gained.any():
+            distance = distance_mm(~before, grid.spacing_mm)
+            gained &= distance < nearest[box]
+            nearest[box][gained] = distance[gained]
+        part[gained] = segment.label
+    return out
