@@ -15,9 +15,12 @@ import numpy.typing as npt
 from isocenter.kernels import kernel
 
 Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
 
 SNAP = 1e-6
 """Voxels; nearer to a voxel centre than this is on it."""
+HALF = 0.5 + SNAP
+"""Added to a coordinate before it is cut to a whole one: a tie takes the voxel of the higher index."""
 REACH = 0.5 + 1e-4
 """Voxels beyond the outermost centre that still belong to the outermost voxel."""
 
@@ -40,7 +43,7 @@ def closest(x: float, n: int) -> int:
     """Nearest voxel to a coordinate; -1 where it lies outside."""
     if not (-REACH <= x <= n - 1 + REACH):
         return -1
-    return int(min(max(math.floor(x + 0.5 + SNAP), 0.0), n - 1.0))
+    return int(min(max(math.floor(x + HALF), 0.0), n - 1.0))
 
 
 @kernel
@@ -55,13 +58,12 @@ def inside(taps: Array) -> tuple[int, int]:
 
 
 @kernel
-def surely_inside(start: float, step: float, n: int, count: int) -> tuple[int, int]:
-    """Range of x, of those below ``count``, for which ``start + step * x`` surely lies in [0, n - 1)."""
-    if abs(step) < 1e-9:
-        return (0, count) if 1e-3 <= start <= n - 1 - 1e-3 else (0, 0)
-    a, b = -start / step, (n - 1 - start) / step
-    first, last = max(min(a, b) + 1, 0.0), min(max(a, b) - 1, float(count))
-    return (math.ceil(first), math.floor(last)) if first < last else (0, 0)
+def points_of_row(matrix: Floats, z: int, y: int, points: Floats) -> None:
+    """Into ``points`` (3, n): the index in the input of each voxel of an output row."""
+    for i in range(3):
+        start, step = matrix[i, 0] * z + matrix[i, 1] * y + matrix[i, 3], matrix[i, 2]
+        for x in range(points.shape[1]):
+            points[i, x] = start + step * x
 
 
 @kernel

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import kernel, over_slices
-from isocenter.sampling.border import holds_halves, inside, lower, surely_inside
+from isocenter.kernels import compiled, kernel, over_slices
+from isocenter.sampling.border import holds_halves, inside, lower, points_of_row
 from isocenter.sampling.layout import Array, Floats, Shape, held_by, prepared, rows_stay_rows
 
 SINGLE = ("int8", "uint8", "int16", "uint16", "float32")
@@ -152,51 +152,43 @@ def between_eight(array: Array, k: int, r: int, c: int, weights: Array) -> Any:
     return near + w * (far - near)
 
 
-@kernel
-def _inner_points(array: Array, start: Floats, step: Floats, target: Array, x0: int, kind: Array) -> None:
-    """Linear sampling along a line of points that all have eight neighbours; in the dtype of ``kind``."""
-    cast = kind.dtype.type
+@compiled(fastmath={"contract"})
+def linear_at(array: Array, points: Floats, outside: Any, target: Array, weights: Array) -> None:
+    """Into ``target``: values at points (3, n); ``weights`` (3) is work space of the dtype to compute in."""
+    cast = weights.dtype.type
     half = cast(0.0 if holds_halves(target) else 0.5)
-    for i in range(target.size):
-        x = x0 + i
-        u, v, t = start[0] + step[0] * x, start[1] + step[1] * x, start[2] + step[2] * x
-        k, r, c = int(u), int(v), int(t)
-        w, g, f = cast(u - k), cast(v - r), cast(t - c)
-        a, b = cast(array[k, r, c]), cast(array[k, r, c + 1])
-        p, q = cast(array[k, r + 1, c]), cast(array[k, r + 1, c + 1])
-        upper, lower = a + f * (b - a), p + f * (q - p)
-        near = upper + g * (lower - upper)
-        a, b = cast(array[k + 1, r, c]), cast(array[k + 1, r, c + 1])
-        p, q = cast(array[k + 1, r + 1, c]), cast(array[k + 1, r + 1, c + 1])
-        upper, lower = a + f * (b - a), p + f * (q - p)
-        far = upper + g * (lower - upper)
-        value = near + w * (far - near)
-        target[i] = value if half == 0 else np.floor(value + half)
+    depth, height, width = array.shape
+    one = np.uint64(1)  # an index that cannot be negative needs no check
+    for x in range(target.size):
+        u, v, t = points[0, x], points[1, x], points[2, x]
+        if u >= 0 and v >= 0 and t >= 0 and u < depth - 1 and v < height - 1 and t < width - 1:
+            w, g, f = cast(u - int(u)), cast(v - int(v)), cast(t - int(t))
+            k, r, c = np.uint64(u), np.uint64(v), np.uint64(t)
+            a, b = cast(array[k, r, c]), cast(array[k, r, c + one])
+            p, q = cast(array[k, r + one, c]), cast(array[k, r + one, c + one])
+            upper, below = a + f * (b - a), p + f * (q - p)
+            near = upper + g * (below - upper)
+            a, b = cast(array[k + one, r, c]), cast(array[k + one, r, c + one])
+            p, q = cast(array[k + one, r + one, c]), cast(array[k + one, r + one, c + one])
+            upper, below = a + f * (b - a), p + f * (q - p)
+            far = upper + g * (below - upper)
+            value = near + w * (far - near)
+        else:
+            i, weights[0] = lower(u, depth)
+            j, weights[1] = lower(v, height)
+            m, weights[2] = lower(t, width)
+            if i < 0 or j < 0 or m < 0:
+                target[x] = outside
+                continue
+            value = between_eight(array, i, j, m, weights)
+        target[x] = value if half == 0 else math.floor(value + half)
 
 
 @kernel
 def _linear_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int, line: Array) -> None:
     """Linear sampling through any affine, point by point; of ``line`` only the dtype is used, to compute in."""
-    depth, height, width = array.shape
-    half = line.dtype.type(0.0 if holds_halves(out) else 0.5)
-    weights = np.empty(3, line.dtype)
+    points, weights = np.empty((3, out.shape[2])), np.empty(3, line.dtype)
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
-            start = matrix[:3, 0] * (z + first) + matrix[:3, 1] * y + matrix[:3, 3]
-            begin, end = 0, out.shape[2]
-            for axis in range(3):
-                first_x, last_x = surely_inside(start[axis], matrix[axis, 2], array.shape[axis], out.shape[2])
-                begin, end = max(begin, first_x), min(end, last_x)
-            begin, end = (begin, end) if begin < end else (0, 0)
-            _inner_points(array, start, matrix[:3, 2].copy(), out[z, y, begin:end], begin, line)
-            for x in range(out.shape[2]):
-                if begin <= x < end:
-                    continue
-                k, weights[0] = lower(start[0] + matrix[0, 2] * x, depth)
-                r, weights[1] = lower(start[1] + matrix[1, 2] * x, height)
-                c, weights[2] = lower(start[2] + matrix[2, 2] * x, width)
-                if k < 0 or r < 0 or c < 0:
-                    out[z, y, x] = outside
-                    continue
-                value = between_eight(array, k, r, c, weights)
-                out[z, y, x] = value if half == 0 else math.floor(value + half)
+            points_of_row(matrix, z + first, y, points)
+            linear_at(array, points, outside, out[z, y], weights)

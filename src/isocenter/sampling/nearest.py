@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
-from isocenter.sampling.border import closest, inside
+from isocenter.sampling.border import HALF, closest, inside, points_of_row
 from isocenter.sampling.layout import Array, Floats, Shape, held_by, prepared, rows_stay_rows
 
 
@@ -69,14 +69,23 @@ def _nearest_by_rows(array: Array, matrix: Floats, outside: Any, out: Array, fir
 
 
 @kernel
+def nearest_at(array: Array, points: Floats, outside: Any, target: Array) -> None:
+    """Into ``target``: values of the voxels nearest to points (3, n)."""
+    depth, height, width = array.shape
+    for x in range(target.size):
+        u, v, t = points[0, x] + HALF, points[1, x] + HALF, points[2, x] + HALF
+        if u >= 0 and v >= 0 and t >= 0 and u < depth and v < height and t < width:
+            target[x] = array[np.uint64(u), np.uint64(v), np.uint64(t)]
+        else:
+            k, r, c = closest(points[0, x], depth), closest(points[1, x], height), closest(points[2, x], width)
+            target[x] = outside if k < 0 or r < 0 or c < 0 else array[k, r, c]
+
+
+@kernel
 def _nearest_by_points(array: Array, matrix: Floats, outside: Any, out: Array, first: int) -> None:
     """Nearest-neighbour sampling through any affine, point by point."""
-    depth, height, width = array.shape
+    points = np.empty((3, out.shape[2]))
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
-            start = matrix[:3, 0] * (z + first) + matrix[:3, 1] * y + matrix[:3, 3]
-            for x in range(out.shape[2]):
-                k = closest(start[0] + matrix[0, 2] * x, depth)
-                r = closest(start[1] + matrix[1, 2] * x, height)
-                c = closest(start[2] + matrix[2, 2] * x, width)
-                out[z, y, x] = outside if k < 0 or r < 0 or c < 0 else array[k, r, c]
+            points_of_row(matrix, z + first, y, points)
+            nearest_at(array, points, outside, out[z, y])

@@ -7,7 +7,6 @@ way it points, is decided by registration; nothing here knows a patient.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
-from isocenter.sampling.border import closest, holds_halves, lower
+from isocenter.sampling.border import lower, points_of_row
 from isocenter.sampling.layout import Array, Floats, Shape, contiguous, held_by, locked
-from isocenter.sampling.linear import between_eight, working_type
-from isocenter.sampling.nearest import bits_of
+from isocenter.sampling.linear import between_eight, linear_at, working_type
+from isocenter.sampling.nearest import bits_of, nearest_at
 
 Singles = npt.NDArray[np.float32]
 
@@ -144,11 +143,10 @@ def _row_between(vectors: Singles, matrix: Floats, z: int, y: int, line: Singles
 
 
 @kernel
-def _moves_along(line: Singles, matrix: Floats, z: int, y: int, moves: Singles) -> None:
+def _moves_along(line: Singles, left: Array, share: Array, moves: Singles) -> None:
     """Displacements of an output row that runs along a row of the field, from that row."""
-    start = matrix[2, 0] * z + matrix[2, 1] * y + matrix[2, 3]
     for x in range(moves.shape[0]):
-        c, f = lower(start + matrix[2, 2] * x, line.shape[0])
+        c, f = left[x], share[x]
         c1 = c + (f > 0)
         for i in range(3):
             moves[x, i] = 0.0 if c < 0 else line[c, i] + f * (line[c1, i] - line[c, i])
@@ -169,53 +167,49 @@ def _moves_across(vectors: Singles, matrix: Floats, z: int, y: int, moves: Singl
 
 
 @kernel
-def _points_of_row(way: Any, z: int, y: int, line: Singles, moves: Singles, points: Floats) -> None:
+def _moved(way: Any, z: int, y: int, taps: Any, moves: Singles, points: Floats) -> None:
     """Into ``points``: the index in the array that each voxel of an output row takes its value from."""
     matrix, field_matrix, to_index, vectors = way
-    if abs(field_matrix[0, 2]) + abs(field_matrix[1, 2]) < 1e-9:
+    left, share, line = taps
+    moves[:] = 0.0
+    if abs(field_matrix[0, 2]) + abs(field_matrix[1, 2]) + abs(field_matrix[2, 0]) + abs(field_matrix[2, 1]) < 1e-9:
         if _row_between(vectors, field_matrix, z, y, line):
-            _moves_along(line, field_matrix, z, y, moves)
-        else:
-            moves[:] = 0.0
+            _moves_along(line, left, share, moves)
     else:
         _moves_across(vectors, field_matrix, z, y, moves)
+    points_of_row(matrix, z, y, points)
     for i in range(3):
-        start = matrix[i, 0] * z + matrix[i, 1] * y + matrix[i, 3]
+        a, b, c = to_index[i, 0], to_index[i, 1], to_index[i, 2]
         for x in range(points.shape[1]):
-            moved = to_index[i, 0] * moves[x, 0] + to_index[i, 1] * moves[x, 1] + to_index[i, 2] * moves[x, 2]
-            points[i, x] = start + matrix[i, 2] * x + moved
+            points[i, x] += a * moves[x, 0] + b * moves[x, 1] + c * moves[x, 2]
+
+
+@kernel
+def _taps(matrix: Floats, width: int, count: int) -> Any:
+    """For output columns along columns of the field: left neighbours, shares of the right, and a row to work in."""
+    left, share = np.empty(count, np.int64), np.empty(count, np.float32)
+    for x in range(count):
+        left[x], share[x] = lower(matrix[2, 2] * x + matrix[2, 3], width)
+    return left, share, np.empty((width, 3), np.float32)
 
 
 @kernel
 def _warped_linear(array: Array, way: Any, outside: Any, out: Array, first: int, weights: Array) -> None:
     """Linear sampling of a slab; ``weights`` (3) is work space of the dtype to compute in."""
-    half = weights.dtype.type(0.0 if holds_halves(out) else 0.5)
-    line, moves = np.empty((way[3].shape[2], 3), np.float32), np.empty((out.shape[2], 3), np.float32)
-    points = np.empty((3, out.shape[2]))
+    taps = _taps(way[1], way[3].shape[2], out.shape[2])
+    moves, points = np.empty((out.shape[2], 3), np.float32), np.empty((3, out.shape[2]))
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
-            _points_of_row(way, z + first, y, line, moves, points)
-            for x in range(out.shape[2]):
-                k, weights[0] = lower(points[0, x], array.shape[0])
-                r, weights[1] = lower(points[1, x], array.shape[1])
-                c, weights[2] = lower(points[2, x], array.shape[2])
-                if k < 0 or r < 0 or c < 0:
-                    out[z, y, x] = outside
-                    continue
-                value = between_eight(array, k, r, c, weights)
-                out[z, y, x] = value if half == 0 else math.floor(value + half)
+            _moved(way, z + first, y, taps, moves, points)
+            linear_at(array, points, outside, out[z, y], weights)
 
 
 @kernel
 def _warped_nearest(array: Array, way: Any, outside: Any, out: Array, first: int) -> None:
     """Nearest-neighbour sampling of a slab."""
-    line, moves = np.empty((way[3].shape[2], 3), np.float32), np.empty((out.shape[2], 3), np.float32)
-    points = np.empty((3, out.shape[2]))
+    taps = _taps(way[1], way[3].shape[2], out.shape[2])
+    moves, points = np.empty((out.shape[2], 3), np.float32), np.empty((3, out.shape[2]))
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
-            _points_of_row(way, z + first, y, line, moves, points)
-            for x in range(out.shape[2]):
-                k = closest(points[0, x], array.shape[0])
-                r = closest(points[1, x], array.shape[1])
-                c = closest(points[2, x], array.shape[2])
-                out[z, y, x] = outside if k < 0 or r < 0 or c < 0 else array[k, r, c]
+            _moved(way, z + first, y, taps, moves, points)
+            nearest_at(array, points, outside, out[z, y])
