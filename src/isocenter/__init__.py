@@ -82,6 +82,7 @@ _PUBLIC = {
 }
 
 _ROOMS: dict[str, str] = {
+    "filters": "ops.filters",
     "radiomics": "ops.radiomics",
     "intensity": "ops.intensity",
     "photos": "ops.photos",

@@ -31,4 +31,34 @@ CODES: dict[str, CodeEntry] = {
         "Nothing was changed.",
         "Look at it, and leave it out or cover the face before it leaves the hospital.",
     ),
+    "FILTER_FINER_THAN_VOXELS": CodeEntry(
+        _I,
+        "A filter is narrower than the voxels along an axis.",
+        "Nothing was changed along that axis.",
+        "State a longer reach there, if you meant the filter to work.",
+    ),
+    "FILTER_BEYOND_IMAGE": CodeEntry(
+        _V,
+        "A filter reaches farther than the image is long along an axis.",
+        "Beyond its faces the image was taken to go on as its mirror image.",
+        "Shorten the reach along that axis, or set it to 0 there.",
+    ),
+    "FILTER_UNFINISHED": CodeEntry(
+        _V,
+        "An iterative filter used up its iterations before its result stood still.",
+        "The result of the last iteration is returned.",
+        "Allow more iterations.",
+    ),
+    "NOISE_ADDED": CodeEntry(
+        _V,
+        "Noise was added to the image on purpose.",
+        "The values are no longer those that were measured.",
+        "Use the image for training and trials alone.",
+    ),
+    "NOISE_NOT_MEASURABLE": CodeEntry(
+        _X,
+        "Too few voxels show nothing but noise.",
+        "No noise level was stated.",
+        "Give a segment of even tissue, or choose another method.",
+    ),
 }

@@ -1,0 +1,68 @@
+"""What every filter asks of the values of a volume: real and finite, in a type that the kernels are compiled for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.codes import Code
+from isocenter.errors import InputError, UsageError, expect
+from isocenter.kernels import kernel
+from isocenter.ops.lattice import each
+from isocenter.volume import Array, Volume, read_only
+
+Singles = npt.NDArray[np.float32]
+
+_COMPILED_FOR = ("uint8", "int16", "uint16", "float32")
+
+
+def filtered(volume: Volume, work: Callable[[Array], Array], **changes: Any) -> Volume:
+    """The volume with ``work`` done on each (slice, row, column) part of it; grid, sources and reasons stay.
+
+    Raises
+    ------
+    UsageError
+        If it is no volume, or holds no real numbers.
+    InputError
+        If a value is NaN or infinite: it would spread as far as the filter reaches.
+    """
+    expect(volume, Volume)
+    check_values(volume)
+    return volume.with_array(each(volume, lambda part: work(prepared(part))), **changes)
+
+
+def check_values(volume: Volume) -> None:
+    """Raise what :func:`filtered` raises of values."""
+    kind = volume.array.dtype.kind
+    if kind not in "buif":
+        raise UsageError(f"A filter takes real numbers, not values of type {volume.array.dtype}.")
+    if kind == "f" and not np.isfinite([volume.array.min(), volume.array.max()]).all():
+        raise InputError("Some values are NaN or infinite: replace them before filtering.")
+
+
+def prepared(array: Array) -> Array:
+    """The values in C order, read-only, in a type that kernels are compiled for: float32 but for small integers."""
+    kept = array if array.dtype.name in _COMPILED_FOR else array.astype(np.float32)
+    return read_only(np.ascontiguousarray(kept))
+
+
+def as_singles(array: Array) -> Singles:
+    """The values as a new float32 array."""
+    return array.astype(np.float32)
+
+
+def per_mm(unit: Code, power: int = 1) -> Code:
+    """The unit of a derivative along a length."""
+    suffix, times = ("", "") if power == 1 else (str(power), f" to the power of {power}")
+    value = "" if unit.value == "1" else unit.value
+    return Code(f"{value}/mm{suffix}", "UCUM", f"{unit.meaning} per mm{times}")
+
+
+@kernel
+def mirrored(index: int, n: int) -> int:
+    """Index of the voxel that stands at ``index`` once the image is mirrored at its faces: c b a | a b c | c b a."""
+    index %= 2 * n
+    return index if index < n else 2 * n - 1 - index
