@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from isocenter.dicom.sorting.series import Series
     from isocenter.errors import InputError, IsocenterError, Refused, TryLater, UsageError
     from isocenter.findings import Measurement, Segment, Segmentation
-    from isocenter.formats import load, load_segmentation, save
+    from isocenter.formats import Stored, load, load_segmentation, save, save_parts, save_slices, stored
     from isocenter.geometry import Grid
     from isocenter.ops.anatomy import segment, segmenters
     from isocenter.ops.intensity import windowed
@@ -53,6 +53,10 @@ _PUBLIC = {
     "load": "formats",
     "load_segmentation": "formats",
     "save": "formats",
+    "save_slices": "formats",
+    "save_parts": "formats",
+    "stored": "formats",
+    "Stored": "formats",
     "segment": "ops.anatomy",
     "segmenters": "ops.anatomy",
     "measure": "ops.measure",
@@ -88,6 +92,7 @@ _ROOMS: dict[str, str] = {
     "photos": "ops.photos",
     "masks": "ops.masks",
     "surfaces": "ops.surfaces",
+    "pictures": "report.pictures",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 
@@ -105,6 +110,7 @@ __all__ = [
     "Series",
     "Settings",
     "Severity",
+    "Stored",
     "TryLater",
     "UsageError",
     "Verdict",
@@ -120,9 +126,12 @@ __all__ = [
     "read_slices",
     "run",
     "save",
+    "save_parts",
+    "save_slices",
     "scan",
     "segment",
     "segmenters",
+    "stored",
     "to_orientation",
     "to_shape",
     "to_spacing",

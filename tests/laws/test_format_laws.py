@@ -9,7 +9,7 @@ from isocenter import formats
 from .strategies import examples, segmentations, volumes
 
 few = examples(0.4)
-endings = st.sampled_from([".nii", ".nii.gz", ".nrrd", ".npz"])
+endings = st.sampled_from([".nii", ".nii.gz", ".nrrd", ".mha", ".npz", ".npy", ".tif"])
 
 
 @few
@@ -22,7 +22,7 @@ def test_a_saved_volume_is_loaded_the_same(tmp_path_factory, volume, ending):
     assert again.array.dtype == volume.array.dtype
     assert again.grid.coincides(volume.grid)
     assert (again.unit, again.modality, again.reasons) == (volume.unit, "CT", ())
-    if ending == ".npz":
+    if ending in (".npz", ".npy", ".tif"):
         assert again.grid == volume.grid
         assert again.sources == volume.sources
 
@@ -40,7 +40,7 @@ def test_a_saved_segmentation_is_loaded_with_its_names(tmp_path_factory, segment
 
 
 @few
-@given(segmentations(), st.sampled_from([".nii.gz", ".nrrd", ".npz"]))
+@given(segmentations(), st.sampled_from([".nii.gz", ".nrrd", ".mha", ".npz", ".npy"]))
 def test_overlapping_layers_come_back_apart(tmp_path_factory, segmentation, ending):
     other = np.where(segmentation.array == 1, 2, 0).astype(np.uint8)
     first, second = segmentation.segments
@@ -52,3 +52,12 @@ def test_overlapping_layers_come_back_apart(tmp_path_factory, segmentation, endi
     again = formats.load_segmentation(path)
     for name in both.names:
         np.testing.assert_array_equal(again.mask(name), both.mask(name))
+
+
+@few
+@given(volumes() | volumes(sheared=True), endings)
+def test_the_same_image_gives_the_same_bytes(tmp_path_factory, volume, ending):
+    folder = tmp_path_factory.mktemp("law")
+    for name in ("a", "b"):
+        formats.save(volume, folder / f"{name}{ending}")
+    assert (folder / f"a{ending}").read_bytes() == (folder / f"b{ending}").read_bytes()

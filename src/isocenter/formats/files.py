@@ -16,7 +16,16 @@ from isocenter.findings import Segmentation
 from isocenter.formats.meaning import with_meaning
 from isocenter.volume import Volume
 
-_MODULES = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "nrrd", ".nhdr": "nrrd", ".npz": "numpy", ".zarr": "zarr"}
+_ENDINGS = {
+    "nifti": (".nii", ".nii.gz"),
+    "nrrd": (".nrrd", ".nhdr"),
+    "metaimage": (".mha", ".mhd"),
+    "numpy": (".npz", ".npy"),
+    "zarr": (".zarr",),
+    "pictures": (".tif", ".tiff", ".png", ".jpg", ".jpeg"),
+}
+_MODULES = {ending: module for module, endings in _ENDINGS.items() for ending in endings}
+_READ_ONLY = {".nhdr": ".nrrd", ".mhd": ".mha"}
 
 
 def load(path: str | os.PathLike[str], *, unit: Code | None = None, modality: str = "") -> Volume:
@@ -27,7 +36,8 @@ def load(path: str | os.PathLike[str], *, unit: Code | None = None, modality: st
     Parameters
     ----------
     path
-        A ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.npz`` file or a ``.zarr`` folder.
+        A ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, ``.npz``, ``.npy`` or ``.tif`` file,
+        a picture, a ``.zarr`` folder, or a folder of pictures, one per slice.
     unit, modality
         What the values are, if the caller knows. Else, where the file does not say it, values that look like CT
         numbers are taken as HU (reason ``UNIT_GUESSED``), and others have no unit (``UNIT_UNKNOWN``).
@@ -75,8 +85,9 @@ def save(image: Volume | Segmentation, path: str | os.PathLike[str]) -> None:
         If the disk is full.
     """
     expect(image, Volume, Segmentation)
-    if Path(path).name.lower().endswith(".nhdr"):
-        raise UsageError("NRRD is written as one file: let its name end in .nrrd.")
+    whole = _READ_ONLY.get(Path(path).suffix.lower())
+    if whole is not None:
+        raise UsageError(f"This format is written as one file, not as two: let its name end in {whole}.")
     _module(path).save(image, Path(path))
 
 
@@ -93,6 +104,8 @@ def _loaded(path: str | os.PathLike[str]) -> Volume | Segmentation:
 
 def _module(path: str | os.PathLike[str]) -> Any:
     name = Path(path).name.lower()
+    if Path(path).is_dir() and not name.endswith(tuple(_MODULES)):
+        return importlib.import_module("isocenter.formats.pictures")
     for ending in sorted(_MODULES, key=len, reverse=True):
         if name.endswith(ending):
             return importlib.import_module(f"isocenter.formats.{_MODULES[ending]}")

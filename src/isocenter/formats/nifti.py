@@ -7,8 +7,6 @@ Source: NIfTI-1 Data Format (nifti1.h, Cox et al. 2004), NIfTI-2 (2011).
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,8 @@ from isocenter import codes
 from isocenter.bridges import grid_from_ras, ras_affine
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
-from isocenter.formats import description, writing
+from isocenter.formats import description, inflating, writing
+from isocenter.formats.meaning import UNSAID
 from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -51,32 +50,17 @@ def load(path: Path) -> Volume | Segmentation:
     if said is not None and "grid" in said:
         grid, reasons = description.grid_of(said), ()
     if said is not None:
-        layers = list(np.moveaxis(array, 3, 0)) if said["kind"] == "segmentation" and array.ndim == 4 else [array]
+        layers = list(np.moveaxis(array, 3, 0)) if said.get("kind") == "segmentation" and array.ndim == 4 else [array]
         return description.image_of(said, [np.ascontiguousarray(layer) for layer in layers], grid, reasons=reasons)
-    volume = Volume(array, grid, codes.ONE, axes, reasons=reasons)
-    if int(header["intent_code"]) == _LABEL:
-        label = Reason("UNIT_UNKNOWN", "The file holds labels, which have no unit.", (path.name,))
-        return volume.with_reasons([label])
-    return volume
+    if int(header["intent_code"]) != _LABEL:
+        return Volume(array, grid, UNSAID, axes, reasons=reasons)
+    label = Reason("UNIT_UNKNOWN", "The file holds labels, which have no unit.", (path.name,))
+    return Volume(array, grid, codes.ONE, axes, reasons=(*reasons, label))
 
 
 def _content(path: Path) -> bytes:
     content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return b"".join(_inflated(content))
-    except zlib.error as error:
-        raise InputError("The compressed file is damaged: its gzip data cannot be read.") from error
-
-
-def _inflated(content: bytes) -> Iterator[bytes]:
-    while content:
-        engine = zlib.decompressobj(31)
-        yield engine.decompress(content)
-        if not engine.eof:
-            raise InputError("The compressed file is cut short: its gzip data end early.")
-        content = engine.unused_data.lstrip(b"\0")
+    return inflating.gunzipped(content) if inflating.is_gzip(content) else content
 
 
 def _header(content: bytes) -> Any:

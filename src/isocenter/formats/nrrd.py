@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from isocenter import codes
 from isocenter.bridges import grid_from_lps, lps_affine
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats import description, writing
+from isocenter.formats.meaning import UNSAID
 from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -50,9 +50,9 @@ def load(path: Path) -> Volume | Segmentation:
         grid, reasons = description.grid_of(said), ()
     if said is not None:
         layers = [array[..., i] for i in range(array.shape[3])] if array.ndim == 4 else [array]
-        arrays = [np.ascontiguousarray(layer) for layer in layers] if said["kind"] == "segmentation" else [array]
+        arrays = [np.ascontiguousarray(layer) for layer in layers] if said.get("kind") == "segmentation" else [array]
         return description.image_of(said, arrays, grid, reasons=reasons)
-    return Volume(array, grid, codes.ONE, _axes(header, further), reasons=reasons)
+    return Volume(array, grid, UNSAID, _axes(header, further), reasons=reasons)
 
 
 def _read(path: Path) -> tuple[Array, dict[str, Any]]:

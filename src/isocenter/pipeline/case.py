@@ -19,7 +19,7 @@ from isocenter.pipeline.spec import Pipeline
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Volume
 
-_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
+_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".npz")
 _LONGEST_NAME = 100
 
 

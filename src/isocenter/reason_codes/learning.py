@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from isocenter.reason_codes.entry import CodeEntry
+from isocenter.reason_codes.entry import CodeEntry, Severity
 
-CODES: dict[str, CodeEntry] = {}
+_I, _R, _G, _V, _H, _X = Severity
+
+CODES = {
+    "SLICE_NUMBERS_SKIP": CodeEntry(
+        _V,
+        "The numbers in the names of a stack of pictures do not run one by one.",
+        "They were stacked in the order of their numbers.",
+        "Look whether a slice is missing.",
+    ),
+}

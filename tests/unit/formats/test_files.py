@@ -1,4 +1,5 @@
 import errno
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ LABELS = Segmentation(
 )
 
 
-@pytest.mark.parametrize("ending", [".npz", ".zarr"])
+@pytest.mark.parametrize("ending", [".npz", ".npy", ".zarr", ".tif"])
 def test_our_own_formats_hold_everything(tmp_path, ending):
     if ending == ".zarr":
         pytest.importorskip("zarr")
@@ -49,7 +50,7 @@ def test_our_own_formats_hold_everything(tmp_path, ending):
         assert getattr(labels, name) == getattr(LABELS, name)
 
 
-@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha"])
 @pytest.mark.parametrize("image", [CT, LABELS])
 def test_other_makers_formats_hold_code_and_message_of_the_reasons(tmp_path, ending, image):
     path, plain = tmp_path / f"image{ending}", tmp_path / f"plain{ending}"
@@ -161,11 +162,11 @@ def test_absent_files_folders_and_unknown_endings_are_wrong_use(tmp_path):
         formats.load(tmp_path / "folder.nii")
 
 
-@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".npz"])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha", ".npz", ".npy", ".tif"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monkeypatch, ending):
     path = tmp_path / f"x{ending}"
     formats.save(CT, path)
-    before = path.read_bytes()
+    before, names = path.read_bytes(), sorted(tmp_path.iterdir())
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -174,7 +175,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monk
     with pytest.raises(TryLater, match="full"):
         formats.save(LABELS, path)
     assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert sorted(tmp_path.iterdir()) == names
 
 
 def test_overlapping_segments_are_no_one_volume(tmp_path):
@@ -193,7 +194,7 @@ PHOTOGRAPHS = Volume(
 )
 
 
-@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".npz"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha", ".npz", ".npy"])
 def test_colours_over_time_without_a_place_come_back_as_they_were(tmp_path, ending):
     formats.save(PHOTOGRAPHS, tmp_path / f"cine{ending}")
     again = formats.load(tmp_path / f"cine{ending}")
@@ -216,3 +217,21 @@ def test_other_software_sees_colours_in_nifti_as_colours(tmp_path):
     seen = np.asarray(nibabel.load(tmp_path / "photograph.nii").dataobj)
     assert seen.dtype.names == ("R", "G", "B")
     np.testing.assert_array_equal(seen["G"][..., 0].T, photograph.array[0, ..., 1])
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha", ".npz", ".npy", ".tif"])
+def test_a_windowed_ct_is_never_taken_for_one_in_hu(tmp_path, ending):
+    grey = replace(CT, array=np.linspace(-1100, 900, 24).astype(np.float32).reshape(2, 3, 4), unit=codes.ONE)
+    formats.save(grey, tmp_path / f"x{ending}")
+    again = formats.load(tmp_path / f"x{ending}")
+    assert (again.unit, again.modality) == (codes.ONE, "CT")
+    assert [reason.code for reason in again.reasons] == ["TILT"]
+
+
+def test_gzip_of_several_members_is_read_whole(tmp_path):
+    formats.save(CT, tmp_path / "x.nii")
+    plain = (tmp_path / "x.nii").read_bytes()
+    half = len(plain) // 2
+    for cut in (10, half, len(plain) - 1):
+        (tmp_path / "x.nii.gz").write_bytes(gzip.compress(plain[:cut]) + gzip.compress(plain[cut:]) + bytes(5))
+        np.testing.assert_array_equal(formats.load(tmp_path / "x.nii.gz").array, CT.array)
