@@ -39,6 +39,7 @@ BODY = Code("38266002", "SCT", "Entire body")
 BONE = Code("3138006", "SCT", "Bone")
 MUSCLE = Code("91727004", "SCT", "Muscle")
 FAT = Code("55603005", "SCT", "Fat")
+NODULE = Code("27925004", "SCT", "Nodule")
 CALCIFICATION = Code("18115005", "SCT", "Pathologic calcification, calcified structure")
 
 # Laterality (CID 244). The Context Groups have organs without a side and add the side as a modifier.

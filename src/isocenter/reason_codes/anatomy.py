@@ -13,4 +13,16 @@ CODES: dict[str, CodeEntry] = {
         "The score was scaled by their distance.",
         "Do not hold it against reference values without care.",
     ),
+    "NODULE_CANDIDATES": CodeEntry(
+        _V,
+        "Places in the lungs look like solid nodules; forks of vessels and scars do too.",
+        "Each was drawn as a candidate.",
+        "Look at each. That none is found does not prove that there is none.",
+    ),
+    "NODULES_MISSED": CodeEntry(
+        _V,
+        "The voxels are too long for small nodules.",
+        "Larger ones were looked for.",
+        "Reconstruct thin slices if there are any.",
+    ),
 }

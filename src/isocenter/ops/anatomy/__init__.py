@@ -39,7 +39,7 @@ class SegmenterInfo:
     target
         Where it is: ``"package.module:function"``; the function takes a Volume and returns a Segmentation.
     segments
-        Names of the segments it makes.
+        Names of the segments it makes; a star stands for a number, where there may be any number of them.
     modalities
         DICOM modalities it takes; a volume of unknown modality is taken if its unit fits.
     unit
@@ -108,6 +108,13 @@ BUILT_IN = (
         "Muscle of the walls of chest and abdomen (not psoas, diaphragm), fat around and fat inside the cavity.",
         f"{_HERE}.muscle:segment_muscle",
         ("muscle", "outer_fat", "inner_fat"),
+    ),
+    SegmenterInfo(
+        "nodules",
+        "Nodule candidates",
+        "Round solid places in the lungs, to be looked at; ground glass is not looked for.",
+        f"{_HERE}.nodules:segment_nodules",
+        ("nodule_*",),
     ),
 )
 """The segmenters of this package."""

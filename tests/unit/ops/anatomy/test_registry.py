@@ -32,13 +32,14 @@ PLUG_IN = SegmenterInfo("all", "All", "Everything.", f"{__name__}:everything", (
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(UsageError, match=r"'liver'.*airways, body, bone, lungs, muscle, tissue"):
+    with pytest.raises(UsageError, match=r"'liver'.*airways, body, bone, lungs, muscle, nodules, tissue"):
         segment(ct(), "liver")
 
 
 @pytest.mark.parametrize("info", anatomy.BUILT_IN, ids=lambda info: info.name)
 def test_every_built_in_loads_and_makes_the_segments_it_promises(info):
-    assert info.load()(ct()).names == info.segments
+    always = tuple(name for name in info.segments if "*" not in name)
+    assert info.load()(ct()).names == always
 
 
 @pytest.mark.parametrize("changes", [{"modality": "MR"}, {"unit": codes.ONE}])
