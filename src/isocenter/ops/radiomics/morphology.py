@@ -1,8 +1,9 @@
 """Shape of a region (IBSI manual, section 3.1), and how intensities lie in it.
 
-The surface is a mesh by marching cubes (Lewiner 2003) at half of the mask's value. Bounding boxes lie along the axes of
-the image. The oriented minimum bounding box and the minimum volume enclosing ellipsoid are left out: their algorithms
-are not standardised and the manual has no reference values for them.
+The surface is a mesh by marching cubes (Lewiner 2003) at half of the mask's value. That of ``ops.surfaces`` cuts
+ambiguous cubes in another way, by which areas differ by half a percent from the consensus. Bounding boxes lie along
+the axes of the image. The oriented minimum bounding box and the minimum volume enclosing ellipsoid are left out: their
+algorithms are not standardised and the manual has no reference values for them.
 """
 
 from __future__ import annotations
@@ -142,21 +143,17 @@ def _axes(places: Floats) -> Floats:
 
 
 def _ellipsoid_area(half: Floats) -> float:
-    """Area of an ellipsoid by its semi-axes, longest first, as a series of Legendre polynomials."""
-    from numpy.polynomial.legendre import legval
+    """Area of the approximate enclosing ellipsoid by its semi-axes, longest first: the series that the manual gives.
 
-    a, b, c = half
-    alpha, beta = math.sqrt(1 - (b / a) ** 2), math.sqrt(1 - (c / a) ** 2)
-    if alpha * beta < 1e-8:  # two axes are of one length: the series' limit is that of a spheroid
-        return _spheroid_area(float(a), float(c))
-    degrees = np.arange(_DEGREES)
-    terms = (alpha * beta) ** degrees / (1 - 4.0 * degrees**2)
-    return float(4 * math.pi * a * b * legval((alpha**2 + beta**2) / (2 * alpha * beta), terms))
-
-
-def _spheroid_area(wide: float, short: float) -> float:
-    """Area of an ellipsoid with two long semi-axes of one length."""
-    e = math.sqrt(1 - (short / wide) ** 2)
-    if e < 1e-8:
-        return 4 * math.pi * wide**2
-    return 2 * math.pi * wide**2 * (1 + (1 - e**2) / e * math.atanh(e))
+    The manual's series is not quite the area of an ellipsoid: it is 8 % above it for axes of 3 : 2 : 1, and would be
+    right with the parameters of two other pairs of axes (c with a, and c with b). It is followed, as the reference
+    values were made by it. Its terms ``(alpha beta)^n P_n((alpha^2 + beta^2) / (2 alpha beta))`` are polynomials, taken by the
+    recurrence of Legendre's.
+    """
+    a, b, c = (float(axis) for axis in half)
+    alpha, beta = 1 - (b / a) ** 2, 1 - (c / a) ** 2  # their squares
+    before, term, total = 0.0, 1.0, 0.0
+    for n in range(_DEGREES):
+        total += term / (1 - 4 * n**2)
+        before, term = term, ((2 * n + 1) * (alpha + beta) / 2 * term - n * alpha * beta * before) / (n + 1)
+    return 4 * math.pi * a * b * total
