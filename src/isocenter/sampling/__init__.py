@@ -14,5 +14,14 @@ from isocenter.sampling.layout import contiguous
 from isocenter.sampling.linear import affine_linear
 from isocenter.sampling.nearest import affine_nearest
 from isocenter.sampling.warp import Field, warped_linear, warped_nearest
+from isocenter.sampling.weighted import affine_weighted
 
-__all__ = ["Field", "affine_linear", "affine_nearest", "contiguous", "warped_linear", "warped_nearest"]
+__all__ = [
+    "Field",
+    "affine_linear",
+    "affine_nearest",
+    "affine_weighted",
+    "contiguous",
+    "warped_linear",
+    "warped_nearest",
+]

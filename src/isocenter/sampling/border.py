@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import kernel
+from isocenter.kernels import compiled, kernel
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -72,3 +72,26 @@ def holds_halves(array: Array) -> bool:
     probe = np.empty(1, array.dtype)
     probe[0] = 0.5
     return bool(probe[0] != 0)
+
+
+@kernel
+def is_inside(point: Floats, shape: Any) -> bool:
+    """Whether a point lies in a voxel of an array."""
+    is_in = True
+    for i in range(3):
+        is_in &= -REACH <= point[i] <= shape[i] - 1 + REACH
+    return is_in
+
+
+@compiled(fastmath={"contract"})
+def store(line: Array, target: Array, low: float, high: float) -> None:
+    """Values into an array: rounded, and cut to what it holds, if it holds integers."""
+    half = line.dtype.type(0.5)
+    if holds_halves(target):
+        for x in range(target.size):
+            target[x] = line[x]
+    else:
+        for x in range(target.size):
+            value = np.floor(line[x] + half)
+            value = max(value, low)
+            target[x] = min(value, high)

@@ -60,6 +60,23 @@ def rows_stay_rows(matrix: Floats, shape: Shape) -> bool:
     return bool(max(coupling) < _DRIFT)
 
 
+def separated(matrix: Floats, shape: Shape) -> Shape | None:
+    """For each output axis the input axis that it runs along; None if some output axis runs along none."""
+    order = [int(axis) for axis in np.argmax(np.abs(matrix[:3, :3]), axis=0)]
+    if sorted(order) != [0, 1, 2]:
+        return None
+    askew = np.abs(matrix[:3, :3]) * shape
+    askew[order, range(3)] = 0
+    return (order[0], order[1], order[2]) if askew.max() < _DRIFT else None
+
+
+def limits_of(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Least and greatest value that a dtype holds."""
+    if dtype.kind == "f":
+        return -np.inf, np.inf
+    return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+
+
 def held_by(dtype: np.dtype[Any], outside: float) -> Any:
     """The outside value as a scalar of the dtype, unchanged."""
     with np.errstate(all="ignore"):
