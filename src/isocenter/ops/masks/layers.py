@@ -19,7 +19,7 @@ from isocenter.errors import UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.lattice import Spacing
-from isocenter.ops.masks.morphology import distance_mm
+from isocenter.ops.masks.morphology import box_of, distance_mm
 from isocenter.volume import Array, Volume
 
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +29,8 @@ Work = Callable[[Mask, Box], Mask]
 
 VERSION = "1"
 """Of the algorithms of this room; it changes with what they find."""
+_FEW = 8
+"""Segments up to which looking for each by itself is faster than for all at once."""
 
 
 def of(mask: npt.ArrayLike, like: Volume | Segmentation, *, name: str | Mapping[str, int] = "mask") -> Segmentation:
@@ -83,6 +85,12 @@ def chosen(segmentation: Segmentation, names: Names) -> tuple[Segment, ...]:
     return tuple(segment for segment in segmentation.segments if segment in asked)
 
 
+def numbered(segment: Segment, number: int, label: int) -> Segment:
+    """One part of a segment as a segment of its own, in the first layer: ``lesion_2``."""
+    name, title = f"{segment.name}_{number}", f"{segment.title} {number}"
+    return replace(segment, name=name, title=title, label=label, layer=0, color=Segment.named(name, label).color)
+
+
 def mask_of(segmentation: Segmentation, names: Names = None) -> Mask:
     """Where any of the named segments is; nowhere if there are none."""
     taken = chosen(segmentation, names)
@@ -108,19 +116,25 @@ def values_of(volume: Volume) -> Array:
 
 def boxes(layer: Array, segments: Sequence[Segment], margin: Sequence[int]) -> Iterator[tuple[Segment, Box]]:
     """Each segment that has voxels, with the box around it, widened by a margin in voxels."""
+    for segment, place in _places(layer, segments):
+        a, b, c = (
+            slice(max(0, part.start - more), min(size, part.stop + more))
+            for part, more, size in zip(place, margin, layer.shape, strict=True)
+        )
+        yield segment, (a, b, c)
+
+
+def _places(layer: Array, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Box]]:
+    if len(segments) <= _FEW:
+        for segment in segments:
+            mask = layer == segment.label
+            if mask.any():
+                yield segment, box_of(mask)
+        return
     from scipy import ndimage
 
-    if not segments:
-        return
     places = ndimage.find_objects(layer, max(segment.label for segment in segments))
-    for segment in segments:
-        place = places[segment.label - 1]
-        if place is not None:
-            a, b, c = (
-                slice(max(0, part.start - more), min(size, part.stop + more))
-                for part, more, size in zip(place, margin, layer.shape, strict=True)
-            )
-            yield segment, (a, b, c)
+    yield from ((segment, places[segment.label - 1]) for segment in segments if places[segment.label - 1] is not None)
 
 
 def margin_of(reach_mm: float, spacing_mm: Spacing) -> tuple[int, int, int]:

@@ -74,11 +74,12 @@ def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask],
 
 def components(mask: Mask, connectivity: int = 6) -> tuple[Array, npt.NDArray[np.int64]]:
     """Connected components: their labels from 1, and the voxel count of each label (index 0 is background)."""
-    import cc3d
+    from isocenter.ops.masks.runs import pieces_of
 
-    is_line = sorted(mask.shape)[1] == 1  # where all neighbours are face neighbours, and cc3d 4.1 fails to see others
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6 if is_line else connectivity)
-    return labels, np.bincount(labels.reshape(-1))
+    pieces = pieces_of(mask, connectivity)
+    counts = pieces.counts.copy()
+    counts[0] = mask.size - counts.sum()
+    return pieces.painted(np.arange(len(counts), dtype=np.int32)), counts
 
 
 def pieces_in_plane(mask: Mask) -> tuple[Array, list[tuple[slice, slice, slice]]]:
@@ -92,12 +93,14 @@ def pieces_in_plane(mask: Mask) -> tuple[Array, list[tuple[slice, slice, slice]]
 
 
 def fill_cavities(mask: Mask) -> Mask:
-    """The mask with every hole filled that has no way out to the border of the image."""
-    labels, _ = components(~mask)
-    faces = [labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]]
-    outside = np.unique(np.concatenate([face.reshape(-1) for face in faces]))
-    filled: Mask = ~np.isin(labels, outside[outside > 0])
-    return filled
+    """The mask with every hole filled that has no way out, through voxel faces, to the border of the image."""
+    from isocenter.ops.masks.runs import pieces_of
+
+    around = pieces_of(~mask, 6)
+    boxes, _ = around.places()
+    closed = np.all((boxes[:, 0] > 0) & (boxes[:, 1] < mask.shape), axis=1)
+    closed[0] = False
+    return around.painted(closed) | mask
 
 
 def box_of(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:

@@ -5,7 +5,7 @@ Voxels are connected through faces (6), also through edges (18), or also through
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from isocenter.errors import UsageError
 from isocenter.findings import Box, Segment, Segmentation
 from isocenter.geometry import Space
-from isocenter.ops.masks.layers import Names, boxes, chosen, then
-from isocenter.ops.masks.morphology import components as labels_of
+from isocenter.ops.masks.layers import Box as Place
+from isocenter.ops.masks.layers import Names, boxes, chosen, numbered, then
+from isocenter.ops.masks.runs import Pieces, pieces_of
 from isocenter.volume import Array
 
 Connectivity = Literal[6, 18, 26]
@@ -65,7 +66,8 @@ def components(
     """
     found: list[Component] = []
     for segment in chosen(segmentation, names):
-        found += [component for component, _, _ in _pieces(segmentation, segment, connectivity)]
+        for pieces, box in _pieces(segmentation, segment, connectivity):
+            found += _table(segmentation, segment, pieces, [part.start for part in box])
     return tuple(found)
 
 
@@ -80,15 +82,15 @@ def labelled(segmentation: Segmentation, *, connectivity: Connectivity = 6, name
     out = np.zeros(segmentation.grid.shape, np.int32)
     segments: list[Segment] = []
     for segment in chosen(segmentation, names):
-        for component, place, piece in _pieces(segmentation, segment, connectivity):
-            part = out[place]
-            if part[piece].any():
+        for pieces, box in _pieces(segmentation, segment, connectivity):
+            order = _by_size(pieces.counts)
+            values = np.zeros(len(pieces.counts), np.int32)
+            values[order] = np.arange(1, len(order) + 1) + len(segments)
+            labels, part = pieces.painted(values), out[box]
+            if part[labels > 0].any():
                 raise UsageError("The segments overlap: name one whose components to label.")
-            label = len(segments) + 1
-            part[piece] = label
-            name, title = f"{segment.name}_{component.number}", f"{segment.title} {component.number}"
-            color = Segment.named(name, label).color
-            segments.append(replace(segment, name=name, title=title, label=label, layer=0, color=color))
+            np.copyto(part, labels, where=labels > 0)
+            segments += [numbered(segment, number, len(segments) + number) for number in range(1, len(order) + 1)]
     algorithm = then(segmentation.algorithm, "labelled", connectivity=connectivity)
     return replace(segmentation, layers=(out,), segments=tuple(segments), algorithm=algorithm)
 
@@ -158,37 +160,33 @@ def _kept(
     for index in sorted({segment.layer for segment in taken}):
         out = layers[index].copy()
         for segment, box in boxes(out, [each for each in taken if each.layer == index], (0, 0, 0)):
-            part = out[box]
-            labels, counts = labels_of(part == segment.label, _checked(connectivity))
-            drop = ~rule(counts)
+            pieces = pieces_of(out[box] == segment.label, _checked(connectivity))
+            drop = ~rule(pieces.counts)
             drop[0] = False
             if drop.any():
-                part[drop[labels]] = 0
+                np.copyto(out[box], 0, where=pieces.painted(drop))
         layers[index] = out
     return replace(segmentation, layers=tuple(layers))
 
 
-def _pieces(
-    segmentation: Segmentation, segment: Segment, connectivity: Connectivity
-) -> list[tuple[Component, tuple[slice, slice, slice], npt.NDArray[np.bool_]]]:
-    """The components of a segment, the largest first, each with the place of its box and its mask in there."""
-    import cc3d
-
-    layer, grid = segmentation.layers[segment.layer], segmentation.grid
-    found = []
+def _pieces(segmentation: Segmentation, segment: Segment, connectivity: Connectivity) -> Iterator[tuple[Pieces, Place]]:
+    """The components of a segment and the box they lie in; nothing if it is empty."""
+    layer = segmentation.layers[segment.layer]
     for _, box in boxes(layer, [segment], (0, 0, 0)):
-        labels, counts = labels_of(layer[box] == segment.label, _checked(connectivity))
-        table = cc3d.statistics(labels)
-        start = np.array([part.start for part in box])
-        for number, label in enumerate(_by_size(counts), 1):
-            inner = table["bounding_boxes"][label]
-            place = _moved(inner, start)
-            x, y, z = grid.to_world(table["centroids"][label] + start).tolist()
-            ml = int(counts[label]) * grid.voxel_volume_ml if grid.space is Space.PATIENT else float("nan")
-            around = Box(f"{segment.name}_{number}", _ends(place, "start"), _ends(place, "stop"))
-            component = Component(segment.name, number, int(counts[label]), ml, (x, y, z), around)
-            found.append((component, place, labels[inner] == label))
-    return found
+        yield pieces_of(layer[box] == segment.label, _checked(connectivity)), box
+
+
+def _table(segmentation: Segmentation, segment: Segment, pieces: Pieces, start: list[int]) -> Iterator[Component]:
+    grid = segmentation.grid
+    ends, means = pieces.places()
+    ends, means = ends + start, grid.to_world(means + start)
+    for number, label in enumerate(_by_size(pieces.counts), 1):
+        voxels = int(pieces.counts[label])
+        ml = voxels * grid.voxel_volume_ml if grid.space is Space.PATIENT else float("nan")
+        (k, r, c), (k_stop, r_stop, c_stop) = ends[label].tolist()
+        x, y, z = means[label].tolist()
+        box = Box(f"{segment.name}_{number}", (k, r, c), (k_stop, r_stop, c_stop))
+        yield Component(segment.name, number, voxels, ml, (x, y, z), box)
 
 
 def _by_size(counts: Array) -> Array:
@@ -200,13 +198,3 @@ def _checked(connectivity: int) -> int:
     if connectivity not in (6, 18, 26):
         raise UsageError(f"Voxels are connected through 6, 18 or 26 neighbours, not {connectivity!r}.")
     return connectivity
-
-
-def _moved(box: tuple[slice, slice, slice], start: Array) -> tuple[slice, slice, slice]:
-    k, r, c = (slice(part.start + int(first), part.stop + int(first)) for part, first in zip(box, start, strict=True))
-    return k, r, c
-
-
-def _ends(box: tuple[slice, slice, slice], end: str) -> tuple[int, int, int]:
-    k, r, c = (int(getattr(part, end)) for part in box)
-    return k, r, c

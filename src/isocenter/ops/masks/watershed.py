@@ -18,6 +18,7 @@ from isocenter.ops.masks.layers import (
     chosen,
     length,
     mask_of,
+    numbered,
     on_one_grid,
     then,
     values_of,
@@ -116,11 +117,7 @@ def split(segmentation: Segmentation, neck_mm: float = 1.0, *, names: Names = No
         mask = segmentation.layers[segment.layer][box] == segment.label
         parts, count = parted(mask, spacing, neck)
         out[box][mask] = (parts + len(segments))[mask]
-        for number in range(1, count + 1):
-            label = len(segments) + 1
-            name, title = f"{segment.name}_{number}", f"{segment.title} {number}"
-            color = Segment.named(name, label).color
-            segments.append(replace(segment, name=name, title=title, label=label, layer=0, color=color))
+        segments += [numbered(segment, number, len(segments) + number) for number in range(1, count + 1)]
     algorithm = then(segmentation.algorithm, "split", neck_mm=neck)
     return replace(segmentation, layers=(out,), segments=tuple(segments), algorithm=algorithm)
 
