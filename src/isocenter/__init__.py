@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from isocenter.ops.anatomy import segment, segmenters
     from isocenter.ops.intensity import windowed
     from isocenter.ops.measure import measure
-    from isocenter.ops.resample import onto, to_orientation, to_spacing
+    from isocenter.ops.resample import invert, onto, stretched_to_shape, to_orientation, to_spacing
     from isocenter.ops.shape import crop_to, to_shape
+    from isocenter.pipeline.export import Exported, ExportSettings, export, exported
     from isocenter.pipeline.run import Result, run
     from isocenter.pipeline.spec import Settings
     from isocenter.reasons import Reason, Severity, Verdict
@@ -62,12 +63,18 @@ _PUBLIC = {
     "measure": "ops.measure",
     "onto": "ops.resample",
     "to_spacing": "ops.resample",
+    "stretched_to_shape": "ops.resample",
+    "invert": "ops.resample",
     "to_orientation": "ops.resample",
     "to_shape": "ops.shape",
     "crop_to": "ops.shape",
     "Window": "windows",
     "windowed": "ops.intensity",
     "run": "pipeline.run",
+    "export": "pipeline.export",
+    "exported": "pipeline.export",
+    "Exported": "pipeline.export",
+    "ExportSettings": "pipeline.export",
     "Result": "pipeline.run",
     "Settings": "pipeline.spec",
     "IsocenterError": "errors",
@@ -97,6 +104,8 @@ _ROOMS: dict[str, str] = {
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 
 __all__ = [
+    "ExportSettings",
+    "Exported",
     "Grid",
     "InputError",
     "IsocenterError",
@@ -117,6 +126,9 @@ __all__ = [
     "Volume",
     "Window",
     "crop_to",
+    "export",
+    "exported",
+    "invert",
     "load",
     "load_segmentation",
     "measure",
@@ -132,6 +144,7 @@ __all__ = [
     "segment",
     "segmenters",
     "stored",
+    "stretched_to_shape",
     "to_orientation",
     "to_shape",
     "to_spacing",

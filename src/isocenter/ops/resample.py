@@ -1,18 +1,15 @@
-"""Bringing an image onto another grid, and so to another spacing or orientation. The kernels live in ``sampling``.
+"""Bringing an image onto another grid, and so to another spacing, shape or orientation. Kernels live in ``sampling``.
 
-The way back is always ``onto(result, source.grid)``. It is exact, voxel for voxel, where both grids share one lattice
-(crop, pad, flip, permuted axes): values are then copied, never interpolated.
-
-Linear interpolation does not smooth first. Sampled much coarser than it was, an image shows aliasing; such a result
-carries the reason ``SAMPLED_COARSELY``.
+The way back is :func:`invert`. It is exact, voxel for voxel, where both grids share one lattice (crop, pad, flip,
+permuted axes): values are then copied, never interpolated. Cropping and padding to a shape lives in ``shape``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,24 +18,34 @@ from isocenter import codes
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Triple
+from isocenter.ops.copying import Shift, copied, lattice_shift, sources_of
 from isocenter.reasons import Reason, merge
-from isocenter.volume import Array, Source, Volume
+from isocenter.volume import Array, Volume
 
 Image = TypeVar("Image", Volume, Segmentation)
+Interpolation = Literal["nearest", "linear", "cubic", "lanczos"]
+Smoothing = Literal["none", "matched"]
+Labels = Literal["nearest", "smooth"]
 
 AIR_HU = -1024
 """What lies outside a CT, unless stated otherwise."""
 
-_ON_LATTICE = 1e-3  # voxels; a grid nowhere farther than this off another's lattice lies on it
 _COARSE = 2.0  # times the old spacing; beyond it linear sampling skips voxels
 _SAMPLED_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 
 
-def onto(image: Image, grid: Grid, *, outside: float | None = None) -> Image:
+def onto(
+    image: Image,
+    grid: Grid,
+    *,
+    interpolation: Interpolation = "linear",
+    outside: float | None = None,
+    smoothing: Smoothing = "none",
+    labels: Labels = "nearest",
+) -> Image:
     """The image on another grid, at the same place in the world.
 
-    Values are copied where both grids share one lattice. Else a volume is interpolated linearly and a segmentation
-    takes the nearest voxel, so that no label is made up. A voxel farther than half a voxel beyond the source's
+    Values are copied where both grids share one lattice. A voxel farther than half a voxel beyond the source's
     outermost voxel centres lies outside.
 
     Parameters
@@ -47,9 +54,21 @@ def onto(image: Image, grid: Grid, *, outside: float | None = None) -> Image:
         What to bring over.
     grid
         Where to.
+    interpolation
+        Of a volume: ``"nearest"``, ``"linear"``, ``"cubic"`` (B-spline through all values) or ``"lanczos"`` (windowed
+        sinc of 5 lobes). The last two swing over beside sharp edges: integers are cut to what their dtype holds, other
+        values lie beyond the least and greatest of the source.
     outside
         Value of voxels outside the image: by default air (-1024) in HU, 0 (background) for a segmentation. For other
         units it must be stated if any voxel lies outside.
+    smoothing
+        ``"matched"`` stretches the kernel along each axis where the new voxels lie farther apart than the old, so that
+        nothing finer than the new voxels is folded into them (of a segmentation, with smooth labels). ``"none"`` takes
+        the values as they are, as SimpleITK does; the result then has the reason ``SAMPLED_COARSELY`` from twice the
+        old spacing on.
+    labels
+        Of a segmentation: ``"nearest"`` takes the label of the nearest voxel, ``"smooth"`` the one that weighs most
+        among the voxels around. Neither makes up a label.
 
     Returns
     -------
@@ -59,30 +78,42 @@ def onto(image: Image, grid: Grid, *, outside: float | None = None) -> Image:
     ------
     UsageError
         If the grids lie in different frames of reference or spaces, if ``outside`` is needed and not given or does not
-        fit the values, or if values of this type cannot be interpolated.
+        fit the values, if a word is none of the named, or if values of this type cannot be interpolated.
     """
     expect(image, Volume, Segmentation)
     expect(grid, Grid)
+    _expect_words(interpolation, smoothing, labels)
     if image.grid.space != grid.space or not image.grid.may_share_frame(grid):
         raise UsageError("The grids lie in different frames of reference: register the images first.")
     transform = grid.index_transform(image.grid)
-    shift = _lattice_shift(transform, grid.shape)
+    shift = lattice_shift(transform, grid.shape)
+    sources = sources_of(image.sources, (image.grid, grid), shift)
     if isinstance(image, Segmentation):
         if outside:
             raise UsageError("Outside a segmentation lies background: do not state another value.")
-        layers = tuple(_moved(layer, transform, grid.shape, _Rule(shift, 0, "nearest")) for layer in image.layers)
-        reasons = merge(image.reasons, _about_cut(image, grid))
-        return replace(image, layers=layers, grid=grid, sources=_sources(image, grid, shift), reasons=reasons)
-    fill = _outside_of(image, grid, outside)
-    array = _moved(image.array, transform, grid.shape, _Rule(shift, fill, "linear"))
-    moved = image.on(grid, array, sources=_sources(image, grid, shift))
-    return moved if shift else moved.with_reasons(_coarseness(image.grid, grid))
+        rule = _Rule(shift, 0, labels, smoothing)
+        layers = tuple(_moved(layer, transform, grid.shape, rule) for layer in image.layers)
+        reasons = merge(image.reasons, _about_cut(image, grid), _about_lost(image, layers))
+        return replace(image, layers=layers, grid=grid, sources=sources, reasons=reasons)
+    rule = _Rule(shift, _outside_of(image, grid, outside), interpolation, smoothing)
+    array = _moved(image.array, transform, grid.shape, rule)
+    moved = image.on(grid, array, sources=sources)
+    return moved if shift or smoothing == "matched" else moved.with_reasons(_coarseness(image.grid, grid))
 
 
-def to_spacing(image: Image, spacing_mm: float | Sequence[float], *, outside: float | None = None) -> Image:
+def to_spacing(
+    image: Image,
+    spacing_mm: float | Sequence[float],
+    *,
+    interpolation: Interpolation = "linear",
+    outside: float | None = None,
+    smoothing: Smoothing = "none",
+    labels: Labels = "nearest",
+) -> Image:
     """The image with another spacing along (slice, row, column), or one for all three, over the same field of view.
 
-    The way back is ``onto(result, image.grid)``.
+    The number of voxels is the old length over the new spacing, rounded. Parameters as of :func:`onto`; the way back is
+    :func:`invert`.
     """
     expect(image, Volume, Segmentation)
     wanted = (spacing_mm,) * 3 if isinstance(spacing_mm, int | float) else spacing_mm
@@ -90,7 +121,27 @@ def to_spacing(image: Image, spacing_mm: float | Sequence[float], *, outside: fl
         grid = image.grid.with_spacing(wanted)
     except (ValueError, TypeError) as error:
         raise UsageError(f"Spacing is one or three positive lengths in millimetres, not {spacing_mm!r}.") from error
-    return onto(image, grid, outside=outside)
+    return onto(image, grid, interpolation=interpolation, outside=outside, smoothing=smoothing, labels=labels)
+
+
+def stretched_to_shape(
+    image: Image,
+    shape: Sequence[int],
+    *,
+    interpolation: Interpolation = "linear",
+    smoothing: Smoothing = "none",
+    labels: Labels = "nearest",
+) -> Image:
+    """The image with another shape over the same field of view: its spacing changes, and with it what a voxel means.
+
+    The other way to one shape for all is :func:`isocenter.ops.shape.to_shape`, which keeps the spacing and crops and
+    pads. Parameters as of :func:`onto`; nothing lies outside. The way back is :func:`invert`.
+    """
+    expect(image, Volume, Segmentation)
+    if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+        raise UsageError(f"A shape is three positive numbers of voxels, not {tuple(shape)}.")
+    grid = image.grid.with_shape(shape)
+    return onto(image, grid, interpolation=interpolation, smoothing=smoothing, labels=labels)
 
 
 def to_orientation(image: Image, orientation: str = "IPL") -> Image:
@@ -104,6 +155,54 @@ def to_orientation(image: Image, orientation: str = "IPL") -> Image:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return onto(image, grid)
+
+
+def invert(
+    result: Image,
+    source: Volume | Segmentation,
+    *,
+    interpolation: Interpolation = "linear",
+    outside: float | None = None,
+    labels: Labels = "nearest",
+) -> Image:
+    """What was found on a working grid, brought back onto the grid of the image that the way began with, once.
+
+    Exact, voxel for voxel, where the working grid lies on the source's lattice (cropped, padded, flipped, permuted).
+
+    Parameters
+    ----------
+    result
+        Segmentation or volume on the working grid.
+    source
+        The image as it was before it was brought to the working grid.
+    interpolation, outside, labels
+        As of :func:`onto`.
+
+    Returns
+    -------
+    The result on the source's grid, with the source's ``sources`` and the reasons of both. A segment that the source's
+    grid cuts, or that has no voxel left, is named in a reason (``SEGMENT_CUT``, ``SEGMENT_LOST``).
+
+    Raises
+    ------
+    UsageError
+        If the result lies on the source's grid already: it has been brought back before, or never left.
+    """
+    expect(result, Volume, Segmentation)
+    expect(source, Volume, Segmentation)
+    if result.grid.coincides(source.grid):
+        raise UsageError("The result lies on the grid of the source already: it must not be brought back twice.")
+    back = onto(result, source.grid, interpolation=interpolation, outside=outside, labels=labels)
+    return replace(back, sources=source.sources, reasons=merge(back.reasons, source.reasons))
+
+
+def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
+    words = {"interpolation": interpolation, "smoothing": smoothing, "labels": labels}
+    for (name, value), known in zip(words.items(), (Interpolation, Smoothing, Labels), strict=True):
+        if value not in get_args(known):
+            raise UsageError(f"{name} is one of {', '.join(map(repr, get_args(known)))}, not {value!r}.")
+    if interpolation == "nearest" and smoothing != "none":
+        raise UsageError("The nearest voxel is taken as it is, with nothing to smooth: choose another interpolation.")
 
 
 # --- what lies outside -----------------------------------------------------------------------------------------------
@@ -151,6 +250,21 @@ def _about_cut(image: Segmentation, grid: Grid) -> tuple[Reason, ...]:
     return (Reason("SEGMENT_CUT", f"Part may lie outside the new grid of: {', '.join(cut)}."),) if cut else ()
 
 
+def _about_lost(image: Segmentation, layers: tuple[Array, ...]) -> tuple[Reason, ...]:
+    """Of segments that had voxels and have none any more."""
+    from isocenter.sampling.labels import labels_in
+
+    if all(np.may_share_memory(new, old) for new, old in zip(layers, image.layers, strict=True)):
+        return ()
+    before, after = ([labels_in(layer) for layer in one] for one in (image.layers, layers))
+    lost = [
+        segment.title
+        for segment in image.segments
+        if segment.label in before[segment.layer] and segment.label not in after[segment.layer]
+    ]
+    return (Reason("SEGMENT_LOST", f"No voxel of the new grid is left to: {', '.join(lost)}."),) if lost else ()
+
+
 def _coarseness(source: Grid, target: Grid) -> tuple[Reason, ...]:
     steps = np.abs(source.direction.T @ target.affine[:3, :3]).max(axis=1) / source.spacing_mm
     if steps.max() <= _COARSE:
@@ -162,91 +276,40 @@ def _coarseness(source: Grid, target: Grid) -> tuple[Reason, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shift:
-    """How indices of one grid become those of another on the same lattice: ``source[order[i]] = step * i + start``."""
-
-    order: Triple
-    step: Triple
-    start: Triple
-
-
-@dataclass(frozen=True, slots=True)
 class _Rule:
-    shift: _Shift | None
+    """How values are moved: copied by a shift where there is one, else sampled."""
+
+    shift: Shift | None
     outside: float
-    kind: str
-
-
-def _lattice_shift(transform: Floats, shape: Triple) -> _Shift | None:
-    """How the target's indices map to the source's if both share one lattice; None if they do not."""
-    whole = np.rint(transform[:3])
-    linear = np.abs(whole[:, :3])
-    corners = np.array([(*corner, 1) for corner in product(*((0, n - 1) for n in shape))])
-    drift = np.abs(corners @ (transform[:3] - whole).T).max()
-    if drift > _ON_LATTICE or not (linear.sum(0) == 1).all() or not (linear.sum(1) == 1).all():
-        return None
-    order = [int(axis) for axis in np.argmax(linear, axis=0)]
-    step = [int(whole[axis, new]) for new, axis in enumerate(order)]
-    start = [int(whole[axis, 3]) for axis in order]
-    return _Shift((order[0], order[1], order[2]), (step[0], step[1], step[2]), (start[0], start[1], start[2]))
+    kind: Interpolation | Labels
+    smoothing: Smoothing
 
 
 def _moved(array: Array, transform: Floats, shape: Triple, rule: _Rule) -> Array:
     if rule.shift is not None:
-        return _copied(array, shape, rule.shift, rule.outside)
-    from isocenter.sampling import affine_linear, affine_nearest  # numba takes a while to load
-
-    if rule.kind == "linear" and array.dtype.name not in _SAMPLED_TYPES:
+        return copied(array, shape, rule.shift, rule.outside)
+    if rule.kind not in ("nearest", "smooth") and array.dtype.name not in _SAMPLED_TYPES:
         raise UsageError(f"Values of type {array.dtype} cannot be interpolated: convert them first.")
-    sample: Callable[..., npt.NDArray[Any]] = affine_linear if rule.kind == "linear" else affine_nearest
     if array.ndim == 3:
-        return sample(array, transform, shape, outside=rule.outside)
+        return _sampled(array, transform, shape, rule)
     out = np.empty((*shape, *array.shape[3:]), array.dtype)
     for further in np.ndindex(*array.shape[3:]):
-        out[:, :, :, *further] = sample(array[:, :, :, *further], transform, shape, outside=rule.outside)
+        out[:, :, :, *further] = _sampled(array[:, :, :, *further], transform, shape, rule)
     return out
 
 
-def _copied(array: Array, shape: Triple, shift: _Shift, outside: float) -> Array:
-    source = array.transpose(*shift.order, *range(3, array.ndim))
-    if source.shape[:3] == shape and shift.start == (0, 0, 0) and shift.step == (1, 1, 1):
-        return _in_order(source)
-    taken, filled = [], []
-    for old, new, step, start in zip(source.shape[:3], shape, shift.step, shift.start, strict=True):
-        first, last = (-start, old - start) if step > 0 else (start - old + 1, start + 1)
-        first, last = min(max(first, 0), new), max(min(last, new), 0)
-        if first >= last:
-            return np.full((*shape, *array.shape[3:]), outside, array.dtype)
-        low, high = sorted((step * first + start, step * (last - 1) + start))
-        taken.append(slice(low, high + 1))
-        filled.append(slice(first, last))
-    part = source[tuple(taken)][tuple(slice(None, None, step) for step in shift.step)]
-    if part.shape[:3] == shape:
-        return part.copy(order="C") if shift.order == (0, 1, 2) else _in_order(part)
-    out = np.full((*shape, *array.shape[3:]), outside, array.dtype)
-    out[tuple(filled)] = part
-    return out
+def _sampled(array: Array, transform: Floats, shape: Triple, rule: _Rule) -> npt.NDArray[Any]:
+    from isocenter import sampling  # numba takes a while to load
 
-
-def _in_order(view: Array) -> Array:
-    """The view in C order; itself if it is so."""
-    if view.flags.c_contiguous:
-        return view
-    from isocenter.sampling import contiguous
-
-    return contiguous(view)
-
-
-def _sources(image: Volume | Segmentation, grid: Grid, shift: _Shift | None) -> tuple[Source | None, ...]:
-    """The frame behind each slice that is still whole."""
-    whole_slices = (
-        shift is not None
-        and shift.order == (0, 1, 2)
-        and shift.step[1:] == (1, 1)
-        and shift.start[1:] == (0, 0)
-        and grid.shape[1:] == image.grid.shape[1:]
-    )
-    if not image.sources or shift is None or not whole_slices:
-        return ()
-    places = [shift.step[0] * k + shift.start[0] for k in range(grid.shape[0])]
-    return tuple(image.sources[place] if 0 <= place < len(image.sources) else None for place in places)
+    stretched = rule.smoothing == "matched"
+    match rule.kind:
+        case "nearest":
+            return sampling.affine_nearest(array, transform, shape, outside=rule.outside)
+        case "smooth":
+            return sampling.affine_labels(array, transform, shape, stretched=stretched)
+        case "linear" if not stretched:
+            return sampling.affine_linear(array, transform, shape, outside=rule.outside)
+        case kind:
+            return sampling.affine_weighted(
+                array, transform, shape, kind=kind, stretched=stretched, outside=rule.outside
+            )

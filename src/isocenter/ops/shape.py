@@ -1,6 +1,6 @@
 """Cropping and padding to a fixed shape, with spacing and values kept. Changing the spacing lives in ``resample``.
 
-Every result lies on the lattice of its source, so ``onto(result, source.grid)`` brings it back exactly.
+Every result lies on the lattice of its source, so ``invert(result, source)`` brings it back exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ def to_shape(
     center_mm: Sequence[float] | None = None,
     outside: float | None = None,
 ) -> Image:
-    """The image cropped and padded to a shape around a point; voxels stay where they are.
+    """The image cropped and padded to a shape around a point; voxels stay where they are, and as large as they are.
+
+    What lies beyond the shape is lost; :func:`isocenter.ops.resample.stretched_to_shape` keeps the field of view and
+    changes the spacing instead. The way back is :func:`isocenter.ops.resample.invert`, exact for all that was kept.
 
     Parameters
     ----------

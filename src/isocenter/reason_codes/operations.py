@@ -61,4 +61,10 @@ CODES: dict[str, CodeEntry] = {
         "No noise level was stated.",
         "Give a segment of even tissue, or choose another method.",
     ),
+    "SEGMENT_LOST": CodeEntry(
+        _V,
+        "Segments that had voxels have none on the grid they were brought onto.",
+        "They are empty there.",
+        "Take a finer grid, one that holds them, or look at them on their own.",
+    ),
 }

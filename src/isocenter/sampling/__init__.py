@@ -10,6 +10,7 @@ results equal SimpleITK's up to the border.
 The kernels release the GIL and are run on slabs of output slices side by side.
 """
 
+from isocenter.sampling.labels import affine_labels
 from isocenter.sampling.layout import contiguous
 from isocenter.sampling.linear import affine_linear
 from isocenter.sampling.nearest import affine_nearest
@@ -18,6 +19,7 @@ from isocenter.sampling.weighted import affine_weighted
 
 __all__ = [
     "Field",
+    "affine_labels",
     "affine_linear",
     "affine_nearest",
     "affine_weighted",

@@ -187,7 +187,7 @@ def _sum_planes(planes: Array, run: Any, sums: Any, box: Any, outside: Any, out:
 
 
 @kernel
-def _weigh(u: float, length: int, table: Array, mirrored: Any, taps: Any) -> None:
+def weigh(u: float, length: int, table: Array, mirrored: Any, taps: Any) -> None:
     """Into ``taps`` (index, weight): the voxels around a coordinate, by a table of weights."""
     index, weights = taps
     below = math.floor(u)
@@ -220,9 +220,9 @@ def _sum_at_points(array: Array, way: Any, outside: Any, out: Array, first: int)
                 if not is_inside(points[:, x], array.shape):
                     line[x] = 0
                     continue
-                _weigh(points[0, x], depth, by_slice, mirrored, slices)
-                _weigh(points[1, x], height, by_row, mirrored, rows)
-                _weigh(points[2, x], width, by_column, mirrored, columns)
+                weigh(points[0, x], depth, by_slice, mirrored, slices)
+                weigh(points[1, x], height, by_row, mirrored, rows)
+                weigh(points[2, x], width, by_column, mirrored, columns)
                 total = line.dtype.type(0)
                 for i in range(slices[0].size):
                     for j in range(rows[0].size):
