@@ -14,6 +14,8 @@ from rich.markup import escape
 
 from isocenter.cli import (
     commands,  # noqa: F401 - its commands join the app
+    export,  # noqa: F401
+    radiomics,  # noqa: F401
     words,
 )
 from isocenter.cli.app import app

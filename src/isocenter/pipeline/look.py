@@ -15,6 +15,7 @@ from isocenter.dicom.sorting.series import Series
 from isocenter.disk import replacing
 from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
+from isocenter.geometry import Grid
 from isocenter.ops import anatomy
 from isocenter.ops.resample import onto
 from isocenter.pipeline.case import is_image_file, scanned, with_images
@@ -119,23 +120,30 @@ def image(
     if on is None:
         _refuse({"--series": series != "best", "--gaps": gaps != "hold"}, f"a {stored.kind} without --on")
         return read_segmentation(stored), None
-    under, taken = _under(stored, on, series, gaps)
+    below, taken = under(stored, on, series, gaps=gaps)
+    found_there = stored_on(stored, below.grid)
+    return replace(found_there, reasons=merge(below.reasons, found_there.reasons)), taken
+
+
+def stored_on(stored: FoundObject, grid: Grid) -> Segmentation:
+    """A stored segmentation or RT Structure Set on a grid."""
     try:
-        found_there = read_segmentation(stored, grid=under.grid)
+        return read_segmentation(stored, grid=grid)
     except UsageError:  # its frames lie beside the voxels of the grid
-        found_there = onto(read_segmentation(stored), under.grid)
-    return replace(found_there, reasons=merge(under.reasons, found_there.reasons)), taken
+        return onto(read_segmentation(stored), grid)
 
 
-def _under(stored: FoundObject, on: Path, series: str, gaps: Gaps) -> tuple[Volume, Taken | None]:
+def under(
+    stored: FoundObject, on: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold"
+) -> tuple[Volume, Taken | None]:
     """The image that a stored segmentation is brought onto: by default of the series that it names as its source."""
     if is_image_file(on):
-        return volume(on, series, gaps=gaps)
+        return volume(on, series, values=values, gaps=gaps)
     found = scanned(on)
     if series == "best":
         named = referenced_series(stored)
         series = next((one.series_uid for one in found if one.series_uid in named), series)
-    return _read(found, series, values="native", gaps=gaps)
+    return _read(found, series, values=values, gaps=gaps)
 
 
 def _read(found: Scan, wanted: str, *, values: Quantity, gaps: Gaps) -> tuple[Volume, Taken]:

@@ -29,6 +29,12 @@ CODES: dict[str, CodeEntry] = {
         "Features were computed of what the image shows.",
         "Check that the segment is complete before its shape is relied on.",
     ),
+    "MASK_MOVED": CodeEntry(
+        Severity.REVIEW,
+        "A mask lies on another lattice of voxels than its image.",
+        "Each voxel of the image took the label of the nearest voxel of the mask.",
+        "Draw or export the mask on the voxels of the image, as shape depends on them.",
+    ),
     "FEATURES_ABSENT": CodeEntry(
         Severity.INFO,
         "Features are undefined for this segment, such as a correlation of a single grey level.",

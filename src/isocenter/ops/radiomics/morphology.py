@@ -147,8 +147,8 @@ def _ellipsoid_area(half: Floats) -> float:
 
     The manual's series is not quite the area of an ellipsoid: it is 8 % above it for axes of 3 : 2 : 1, and would be
     right with the parameters of two other pairs of axes (c with a, and c with b). It is followed, as the reference
-    values were made by it. Its terms ``(alpha beta)^n P_n((alpha^2 + beta^2) / (2 alpha beta))`` are polynomials, taken by the
-    recurrence of Legendre's.
+    values were made by it. Its terms ``(alpha beta)^n P_n((alpha^2 + beta^2) / (2 alpha beta))`` are polynomials,
+    taken by Legendre's recurrence.
     """
     a, b, c = (float(axis) for axis in half)
     alpha, beta = 1 - (b / a) ** 2, 1 - (c / a) ** 2  # their squares

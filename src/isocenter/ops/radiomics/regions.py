@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from isocenter.ops.lattice import spacing_of
 from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.radiomics.peaks import RADIUS_MM
 from isocenter.ops.radiomics.processing import Processing
+from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, counted, merge
 from isocenter.volume import Array, Volume
 
@@ -190,26 +192,24 @@ def _interpolated(volume: Volume, mask: Mask, processing: Processing, margin_mm:
     if np.allclose(whole.spacing_mm, own, rtol=1e-6) and whole.shape == volume.grid.shape:
         return _cut(volume, mask, margin_mm)
     grid = _window(whole, volume.grid, box_of(mask), margin_mm)
-    from isocenter.ops.resample import onto
-
-    shape = onto(_plain(volume, mask.astype(np.float32)), grid, outside=0).array >= 0.5
-    if processing.interpolation == "cubic":
-        array = _cubic(_floating(volume.array), volume.grid, grid)
-    else:
-        array = onto(_plain(volume, _floating(volume.array)), grid, outside=math.nan).array
+    near, covered = _near(volume, mask, grid)
+    shape = onto(_plain(near, covered.astype(np.float32)), grid, outside=0).array >= 0.5
+    plain = _plain(near, _floating(near.array))
+    moved = onto(plain, grid, interpolation=processing.interpolation, outside=math.nan)
+    array = moved.array
     if processing.rounded_to is not None:
         array = np.rint(array / processing.rounded_to) * processing.rounded_to
-    return volume.on(grid, array), shape
+    return volume.on(grid, array).with_reasons(moved.reasons), shape
 
 
-def _cubic(array: Array, source: Grid, target: Grid) -> Array:
-    """Values on another grid with parallel axes, by cubic B-splines."""
-    from scipy import ndimage
-
-    transform = target.index_transform(source)
-    scale, offset = np.diag(transform)[:3], transform[:3, 3]
-    found: Array = ndimage.affine_transform(array, scale, offset, target.shape, order=3, mode="nearest")
-    return found
+def _near(volume: Volume, mask: Mask, grid: Grid) -> tuple[Volume, Mask]:
+    """The part of an image and a mask that values on a grid depend on."""
+    ends = np.array(list(product(*((0, n - 1) for n in grid.shape))))
+    index = volume.grid.to_index(grid.to_world(ends))
+    start = np.maximum(np.floor(index.min(axis=0)).astype(int) - _SPLINE_REACH, 0)
+    stop = np.minimum(np.ceil(index.max(axis=0)).astype(int) + _SPLINE_REACH + 1, mask.shape)
+    part = tuple(slice(one, other) for one, other in zip(start, stop, strict=True))
+    return volume.on(volume.grid.crop(start.tolist(), stop.tolist()), volume.array[part]), mask[part]
 
 
 def _plain(volume: Volume, array: Array) -> Volume:
