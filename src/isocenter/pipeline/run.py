@@ -160,7 +160,7 @@ def _run_case(case: Case, job: Job, root: Path, *, observer: Observer | None) ->
     except (UsageError, TryLater):
         raise
     except Exception as error:  # noqa: BLE001 - one case shall not cost the others
-        failed = Findings(case, reasons=merge(case.reasons, [_failure(error)]))
+        failed = Findings(case, reasons=merge(case.reasons, [failure(error)]))
         return _leave(failed, job, target, journal=journal)
 
 
@@ -191,7 +191,7 @@ def _leave(findings: Findings, job: Job, target: Path, *, journal: Journal) -> R
     )
 
 
-def _failure(error: Exception) -> Reason:
+def failure(error: Exception) -> Reason:
     """What failed and where, without the error's own words, which may quote the patient."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).stem}:{place.lineno}"

@@ -7,6 +7,12 @@ from isocenter.reason_codes.entry import CodeEntry, Severity
 _I, _R, _G, _V, _H, _X = Severity
 
 CODES = {
+    "CASE_UNFIT": CodeEntry(
+        _X,
+        "A case cannot be brought to the shape, spacing, window or type that all cases of an export are to have.",
+        "It was left out of the array; its row says why.",
+        "Change the named setting, or leave the case out.",
+    ),
     "SLICE_NUMBERS_SKIP": CodeEntry(
         _V,
         "The numbers in the names of a stack of pictures do not run one by one.",
