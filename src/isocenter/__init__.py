@@ -94,12 +94,13 @@ _PUBLIC = {
 
 _ROOMS: dict[str, str] = {
     "filters": "ops.filters",
-    "radiomics": "ops.radiomics",
     "intensity": "ops.intensity",
-    "photos": "ops.photos",
     "masks": "ops.masks",
-    "surfaces": "ops.surfaces",
+    "photos": "ops.photos",
     "pictures": "report.pictures",
+    "radiomics": "ops.radiomics",
+    "responses": "ops.responses",
+    "surfaces": "ops.surfaces",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 

@@ -18,6 +18,7 @@ from isocenter.codes import Code
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, merge
+from isocenter.shown import Shown
 from isocenter.volume import Array, Source, Volume, read_only
 
 Mask = npt.NDArray[np.bool_]
@@ -92,7 +93,7 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Shown):
     """Structures found on a grid, as one or more label maps.
 
     Parameters

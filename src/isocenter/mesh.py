@@ -12,11 +12,12 @@ import numpy.typing as npt
 from isocenter.errors import UsageError
 from isocenter.kernels import kernel
 from isocenter.reasons import Reason, merge
+from isocenter.shown import Shown
 from isocenter.volume import Array, read_only
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class Mesh(Shown):
     """A surface of triangles.
 
     Parameters

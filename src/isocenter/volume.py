@@ -13,6 +13,7 @@ from isocenter import codes
 from isocenter.codes import Code
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, merge
+from isocenter.shown import Shown
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +42,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Volume:
+class Volume(Shown):
     """An image in real units on a grid.
 
     Parameters

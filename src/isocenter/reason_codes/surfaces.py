@@ -1,4 +1,4 @@
-"""Codes of surfaces: what making and changing a mesh changed."""
+"""Codes of surfaces and slabs: what making and changing a mesh changed, what a slice stands for."""
 
 from __future__ import annotations
 
@@ -22,5 +22,11 @@ CODES = {
         "Triangles of a surface were merged.",
         "The change of volume is stated.",
         "Take volumes from the segmentation, or from the surface as it was before.",
+    ),
+    "PROJECTED": CodeEntry(
+        Severity.INFO,
+        "An image of slabs was asked for.",
+        "Each voxel holds the most, least or mean value over a thickness.",
+        "Measure nothing in it; take the image that it was made of.",
     ),
 }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from isocenter.disk import replacing
+from isocenter.errors import UsageError
 
 Picture = npt.NDArray[np.uint8]
 
@@ -81,3 +86,22 @@ class Figure:
         file = io.BytesIO()
         Image.fromarray(self.image).save(file, "PNG", compress_level=3)
         return file.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return self.png
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture as a PNG file without loss; an existing file is replaced at the end.
+
+        Raises
+        ------
+        UsageError
+            If the name does not end in ``.png``, or the folder is missing or closed.
+        TryLater
+            If the disk is full.
+        """
+        if Path(path).suffix.lower() != ".png":
+            raise UsageError(f"A figure is written as PNG: let the name {Path(path).name!r} end in .png.")
+        with replacing(Path(path)) as temporary:
+            temporary.write_bytes(self.png)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter import codes
+from isocenter import codes, windows
 from isocenter.geometry import Grid, Space
 from isocenter.ops import intensity
 from isocenter.volume import Array, Volume
@@ -36,7 +36,8 @@ class Plane(StrEnum):
 _TOWARDS = {Plane.AXIAL: "IPL", Plane.CORONAL: "PIL", Plane.SAGITTAL: "LIP"}  # where (section, down, right) go
 _UNPLACED = {Plane.AXIAL: (0, 1, 2), Plane.CORONAL: (1, 0, 2), Plane.SAGITTAL: (2, 0, 1)}
 _COUNTED_FROM = {Plane.AXIAL: "head", Plane.CORONAL: "front", Plane.SAGITTAL: "right"}
-_NORMAL = {Plane.AXIAL: 2, Plane.CORONAL: 1, Plane.SAGITTAL: 0}
+NORMAL_AXIS = {Plane.AXIAL: 2, Plane.CORONAL: 1, Plane.SAGITTAL: 0}
+"""The world axis (x, y, z) across each plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Stack:
             return ""
         _, rows, columns = self.grid.shape
         point = self.grid.to_world((index, (rows - 1) / 2, (columns - 1) / 2))
-        axis = _NORMAL[self.plane]
+        axis = NORMAL_AXIS[self.plane]
         return f"{'xyz'[axis]} {round(point[axis], 1) + 0.0:.1f} mm".replace("-", "−")  # + 0.0: no minus zero
 
     def number(self, index: int) -> str:
@@ -151,28 +152,29 @@ class Window:
         Name for people.
     unit
         Unit for people: ``"HU"``.
+    function
+        What lies between black and white (PS3.3 C.11.2.1.3).
     """
 
     center: float
     width: float
     name: str = ""
     unit: str = ""
+    function: windows.Function = "LINEAR"
 
     def grey(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Grey levels 0 to 255 by DICOM's LINEAR function (PS3.3 C.11.2.1.2.1), or LINEAR_EXACT where that has none.
+        """Grey levels 0 to 255 by the window's function, LINEAR_EXACT where LINEAR has none.
 
         LINEAR is defined for widths from 1 on, which images of small real values fall below.
         """
-        if self.width >= 1:
-            return intensity.to_grey(values, intensity.Window(self.center, self.width))
-        scaled = (values - np.float32(self.center)) / np.float32(self.width) + np.float32(0.5)
-        grey: npt.NDArray[np.uint8] = (np.clip(scaled, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-        return grey
+        function = "LINEAR_EXACT" if self.function == "LINEAR" and self.width < 1 else self.function
+        return intensity.to_grey(values, windows.Window(self.center, self.width, function))
 
     @property
     def levels(self) -> str:
         """Width and level, as ``"W 1500 / L −600 HU"``."""
-        return f"W {self.width:.4g} / L {self.center:.4g} {self.unit}".replace("-", "−").strip()
+        shape = "sigmoid" if self.function == "SIGMOID" else ""
+        return " ".join(f"W {self.width:.4g} / L {self.center:.4g} {self.unit} {shape}".replace("-", "−").split())
 
     def __str__(self) -> str:
         return f"{self.name} {self.levels}".strip()
@@ -194,18 +196,37 @@ LUNG_WINDOW = preset("lung")
 
 _BODY_HU = -300
 _LUNG_HU = (-950, -600)
+_PET_PERCENTS = (0.0, 99.9)  # what takes up most is what is looked for
+_SUV_SHOWN = 10.0
 _LEAST_LUNG = 0.02  # of the voxels in the middle of the body
 
 
 def window_of(volume: Volume) -> Window:
-    """The lung window for an image in HU, else one from the 1st to the 99th percentile of its values."""
+    """The window of an image of which nothing else is known.
+
+    The lung window for an image in HU; 0 to 10 for PET in SUV; else from the 1st to the 99th percentile of the values,
+    for other PET from the least to the 99.9th.
+    """
     if volume.unit == codes.HU:
         return LUNG_WINDOW
+    unit = unit_of(volume)
+    if "SUV" in unit.upper():
+        return Window(_SUV_SHOWN / 2, _SUV_SHOWN, f"SUV 0 to {_SUV_SHOWN:g}", unit, "LINEAR_EXACT")
     sample = _sample(volume)
     finite = sample[np.isfinite(sample)]
-    low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
-    unit = "" if volume.unit == codes.ONE else volume.unit.value
-    return Window((low + high) / 2, max(high - low, 1e-6), "1st–99th percentile", unit)
+    percents, name = (1.0, 99.0), "1st–99th percentile"
+    if volume.modality == "PT":
+        percents, name = _PET_PERCENTS, "Least to 99.9th percentile"
+    low, high = (float(v) for v in np.percentile(finite, percents)) if finite.size else (0.0, 1.0)
+    return Window((low + high) / 2, max(high - low, 1e-6), name, unit)
+
+
+def unit_of(volume: Volume) -> str:
+    """The unit of an image for people: ``"HU"``, ``"SUVbw"``, or as UCUM has it; empty for values without one."""
+    if volume.unit == codes.HU:
+        return "HU"
+    _, _, note = volume.unit.value.partition("{")
+    return "" if volume.unit == codes.ONE else note.rstrip("}") or volume.unit.value
 
 
 def window_by_content(volume: Volume) -> Window:

@@ -17,16 +17,25 @@ from isocenter.findings import Segment, Segmentation
 from isocenter.geometry import Space
 from isocenter.reasons import counted
 from isocenter.report import canvas
+from isocenter.report.annotation import Notes, annotated
 from isocenter.report.figure import Figure, Picture
-from isocenter.report.planes import Plane, Stack, Window, resized, slice_of_section, stack, window_by_content, window_of
+from isocenter.report.planes import (
+    Plane,
+    Stack,
+    Window,
+    coverage,
+    resized,
+    slice_of_section,
+    stack,
+    window_by_content,
+    window_of,
+)
 from isocenter.report.stills import place_shown, still
 from isocenter.volume import Volume
 
 _KEY = {Plane.AXIAL: (0.12, 0.37, 0.63, 0.88), Plane.CORONAL: (0.35, 0.65), Plane.SAGITTAL: (0.25, 0.75)}
 _KEY_PX = 720
-_KEY_TEXT_PX = 30  # 9 points where the picture is printed 8 cm wide
 _TILE_TEXT_PX = 27  # 9 points where five tiles are printed 18 cm wide
-_LEAST_PX = 200
 _TILE_PX = 300
 _COLUMNS = 5
 _TILES = 30
@@ -51,6 +60,8 @@ class Scene:
     labels
         The Instance Number of each section that is an image of the series as it was stored, behind a comma the frame
         of a multi-frame image; else empty.
+    fill
+        How thick segments are filled with their colour, from 0 (an outline alone) to 1.
     """
 
     image: Stack
@@ -58,6 +69,7 @@ class Scene:
     segments: tuple[Segment, ...]
     window: Window | None
     labels: tuple[str, ...] = ()
+    fill: float = 0.0
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Scene:
         """The scene within [start, stop) of (section, down, right)."""
@@ -156,7 +168,7 @@ def contact_sheet(
     """
     seen = scene(volume, segmentation, Plane.AXIAL, window=window, labels=labels)
     start, stop = occupancy(seen).box(seen.image.grid.spacing_mm)
-    return _sheet(seen.crop(start, stop), len(seen.image), "Contact sheet", offset=start[0])
+    return sheet(seen.crop(start, stop), len(seen.image), "Contact sheet", offset=start[0])
 
 
 def volume_sheet(volume: Volume, *, window: Window | None = None) -> Figure:
@@ -166,8 +178,8 @@ def volume_sheet(volume: Volume, *, window: Window | None = None) -> Figure:
     """
     shown, place = still(volume), place_shown(volume)
     seen = scene(shown, None, Plane.AXIAL, window=window or window_by_content(shown))
-    sheet = _sheet(seen, len(seen.image), "Contact sheet", offset=0)
-    return replace(sheet, caption=f"{sheet.caption.rstrip()} Shown: {place}.") if place else sheet
+    found = sheet(seen, len(seen.image), "Contact sheet")
+    return replace(found, caption=f"{found.caption.rstrip()} Shown: {place}.") if place else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,23 +262,21 @@ def _shear_words(seen: Stack) -> str:
 
 def _key_picture(seen: Scene, index: int) -> Picture:
     picture, px_per_mm = section(seen, index, (_KEY_PX, _KEY_PX), line_px=2.5)
-    drawn = canvas.framed(picture, (_LEAST_PX, _LEAST_PX))
-    rows, columns = drawn.shape[:2]
-    image = Image.fromarray(drawn)
-    draw, size = ImageDraw.Draw(image), _KEY_TEXT_PX
-    margin = size * 0.6
-    head = [f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}", seen.image.position(index)]
-    head += f"Instance {seen.label(index)}".split(", ") if seen.label(index) else []
-    canvas.corner(draw, (margin, margin), [(line, canvas.INK) for line in head], size=size)
-    foot = [line for line in (seen.window.name, seen.window.levels) if line] if seen.window else []
-    canvas.corner(draw, (margin, rows - margin), [(line, canvas.INK) for line in foot], size=size, anchor="ld")
-    names = [(segment.title, segment.color) for segment in _present(seen, index)]
-    canvas.legend(draw, (columns - margin, margin), names, size=size)
-    canvas.edge_letters(draw, seen.image.edges, (rows, columns), size=34)
-    if seen.image.grid.space is not Space.PIXEL:
-        corner = (columns - margin, rows - margin)
-        canvas.scale_bar(draw, corner, px_per_mm, room_px=columns * 0.3, size=size)
-    return np.asarray(image)
+    return annotated(picture, seen.image, px_per_mm, notes_of(seen, index))
+
+
+def notes_of(seen: Scene, index: int) -> Notes:
+    """What is written on a section: plane and number, place, window, the names of the segments on it."""
+    label = f"Instance {seen.label(index)}".split(", ") if seen.label(index) else []
+    return Notes(
+        head=(
+            f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}",
+            seen.image.position(index),
+            *label,
+        ),
+        foot=tuple(line for line in (seen.window.name, seen.window.levels) if line) if seen.window else (),
+        names=tuple((segment.title, segment.color) for segment in _present(seen, index)),
+    )
 
 
 def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -> tuple[Picture, float]:
@@ -284,6 +294,8 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
     for segment in seen.segments:
         mask = seen.layers[segment.layer].array[index] == segment.label
         if mask.any():
+            if seen.fill:
+                canvas.blend(picture, coverage(mask, shape) * np.float32(seen.fill), segment.color)
             lines.append((canvas.contour(mask, shape, line_px), segment.color))
     if lines:
         canvas.blend(picture, canvas.halo(np.maximum.reduce([line for line, _ in lines])), canvas.BLACK)
@@ -306,27 +318,28 @@ def _present(seen: Scene, index: int) -> list[Segment]:
     return [s for s in seen.segments if (seen.layers[s.layer].array[index] == s.label).any()]
 
 
-def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
-    count = min(len(seen.image), _TILES)
+def sheet(seen: Scene, total: int, title: str, *, offset: int = 0, count: int = _TILES) -> Figure:
+    """So many sections of a scene, evenly spread, in rows; ``total`` sections are counted, from ``offset`` on."""
+    count = min(len(seen.image), count)
     indices = np.unique(np.linspace(0, len(seen.image) - 1, count).round().astype(int))
     columns = min(_COLUMNS, len(indices))
     height_mm, width_mm = seen.image.size_mm
     tile = (max(80, min(2 * _TILE_PX, round(_TILE_PX * height_mm / width_mm))), _TILE_PX)
     rows = -(-len(indices) // columns)
     gap = 4
-    sheet = np.zeros((rows * (tile[0] + gap) - gap, columns * (tile[1] + gap) - gap, 3), np.uint8)
+    whole = np.zeros((rows * (tile[0] + gap) - gap, columns * (tile[1] + gap) - gap, 3), np.uint8)
     px_per_mm = 1.0
     for place, index in enumerate(indices):
         picture, px_per_mm = section(seen, int(index), tile, line_px=1.5)
         top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
-        sheet[top : top + tile[0], left : left + tile[1]] = canvas.framed(picture, tile)
-    image = Image.fromarray(sheet)
+        whole[top : top + tile[0], left : left + tile[1]] = canvas.framed(picture, tile)
+    image = Image.fromarray(whole)
     draw = ImageDraw.Draw(image)
     for place, index in enumerate(indices):
         top, left = place // columns * (tile[0] + gap), place % columns * (tile[1] + gap)
         _label_tile(draw, seen, (left, top), tile, (int(index), int(index) + offset + 1))
     if seen.image.grid.space is not Space.PIXEL:
-        corner = (sheet.shape[1] - 12, sheet.shape[0] - 14)
+        corner = (whole.shape[1] - 12, whole.shape[0] - 14)
         canvas.scale_bar(draw, corner, px_per_mm, room_px=tile[1] * 0.4, size=_TILE_TEXT_PX)
     return Figure(
         name="contact_sheet",
@@ -334,7 +347,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
         caption=(
             f"{len(indices)} of {counted(total, *_nouns(seen.image))}, evenly spread from number "
             f"{indices[0] + offset + 1} to {indices[-1] + offset + 1}"
-            f"{', counted from the head' if seen.image.is_placed else ''}. "
+            f"{', counted from the ' + seen.image.counted_from if seen.image.is_placed else ''}. "
             f"{'“Im” is the Instance Number. ' if seen.labels else ''}{_window_words(seen.window)}"
         ),
         image=np.asarray(image),
@@ -342,7 +355,7 @@ def _sheet(seen: Scene, total: int, title: str, *, offset: int) -> Figure:
 
 
 def _nouns(seen: Stack) -> tuple[str, str]:
-    return ("axial section", "axial sections") if seen.is_placed else ("picture", "pictures")
+    return (f"{seen.plane} section", f"{seen.plane} sections") if seen.is_placed else ("picture", "pictures")
 
 
 def _label_tile(

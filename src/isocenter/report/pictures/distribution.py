@@ -1,0 +1,33 @@
+"""Histograms of an image, or of each segment of it."""
+
+from __future__ import annotations
+
+from isocenter.errors import UsageError, expect
+from isocenter.findings import Segmentation
+from isocenter.report import histogram as charts
+from isocenter.report.figure import Figure
+from isocenter.volume import Volume
+
+
+def histogram(volume: Volume, segmentation: Segmentation | None = None) -> Figure:
+    """Histogram of the values of all voxels, or of each segment as percent of its voxels.
+
+    Parameters
+    ----------
+    volume
+        The image; of further axes the middle place is counted, of colours each.
+    segmentation
+        Segments on its grid. Those of lung tissue are shown alone if there are any.
+
+    Raises
+    ------
+    UsageError
+        If the segmentation lies on another grid.
+    """
+    expect(volume, Volume)
+    if segmentation is None:
+        return charts.volume_histogram(volume)
+    expect(segmentation, Segmentation)
+    if not segmentation.grid.coincides(volume.grid):
+        raise UsageError("The segmentation lies on another grid than the image: bring one onto the other (iso.onto).")
+    return charts.histogram(volume, segmentation)
