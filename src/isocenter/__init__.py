@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from isocenter.ops.anatomy import segment, segmenters
     from isocenter.ops.intensity import windowed
     from isocenter.ops.measure import measure
+    from isocenter.ops.registration import Transform, register
     from isocenter.ops.resample import invert, onto, stretched_to_shape, to_orientation, to_spacing
     from isocenter.ops.shape import crop_to, to_shape
     from isocenter.pipeline.export import Exported, ExportSettings, export, exported
@@ -70,6 +71,8 @@ _PUBLIC = {
     "crop_to": "ops.shape",
     "Window": "windows",
     "windowed": "ops.intensity",
+    "register": "ops.registration",
+    "Transform": "ops.registration",
     "run": "pipeline.run",
     "export": "pipeline.export",
     "exported": "pipeline.export",
@@ -101,6 +104,7 @@ _ROOMS: dict[str, str] = {
     "radiomics": "ops.radiomics",
     "responses": "ops.responses",
     "surfaces": "ops.surfaces",
+    "registration": "ops.registration",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 
@@ -137,6 +141,7 @@ __all__ = [
     "read",
     "read_segmentation",
     "read_slices",
+    "register",
     "run",
     "save",
     "save_parts",
