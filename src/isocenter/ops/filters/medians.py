@@ -165,22 +165,23 @@ def _count(array: Array, reach: Triple, span: tuple[int, int], out: Array, slab:
             _gather(array, k, r, reach, lines)
             block, below = 0, 0  # the block of values that the median was in last, and how many lie before it
             for x in range(wide - 1):
-                below += _tally(lines[:, x], low, 1, fine, coarse, block)
+                below += _tally(lines, x, (low, 1), fine, coarse, block)
             for x in range(columns):
-                below += _tally(lines[:, x + wide - 1], low, 1, fine, coarse, block)
+                below += _tally(lines, x + wide - 1, (low, 1), fine, coarse, block)
                 value, block, below = _middle(fine, coarse, block, below, half)
                 out[k, r, x] = value + low
-                below += _tally(lines[:, x], low, -1, fine, coarse, block)
+                below += _tally(lines, x, (low, -1), fine, coarse, block)
             for x in range(columns, lines.shape[1]):
-                _tally(lines[:, x], low, -1, fine, coarse, block)
+                _tally(lines, x, (low, -1), fine, coarse, block)
 
 
 @kernel
-def _tally(values: Array, low: int, by: int, fine: Array, coarse: Array, block: int) -> int:
-    """Count values, or take them back; by how much the number of those before a block grew."""
+def _tally(lines: Array, x: int, how: tuple[int, int], fine: Array, coarse: Array, block: int) -> int:
+    """Count a column, or take it back; by how much the number of those before a block grew."""
+    low, by = how
     before = 0
-    for value in values:
-        place = int(value) - low
+    for i in range(lines.shape[0]):
+        place = int(lines[i, x]) - low
         fine[place] += by
         coarse[place >> 6] += by
         before += by * (place >> 6 < block)

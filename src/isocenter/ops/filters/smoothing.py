@@ -75,8 +75,10 @@ def half_gaussian(sigma: float, order: int = 0) -> Singles:
     weights = np.exp(-0.5 * (x / sigma) ** 2) if radius else np.ones(1)
     weights /= weights.sum()
     if order == 2:
-        weights *= (x**2 / sigma**2 - 1) / sigma**2
-    return weights[radius:].astype(np.float32)
+        curved = weights * (x**2 / sigma**2 - 1) / sigma**2
+        weights = curved - weights * curved.sum()  # a constant has no curvature
+    half: Singles = weights[radius:].astype(np.float32)
+    return half
 
 
 def convolved(array: Array, taps: Taps) -> Singles:

@@ -51,7 +51,7 @@ def prepared(array: Array) -> Array:
 
 def as_singles(array: Array) -> Singles:
     """The values as a new float32 array."""
-    return array.astype(np.float32)
+    return array.astype(np.float32, order="C")
 
 
 def per_mm(unit: Code, power: int = 1) -> Code:
