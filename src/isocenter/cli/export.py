@@ -13,6 +13,7 @@ from rich.table import Table
 from isocenter.cli import words
 from isocenter.cli.app import Json, SeriesName, app
 from isocenter.errors import UsageError
+from isocenter.ops.resample import Interpolation, Smoothing
 
 if TYPE_CHECKING:
     from isocenter.pipeline.export import Exported
@@ -74,6 +75,13 @@ def export(
     outside: Annotated[
         float | None, typer.Option("--outside", help="Value where a case does not reach; by default air of a CT.")
     ] = None,
+    interpolation: Annotated[
+        Interpolation, typer.Option("--interpolation", help="How values come onto another spacing.")
+    ] = "linear",
+    smoothing: Annotated[
+        Smoothing,
+        typer.Option("--smoothing", help="Smooth images that shrink to match, or not at all."),
+    ] = "matched",
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Type of the values.")] = Dtype.FLOAT32,
     kind: Annotated[
         Format, typer.Option("--format", help="One Zarr or NumPy array, or one file for each case.")
@@ -94,6 +102,8 @@ def export(
         series=series,
         modality=modality,
         outside=outside,
+        interpolation=interpolation,
+        smoothing=smoothing,
         dtype=dtype.value,
         format=kind.value,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from isocenter.errors import UsageError
+from isocenter.ops.resample import Interpolation, Labels, Smoothing
 from isocenter.windows import preset
 
 Format = Literal["zarr", "npy", "npz"]
@@ -39,6 +40,9 @@ class ExportSettings:
     outside
         Value where a case does not reach; by default air (-1024) of a CT. For other units it must be stated if it is
         needed.
+    interpolation, smoothing, labels
+        How values come onto another spacing, as of :func:`isocenter.ops.resample.onto`. By default images that shrink
+        are smoothed to match, so that nothing finer than the new voxels is folded into them.
     dtype
         Type of the values. A case whose values it cannot hold fails and says so.
     format
@@ -59,6 +63,9 @@ class ExportSettings:
     series: str = "best"
     modality: str = ""
     outside: float | None = None
+    interpolation: Interpolation = "linear"
+    smoothing: Smoothing = "matched"
+    labels: Labels = "nearest"
     dtype: Dtype = "float32"
     format: Format = "zarr"
 
@@ -91,6 +98,9 @@ class ExportSettings:
 _CHOICES: dict[str, tuple[str, ...]] = {
     "fit": ("crop", "stretch"),
     "center": ("middle", "body", "mask"),
+    "interpolation": get_args(Interpolation),
+    "smoothing": get_args(Smoothing),
+    "labels": get_args(Labels),
     "dtype": ("float32", "float16", "int16", "uint16", "uint8"),
     "format": ("zarr", "npy", "npz"),
 }

@@ -44,8 +44,10 @@ def shaped(volume: Volume, mask: Segmentation | None, settings: ExportSettings) 
     if mask is not None and len(mask.layers) > 1:
         raise UsageError("The segments overlap, so there is no one label map.")
     grid = _grid(volume, mask, settings)
-    moved = onto(volume, grid, outside=settings.outside)
-    labels = None if mask is None else onto(mask, grid)
+    moved = onto(
+        volume, grid, interpolation=settings.interpolation, outside=settings.outside, smoothing=settings.smoothing
+    )
+    labels = None if mask is None else onto(mask, grid, labels=settings.labels, smoothing=settings.smoothing)
     image = _typed(_windowed(moved, settings), settings.dtype)
     return Shaped(image, labels)
 
