@@ -105,6 +105,7 @@ _ROOMS: dict[str, str] = {
     "responses": "ops.responses",
     "surfaces": "ops.surfaces",
     "registration": "ops.registration",
+    "reformat": "ops.reformat",
 }
 """Rooms that are reached as a whole, as ``iso.filters.gaussian``."""
 

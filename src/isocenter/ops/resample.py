@@ -95,7 +95,7 @@ def onto(
         layers = tuple(_moved(layer, transform, grid.shape, rule) for layer in image.layers)
         reasons = merge(image.reasons, _about_cut(image, grid), _about_lost(image, layers))
         return replace(image, layers=layers, grid=grid, sources=sources, reasons=reasons)
-    rule = _Rule(shift, _outside_of(image, grid, outside), interpolation, smoothing)
+    rule = _Rule(shift, outside_of(image, grid, outside), interpolation, smoothing)
     array = _moved(image.array, transform, grid.shape, rule)
     moved = image.on(grid, array, sources=sources)
     return moved if shift or smoothing == "matched" else moved.with_reasons(_coarseness(image.grid, grid))
@@ -208,7 +208,8 @@ def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
 # --- what lies outside -----------------------------------------------------------------------------------------------
 
 
-def _outside_of(volume: Volume, grid: Grid, outside: float | None) -> float:
+def outside_of(volume: Volume, grid: Grid, outside: float | None) -> float:
+    """The value of voxels of a grid that lie outside a volume: as stated, air in HU, or refused if it is needed."""
     if outside is None and volume.unit == codes.HU:
         outside = AIR_HU
     if outside is None:

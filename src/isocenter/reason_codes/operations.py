@@ -67,4 +67,10 @@ CODES: dict[str, CodeEntry] = {
         "They are empty there.",
         "Take a finer grid, one that holds them, or look at them on their own.",
     ),
+    "CURVED_PLANE": CodeEntry(
+        _I,
+        "A picture along a curve was asked for.",
+        "It is flat, and has no place in the patient.",
+        "Measure lengths along its rows and columns alone; take the image that it was made of for all else.",
+    ),
 }
