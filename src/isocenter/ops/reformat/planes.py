@@ -1,4 +1,4 @@
-"""Plane sections of a volume in any direction (multiplanar reformation), as volumes of one slice with their true place."""
+"""Plane sections of a volume in any direction (multiplanar reformation), at their true place in the patient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from isocenter.volume import Array, Volume
 
 How = Literal["mean", "max", "min"]
 
-_EDGES = [(a, b) for a, b in product(range(8), repeat=2) if a < b and bin(a ^ b).count("1") == 1]  # of a box's corners
+_EDGES = [(a, b) for a, b in product(range(8), repeat=2) if a < b and (a ^ b).bit_count() == 1]  # of a box's corners
 
 
 def plane(
@@ -42,8 +42,8 @@ def plane(
         World direction perpendicular to the plane, of any length; its sign does not matter: the plane is seen as
         radiologists do, from the feet, the front or the patient's left.
     down
-        World direction that rows grow to, as far as it lies in the plane: by default posterior on a plane that is nearest
-        to axial, else inferior.
+        World direction that rows grow to, as far as it lies in the plane: by default posterior on a plane nearest to
+        axial, else inferior.
     spacing_mm
         Between pixels: by default the image's smallest.
     size_mm
