@@ -99,6 +99,7 @@ _ROOMS: dict[str, str] = {
     "filters": "ops.filters",
     "intensity": "ops.intensity",
     "masks": "ops.masks",
+    "prompting": "ops.prompting",
     "photos": "ops.photos",
     "pictures": "report.pictures",
     "radiomics": "ops.radiomics",
