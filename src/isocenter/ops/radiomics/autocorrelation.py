@@ -50,22 +50,29 @@ def moran_and_geary(
 
 
 def _weights(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> tuple[Floats, tuple[int, ...]]:
-    """Spectrum of the weights over all steps between voxels of a box, and the size of the periodic box around them."""
+    """Spectrum of the weights over all steps between voxels of a box, and the size of the periodic box around them.
+
+    The weights are even along each axis, so that cosines of one octant make up all of their spectrum.
+    """
     from scipy import fft
 
-    whole = tuple(fft.next_fast_len(2 * n - 1, real=True) for n in shape)
-    squared = np.zeros(whole)
-    for axis, (size, step) in enumerate(zip(whole, spacing_mm, strict=True)):
-        steps = np.minimum(np.arange(size), size - np.arange(size)) * step
-        squared += (steps**2).reshape([-1 if axis == other else 1 for other in range(3)])
+    half = [fft.next_fast_len(n, real=True) for n in shape]
+    k, r, c = (np.arange(size + 1) * step for size, step in zip(half, spacing_mm, strict=True))
+    squared = k[:, None, None] ** 2 + r[:, None] ** 2 + c**2
     squared[0, 0, 0] = np.inf  # a voxel is no neighbour of itself
-    return fft.rfftn(1 / np.sqrt(squared)).real, whole
+    octant = fft.dctn(1 / np.sqrt(squared), type=1)
+    whole = [2 * size for size in half]
+    mirrored = [np.minimum(np.arange(size), size - np.arange(size)) for size in whole[:2]]
+    return octant[np.ix_(*mirrored, np.arange(half[2] + 1))], (whole[0], whole[1], whole[2])
 
 
 def _spectrum(field: Floats, whole: tuple[int, ...]) -> npt.NDArray[np.complex128]:
+    """Spectrum of a field in a larger box of zeros, which are first transformed where they are no longer all zero."""
     from scipy import fft
 
-    found: npt.NDArray[np.complex128] = fft.rfftn(field, s=whole)
+    found: npt.NDArray[np.complex128] = fft.rfft(field, whole[2], axis=2)
+    for axis in (1, 0):
+        found = fft.fft(found, whole[axis], axis=axis, overwrite_x=True)
     return found
 
 

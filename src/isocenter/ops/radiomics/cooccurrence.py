@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel
-from isocenter.ops.radiomics.counting import directions, slices_of
+from isocenter.ops.radiomics.counting import directions, offsets, slices_of
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of
 from isocenter.volume import Array
@@ -38,20 +38,21 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
     if {"2D", "2.5D"} & set(dimensions):
         found |= _by_slice(levels, number)
     if "3D" in dimensions:
-        steps = directions(0)
+        steps = offsets(directions(0), levels.shape)
         counts = np.zeros((len(steps), number, number), np.int64)
-        _count(levels, steps, (1, levels.shape[0] - 1), counts)
+        _count(levels.reshape(-1), steps, (0, levels.size), counts)
         found |= {"3D, averaged": _mean(counts), "3D, merged": _of(counts.sum(axis=0))}
     return {name: values for name, values in found.items() if name.split(",")[0] in dimensions}
 
 
 def _by_slice(levels: Array, number: int) -> dict[str, Floats]:
-    steps = directions(1)
+    steps = offsets(directions(1), levels.shape)
+    plane = levels[0].size
     total = np.zeros((len(steps), number, number), np.int64)
     averaged, merged = [], []
     for k in slices_of(levels):
         counts = np.zeros_like(total)
-        _count(levels, steps, (k, k + 1), counts)
+        _count(levels.reshape(-1), steps, (k * plane, (k + 1) * plane), counts)
         averaged += [_of(one) for one in counts]
         merged.append(_of(counts.sum(axis=0)))
         total += counts
@@ -76,18 +77,14 @@ def _of(counts: Array) -> Floats:
 
 @kernel
 def _count(levels: Array, steps: Array, span: tuple[int, int], counts: Array) -> None:
-    """Count the pairs of levels along each step, for voxels of the slices of a span."""
-    _, rows, columns = levels.shape
-    for k in range(span[0], span[1]):
-        for r in range(1, rows - 1):
-            for c in range(1, columns - 1):
-                level = levels[k, r, c]
-                if level == 0:
-                    continue
-                for d in range(len(steps)):
-                    other = levels[k + steps[d, 0], r + steps[d, 1], c + steps[d, 2]]
-                    if other > 0:
-                        counts[d, level - 1, other - 1] += 1
+    """Count the pairs of levels along each step, for the voxels of a span of the flat array."""
+    for place in range(span[0], span[1]):
+        level = levels[place]
+        if level > 0:
+            for d in range(len(steps)):
+                other = levels[place + steps[d]]
+                if other > 0:
+                    counts[d, level - 1, other - 1] += 1
 
 
 @kernel

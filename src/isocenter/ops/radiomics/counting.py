@@ -6,7 +6,7 @@ neighbours of a voxel, in a slice and in the volume.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,11 @@ def neighbours(in_plane: int) -> Ints:
     """Steps (slice, row, column) to the 8 neighbours in a slice, or all 26."""
     half = directions(in_plane)
     return np.concatenate([-half[::-1], half])
+
+
+def offsets(steps: Ints, shape: Sequence[int]) -> Ints:
+    """Steps as distances in the flat array of that shape; with its rim, no step from a voxel within leaves it."""
+    return steps @ np.array([shape[1] * shape[2], shape[2], 1], np.int64)
 
 
 def of_matrix(matrix: Array, voxels: int) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel
-from isocenter.ops.radiomics.counting import directions, of_matrix, slices_of
+from isocenter.ops.radiomics.counting import directions, of_matrix, offsets, slices_of
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of
 from isocenter.volume import Array
@@ -34,7 +34,7 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
     if {"2D", "2.5D"} & set(dimensions):
         found |= _by_slice(levels, number)
     if "3D" in dimensions:
-        counts = _counted(levels, number, directions(0), (1, levels.shape[0] - 1))
+        counts = _counted(levels, number, directions(0), (0, len(levels)))
         voxels = int(np.count_nonzero(levels))
         found |= {"3D, averaged": _mean(counts, voxels), "3D, merged": _merged(counts, voxels)}
     return {name: values for name, values in found.items() if name.split(",")[0] in dimensions}
@@ -67,27 +67,24 @@ def _merged(counts: Array, voxels: int) -> Floats:
     return of_matrix(counts.sum(axis=0), voxels * len(counts))[:_NUMBER]
 
 
-def _counted(levels: Array, number: int, steps: Array, span: tuple[int, int]) -> Array:
+def _counted(levels: Array, number: int, steps: Array, slices: tuple[int, int]) -> Array:
     counts = np.zeros((len(steps), number, max(levels.shape)), np.int64)
-    _count(levels, steps, span, counts)
+    plane = levels[0].size
+    _count(levels.reshape(-1), offsets(steps, levels.shape), (slices[0] * plane, slices[1] * plane), counts)
     return counts
 
 
 @kernel
 def _count(levels: Array, steps: Array, span: tuple[int, int], counts: Array) -> None:
-    """Count the runs along each step that begin in the slices of a span."""
-    _, rows, columns = levels.shape
-    for k in range(span[0], span[1]):
-        for r in range(1, rows - 1):
-            for c in range(1, columns - 1):
-                level = levels[k, r, c]
-                if level == 0:
-                    continue
-                for d in range(len(steps)):
-                    dk, dr, dc = steps[d, 0], steps[d, 1], steps[d, 2]
-                    if levels[k - dk, r - dr, c - dc] == level:
-                        continue
-                    length = 1
-                    while levels[k + length * dk, r + length * dr, c + length * dc] == level:
+    """Count the runs along each step that begin in a span of the flat array."""
+    for place in range(span[0], span[1]):
+        level = levels[place]
+        if level > 0:
+            for d in range(len(steps)):
+                step = steps[d]
+                if levels[place - step] != level:
+                    length, ahead = 0, place + step
+                    while levels[ahead] == level:
                         length += 1
-                    counts[d, level - 1, length - 1] += 1
+                        ahead += step
+                    counts[d, level - 1, length] += 1

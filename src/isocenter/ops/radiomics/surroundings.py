@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel
-from isocenter.ops.radiomics.counting import neighbours, of_matrix
+from isocenter.ops.radiomics.counting import neighbours, of_matrix, offsets
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of, ratio
 from isocenter.volume import Array
@@ -59,31 +59,31 @@ def _counted(levels: Array, number: int, steps: Array) -> tuple[Array, Floats, A
     counts = np.zeros((slices, number), np.int64)
     differences = np.zeros((slices, number))
     matrix = np.zeros((slices, number, len(steps) + 1), np.int64)
-    _count(levels, steps, (counts, differences, matrix))
+    plane = levels[0].size
+    flat, ways = levels.reshape(-1), offsets(steps, levels.shape)
+    for k in range(slices):
+        _count(flat, ways, ((k + 1) * plane, (k + 2) * plane), (counts[k], differences[k], matrix[k]))
     return counts, differences, matrix
 
 
 @kernel
-def _count(levels: Array, steps: Array, tables: tuple[Array, Array, Array]) -> None:
+def _count(levels: Array, steps: Array, span: tuple[int, int], tables: tuple[Array, Array, Array]) -> None:
+    """Count for the voxels of a span of the flat array."""
     counts, differences, matrix = tables
-    slices, rows, columns = levels.shape
-    for k in range(1, slices - 1):
-        for r in range(1, rows - 1):
-            for c in range(1, columns - 1):
-                level = levels[k, r, c]
-                if level == 0:
-                    continue
-                total = found = same = 0
-                for d in range(len(steps)):
-                    other = levels[k + steps[d, 0], r + steps[d, 1], c + steps[d, 2]]
-                    if other > 0:
-                        total += other
-                        found += 1
-                        same += other == level
-                matrix[k - 1, level - 1, same] += 1
-                if found > 0:
-                    counts[k - 1, level - 1] += 1
-                    differences[k - 1, level - 1] += abs(level - total / found)
+    for place in range(span[0], span[1]):
+        level = levels[place]
+        if level == 0:
+            continue
+        total = found = same = 0
+        for d in range(len(steps)):
+            other = levels[place + steps[d]]
+            total += other
+            found += other > 0
+            same += other == level
+        matrix[level - 1, same] += 1
+        if found > 0:
+            counts[level - 1] += 1
+            differences[level - 1] += abs(level - total / found)
 
 
 def _tones(counts: Array, differences: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel
-from isocenter.ops.radiomics.counting import neighbours, of_events
+from isocenter.ops.radiomics.counting import neighbours, of_events, offsets
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of
 from isocenter.volume import Array
@@ -59,7 +59,9 @@ def _zones(levels: Array, mask: Array, *, in_plane: int) -> Ints:
     """Level, size, distance and slice of each zone."""
     distance = _edge_distance(mask, in_plane)
     zones = np.empty((np.count_nonzero(levels), 4), np.int64)
-    number = _flood(levels, distance, neighbours(in_plane), zones)
+    steps = offsets(neighbours(in_plane), levels.shape)
+    number = _flood(levels.reshape(-1).copy(), distance.reshape(-1), steps, zones)
+    zones[:number, _SLICE] //= levels[0].size
     return zones[:number]
 
 
@@ -76,31 +78,27 @@ def _edge_distance(mask: Array, in_plane: int) -> Array:
 
 @kernel
 def _flood(levels: Array, distance: Array, steps: Array, zones: Array) -> int:
-    """Fill the table with level, size, distance and slice of each zone; how many there are."""
-    slices, rows, columns = levels.shape
-    seen = np.zeros(levels.shape, np.bool_)
-    stack = np.empty((len(zones), 3), np.int32)
+    """Note level, size, distance and first place of each zone; how many there are. The levels are used up."""
+    stack = np.empty(len(zones), np.int64)
     number = 0
-    for k0 in range(1, slices - 1):
-        for r0 in range(1, rows - 1):
-            for c0 in range(1, columns - 1):
-                level = levels[k0, r0, c0]
-                if level == 0 or seen[k0, r0, c0]:
-                    continue
-                seen[k0, r0, c0] = True
-                stack[0, 0], stack[0, 1], stack[0, 2] = k0, r0, c0
-                top, size, near = 1, 0, distance[k0, r0, c0]
-                while top > 0:
-                    top -= 1
-                    k, r, c = stack[top, 0], stack[top, 1], stack[top, 2]
-                    size += 1
-                    near = min(near, distance[k, r, c])
-                    for d in range(len(steps)):
-                        i, j, m = k + steps[d, 0], r + steps[d, 1], c + steps[d, 2]
-                        if levels[i, j, m] == level and not seen[i, j, m]:
-                            seen[i, j, m] = True
-                            stack[top, 0], stack[top, 1], stack[top, 2] = i, j, m
-                            top += 1
-                zones[number, 0], zones[number, 1], zones[number, 2], zones[number, 3] = level, size, near, k0
-                number += 1
+    for first in range(len(levels)):
+        level = levels[first]
+        if level == 0:
+            continue
+        levels[first] = 0
+        stack[0] = first
+        top, size, near = 1, 0, distance[first]
+        while top > 0:
+            top -= 1
+            place = stack[top]
+            size += 1
+            near = min(near, distance[place])
+            for d in range(len(steps)):
+                other = place + steps[d]
+                if levels[other] == level:
+                    levels[other] = 0
+                    stack[top] = other
+                    top += 1
+        zones[number, 0], zones[number, 1], zones[number, 2], zones[number, 3] = level, size, near, first
+        number += 1
     return number
