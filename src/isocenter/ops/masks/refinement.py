@@ -15,6 +15,7 @@ from isocenter.findings import Segmentation
 from isocenter.ops.lattice import Spacing, spacing_of
 from isocenter.ops.masks.layers import Mask, Names, length, on_one_grid, reshaped, then, values_of
 from isocenter.ops.masks.morphology import distance_mm
+from isocenter.ops.masks.shaping import smooth_share
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
@@ -91,18 +92,16 @@ def settled(values: Array, mask: Mask, spacing_mm: Spacing, numbers: tuple[float
     numbers
         Reach and smoothing in millimetres, and the pull.
     """
-    from scipy import ndimage
-
     reach_mm, sigma_mm, pull = numbers
     band = np.where(mask, distance_mm(mask, spacing_mm), distance_mm(~mask, spacing_mm)) <= reach_mm
     if not band.any():
         return mask
-    sigmas = [sigma_mm / size for size in spacing_mm]
+    k, r, c = (sigma_mm / size for size in spacing_mm)
     usable = band & np.isfinite(values)
     now = mask.copy()
     for _ in range(_MOST_STEPS):
         fit = _fit(values, usable & now, usable & ~now, band)
-        share = ndimage.gaussian_filter(now.astype(np.float32), sigmas, mode="nearest")[band]
+        share = smooth_share(now, (k, r, c))[band]
         new = share + 0.5 * pull * fit > 0.5
         if np.array_equal(new, now[band]):
             break

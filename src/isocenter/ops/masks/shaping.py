@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.findings import Segmentation
 from isocenter.ops.lattice import Spacing, spacing_of
 from isocenter.ops.masks import morphology
 from isocenter.ops.masks.layers import Mask, Names, boxes, chosen, length, margin_of, reshaped, then
-from isocenter.volume import Array
+from isocenter.volume import Array, read_only
 
 _TAIL = 4.0  # standard deviations beyond which a Gaussian is nothing
 
@@ -102,8 +103,8 @@ def filled_in_plane(segmentation: Segmentation, *, names: Names = None) -> Segme
 def smoothed(segmentation: Segmentation, sigma_mm: float, *, names: Names = None) -> Segmentation:
     """The segments with a smooth outline: each voxel goes to what most of its neighbourhood is.
 
-    The neighbourhood is weighted by a Gaussian in millimetres. Segments that touch keep touching; beyond the border
-    the image is taken to go on as it ends. Corners are rounded and what is thinner than about ``sigma_mm`` vanishes.
+    The neighbourhood is weighted by a Gaussian in millimetres. Segments that touch keep touching; the image is
+    mirrored at its border. Corners are rounded and what is thinner than about ``sigma_mm`` vanishes.
 
     Parameters
     ----------
@@ -127,22 +128,27 @@ def smoothed(segmentation: Segmentation, sigma_mm: float, *, names: Names = None
     return replace(segmentation, layers=tuple(layers), algorithm=algorithm)
 
 
+def smooth_share(mask: Mask, sigmas: Spacing) -> npt.NDArray[np.float32]:
+    """Share of the mask in the neighbourhood of each voxel, by a Gaussian in voxels; borders are mirrored."""
+    from isocenter.ops.filters.smoothing import smooth
+
+    return smooth(read_only(mask.astype(np.float32)), sigmas)
+
+
 class _Shares:
     """How much of the neighbourhood of each voxel each label has: the largest share of all, and what is left over."""
 
     def __init__(self, layer: Array, sigma_mm: float, spacing_mm: Spacing) -> None:
         self._layer = layer
-        self._sigmas = [sigma_mm / size for size in spacing_mm]
+        k, r, c = (sigma_mm / size for size in spacing_mm)
+        self._sigmas = (k, r, c)
         self._largest = np.zeros(layer.shape, np.float32)
         self._rest = np.ones(layer.shape, np.float32)
         self._winner = np.zeros_like(layer)
 
     def add(self, label: int, box: tuple[slice, slice, slice], *, is_ours: bool) -> None:
         """Take in the label, which is nowhere outside the box."""
-        from scipy import ndimage
-
-        mask = (self._layer[box] == label).astype(np.float32)
-        share = ndimage.gaussian_filter(mask, self._sigmas, mode="nearest", truncate=_TAIL)
+        share = smooth_share(self._layer[box] == label, self._sigmas)
         self._rest[box] -= share
         if is_ours:
             more = share > self._largest[box]
