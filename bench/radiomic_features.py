@@ -1,7 +1,7 @@
 """Radiomic features of the lesion of the IBSI's CT phantom, against pyradiomics on the same input in one run.
 
-Run it by ``python bench/radiomic_features.py [FOLDER]`` with a Python that has both; the folder is that of the IBSI's data sets
-(``ibsi_1_ct_phantom``), by default where the tests look for it. Without it a made lesion of that size is measured.
+Run it by ``python bench/radiomic_features.py [FOLDER]`` with a Python that has both; the folder holds the data set
+``ibsi_1_ct_phantom``, by default where the tests look for it. Without it a made lesion of that size is measured.
 The best of a few rounds counts; compiling is stated apart.
 """
 

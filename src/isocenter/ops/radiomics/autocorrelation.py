@@ -1,8 +1,8 @@
 """Moran's I and Geary's C (IBSI manual, section 3.1): whether near voxels are alike.
 
-Each pair of voxels weighs one over its distance in millimetres. The sums over all pairs are taken exactly, in Fourier
-space: with ``n`` voxels in the box around the region in time n log n instead of n squared. Memory: about 200 bytes for
-each voxel of that box.
+Each pair of voxels weighs one over its distance in millimetres. The sums over all pairs are taken in Fourier space:
+with ``n`` voxels in the box around the region in time n log n instead of n squared, all of them, to six digits.
+Memory: about 100 bytes for each voxel of that box.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.kernels import kernel
+from isocenter.volume import Array
+
 Floats = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.complex64]
 
 MOST_VOXELS = 16_000_000
 """Size of a box beyond which both are left out."""
@@ -35,56 +39,56 @@ def moran_and_geary(
     number = len(values)
     if values.min() == values.max() or mask.size > MOST_VOXELS:
         return math.nan, math.nan
-    field = np.zeros(mask.shape)
-    away = values - values.mean()
-    weights, whole = _weights(mask.shape, spacing_mm)
-    field[mask] = away
-    moran = _pairs(weights, _spectrum(field, whole), None, whole)
-    field[mask] = 1.0
-    ones = _spectrum(field, whole)
-    pairs = _pairs(weights, ones, None, whole)
-    field[mask] = away**2
-    squares = _pairs(weights, _spectrum(field, whole), ones, whole)
-    spread = float((away**2).sum())
-    return number * moran / (pairs * spread), (number - 1) * (squares - moran) / (pairs * spread)
+    away = (values - values.mean()) / values.std()
+    weights = _weights(mask.shape, spacing_mm)
+    moran, ones = _pairs(_spectrum(away, mask, weights.shape), weights), _spectrum(np.ones(number), mask, weights.shape)
+    pairs = _pairs(ones, weights)
+    squares = _pairs_of_two(_spectrum(away**2, mask, weights.shape), ones, weights)
+    return moran / pairs, (number - 1) * (squares - moran) / (pairs * number)
 
 
-def _weights(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> tuple[Floats, tuple[int, ...]]:
-    """Spectrum of the weights over all steps between voxels of a box, and the size of the periodic box around them.
-
-    The weights are even along each axis, so that cosines of one octant make up all of their spectrum.
-    """
+def _weights(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+    """Spectrum of the weights over all steps between voxels of a box: one octant of it, as they are even."""
     from scipy import fft
 
     half = [fft.next_fast_len(n, real=True) for n in shape]
     k, r, c = (np.arange(size + 1) * step for size, step in zip(half, spacing_mm, strict=True))
     squared = k[:, None, None] ** 2 + r[:, None] ** 2 + c**2
     squared[0, 0, 0] = np.inf  # a voxel is no neighbour of itself
-    octant = fft.dctn(1 / np.sqrt(squared), type=1)
-    whole = [2 * size for size in half]
-    mirrored = [np.minimum(np.arange(size), size - np.arange(size)) for size in whole[:2]]
-    return octant[np.ix_(*mirrored, np.arange(half[2] + 1))], (whole[0], whole[1], whole[2])
+    found: npt.NDArray[np.float32] = fft.dctn(1 / np.sqrt(squared), type=1, overwrite_x=True).astype(np.float32)
+    return found
 
 
-def _spectrum(field: Floats, whole: tuple[int, ...]) -> npt.NDArray[np.complex128]:
-    """Spectrum of a field in a larger box of zeros, which are first transformed where they are no longer all zero."""
+def _spectrum(values: Floats, mask: npt.NDArray[np.bool_], octant: tuple[int, ...]) -> Spectrum:
+    """Spectrum of a field in a box of zeros, twice as long, which are transformed where they are no longer all zero."""
     from scipy import fft
 
-    found: npt.NDArray[np.complex128] = fft.rfft(field, whole[2], axis=2)
+    field = np.zeros(mask.shape, np.float32)
+    field[mask] = values
+    whole = [2 * (size - 1) for size in octant]
+    found: Spectrum = fft.rfft(field, whole[2], axis=2)
     for axis in (1, 0):
         found = fft.fft(found, whole[axis], axis=axis, overwrite_x=True)
     return found
 
 
-def _pairs(
-    weights: Floats,
-    one: npt.NDArray[np.complex128],
-    other: npt.NDArray[np.complex128] | None,
-    whole: tuple[int, ...],
-) -> float:
-    """Sum over all ordered pairs of voxels of weight times one field times the other, by Parseval's theorem."""
-    power = one.real**2 + one.imag**2 if other is None else one.real * other.real + one.imag * other.imag
-    power *= weights
-    last = whole[-1]
-    doubled = power[:, :, 1 : (last + 1) // 2].sum()  # frequencies whose mirror image is not held
-    return float((power.sum() + doubled) / math.prod(whole))
+@kernel
+def _pairs(one: Array, weights: Array) -> float:
+    """Sum over all ordered pairs of voxels of weight times values, by Parseval's theorem, up to one factor for all."""
+    return _pairs_of_two(one, one, weights)
+
+
+@kernel
+def _pairs_of_two(one: Array, other: Array, weights: Array) -> float:
+    """The same of the values of one field at the one voxel and of another at the other."""
+    slices, rows, columns = one.shape
+    total = 0.0
+    for k in range(slices):
+        for r in range(rows):
+            line = 0.0
+            for c in range(columns):
+                a, b = one[k, r, c], other[k, r, c]
+                term = weights[min(k, slices - k), min(r, rows - r), c] * (a.real * b.real + a.imag * b.imag)
+                line += term if c in (0, columns - 1) else 2 * term  # whose mirror image is not held
+            total += line
+    return total

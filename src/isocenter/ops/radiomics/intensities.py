@@ -28,14 +28,15 @@ def statistics(values: Floats) -> Floats:
     if values.min() == values.max():  # rounding of the mean is no variance
         variance, away = 0.0, np.zeros_like(values)
     low, first, median, third, high = np.percentile(values, (10, 25, 50, 75, 90))
+    squared = away * away
     inner = values[(values >= low) & (values <= high)]
     energy = float((values**2).sum())
     return np.array(
         [
             mean,
             variance,
-            ratio(float((away**3).mean()), variance**1.5),
-            ratio(float((away**4).mean()), variance**2) - 3,
+            ratio(float((squared * away).mean()), variance**1.5),
+            ratio(float((squared * squared).mean()), variance**2) - 3,
             median,
             values.min(),
             low,

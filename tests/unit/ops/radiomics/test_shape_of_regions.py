@@ -107,7 +107,7 @@ def test_moran_and_geary_are_the_sums_over_all_pairs(spacing_mm, shape):
     spread, n = (away**2).sum(), len(values)
     moran = n * (weight * np.outer(away, away)).sum() / (weight.sum() * spread)
     geary = (n - 1) * (weight * (values[:, None] - values) ** 2).sum() / (2 * weight.sum() * spread)
-    assert moran_and_geary(values, mask, spacing_mm) == pytest.approx((moran, geary), rel=1e-9)
+    assert moran_and_geary(values, mask, spacing_mm) == pytest.approx((moran, geary), rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("spacing_mm", [(3.0, 1.0, 1.0), (2.0, 2.5, 1.7), (9.0, 9.0, 9.0)])
