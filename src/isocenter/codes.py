@@ -39,6 +39,7 @@ BODY = Code("38266002", "SCT", "Entire body")
 BONE = Code("3138006", "SCT", "Bone")
 MUSCLE = Code("91727004", "SCT", "Muscle")
 FAT = Code("55603005", "SCT", "Fat")
+BLOOD_VESSEL = Code("59820001", "SCT", "Blood Vessel")
 NODULE = Code("27925004", "SCT", "Nodule")
 CALCIFICATION = Code("18115005", "SCT", "Pathologic calcification, calcified structure")
 
@@ -49,6 +50,7 @@ BILATERAL = Code("51440002", "SCT", "Bilateral")
 _SIDED = {LEFT_LUNG: (LUNG, LEFT), RIGHT_LUNG: (LUNG, RIGHT)}
 
 # Families of algorithms (CID 7162).
+NEIGHBORHOOD_ANALYSIS = Code("123101", "DCM", "Neighborhood Analysis")
 MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
 UNKNOWN = Code("261665006", "SCT", "Unknown")
 MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")

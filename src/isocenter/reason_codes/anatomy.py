@@ -25,4 +25,28 @@ CODES: dict[str, CodeEntry] = {
         "Larger ones were looked for.",
         "Reconstruct thin slices if there are any.",
     ),
+    "PROMPTED_NOTHING": CodeEntry(
+        _V,
+        "Around what was marked nothing belongs to it.",
+        "The mask holds the marked voxels alone.",
+        "Mark more of the structure, by a line or a box.",
+    ),
+    "PROMPTED_TO_BORDER": CodeEntry(
+        _V,
+        "The mask of a prompted structure reaches the border of the image: it is cut there, or leaked.",
+        "It was reported.",
+        "Look at the contours; mark what does not belong to it as outside.",
+    ),
+    "PROMPTS_CONTRADICT": CodeEntry(
+        _V,
+        "A voxel is marked both as inside and as outside.",
+        "The later prompt counts.",
+        "Take one of them back.",
+    ),
+    "VESSELS_WITH_DENSE_LUNG": CodeEntry(
+        _V,
+        "The lungs hold dense tissue, which is not told from vessels where it is thin.",
+        "What is thin counts as vessel.",
+        "Do not measure vessels where there are infiltrates.",
+    ),
 }

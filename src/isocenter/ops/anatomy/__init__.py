@@ -110,6 +110,13 @@ BUILT_IN = (
         ("muscle", "outer_fat", "inner_fat"),
     ),
     SegmenterInfo(
+        "vessels",
+        "Vessels of the lungs",
+        "Arteries and veins together, from about 2 mm of width on; thin infiltrates are taken too.",
+        f"{_HERE}.vessels:segment_vessels",
+        ("lung_vessels",),
+    ),
+    SegmenterInfo(
         "nodules",
         "Nodule candidates",
         "Round solid places in the lungs, to be looked at; ground glass is not looked for.",

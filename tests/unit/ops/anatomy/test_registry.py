@@ -32,7 +32,7 @@ PLUG_IN = SegmenterInfo("all", "All", "Everything.", f"{__name__}:everything", (
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(UsageError, match=r"'liver'.*airways, body, bone, lungs, muscle, nodules, tissue"):
+    with pytest.raises(UsageError, match=r"'liver'.*airways, body, bone, lungs, muscle, nodules, tissue, vessels"):
         segment(ct(), "liver")
 
 
