@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("main_job", "reading", "resampling")
+SCRIPTS = ("main_job", "reading", "resampling", "formats")
 options = sys.argv[2:] if len(sys.argv) > 2 and sys.argv[2].startswith("-") else []
 for script in sys.argv[1 : -len(options) or None] or SCRIPTS:
     print(f"\n## {script}\n", flush=True)
