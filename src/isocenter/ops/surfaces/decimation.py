@@ -75,7 +75,7 @@ def _round(points: Array, faces: Array, quadrics: Array, locked: Array, target: 
     most = max(min(int(_SHARE * len(costs)), 2 * (len(faces) - target)), 1)
     order = _cheapest(costs, most)
     begins, around = _around(faces, len(points))
-    goes_to = _collapsed(points, faces, quadrics, (begins, around), (edges[order], places[order], len(faces) - target))
+    goes_to = _collapsed(points, faces, quadrics, (begins, around), (order, edges, places), len(faces) - target)
     return _without_collapsed(faces, goes_to)
 
 
@@ -204,14 +204,19 @@ def _around(faces: Array, count: int) -> tuple[Array, Array]:
 
 @kernel
 def _collapsed(
-    points: Array, faces: Array, quadrics: Array, rings: tuple[Array, ...], work: tuple[Array, Array, int]
+    points: Array,
+    faces: Array,
+    quadrics: Array,
+    rings: tuple[Array, Array],
+    work: tuple[Array, Array, Array],
+    surplus: int,
 ) -> Array:
     """Collapse edges in order, until so many triangles are gone; for each vertex the one it became."""
     begins, around = rings
-    edges, places, surplus = work
+    order, edges, places = work
     goes_to = np.arange(len(points), dtype=np.int32)
     touched, marked = np.zeros(len(points), np.bool_), np.full(len(points), -1, np.int32)
-    for number in range(len(edges)):
+    for number in order:
         if surplus <= 0:
             break
         a, b = edges[number]
