@@ -19,6 +19,12 @@ CODES: dict[str, CodeEntry] = {
         "No threshold was chosen.",
         "Check the image and where you let it look, or ask for fewer classes.",
     ),
+    "SEED_OUTSIDE_LIMITS": CodeEntry(
+        _V,
+        "A seed lies on a voxel that its region may not have.",
+        "Nothing grew from it.",
+        "Move the seed, or widen the limits or the place where to grow.",
+    ),
     "OUTLINE_MOVED_FAR": CodeEntry(
         _V,
         "Refining a segment changed its volume by more than half.",

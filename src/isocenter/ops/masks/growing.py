@@ -11,6 +11,7 @@ from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, on_one_grid, values_of
+from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume
 
 
@@ -33,7 +34,7 @@ def connected_threshold(
         World points (x, y, z), one or several; each means the voxel that it lies in.
     low, high
         In the unit of the volume, both included; left out, that side is open. A seed whose value is outside grows
-        nothing.
+        nothing, and a reason says so (``SEED_OUTSIDE_LIMITS``).
     inside
         Where to grow; everywhere by default.
     name
@@ -50,7 +51,8 @@ def connected_threshold(
     seeds = voxels_of(seeds_mm, volume.grid)
     mask = _grown(values, seeds, (float(low), float(high)), _room(volume, inside))
     settings = (("low", float(low)), ("high", float(high)), ("seeds_mm", _plain(seeds_mm)))
-    return found(mask, volume, (name,), Algorithm("Connected threshold", VERSION, settings))
+    made = found(mask, volume, (name,), Algorithm("Connected threshold", VERSION, settings))
+    return made.with_reasons(_about_seeds(mask, seeds))
 
 
 def confidence_connected(
@@ -93,7 +95,7 @@ def confidence_connected(
         mask = _grown(values, seeds, limits, room)
     settings = (("deviations", deviations), ("iterations", iterations), ("low", limits[0]), ("high", limits[1]))
     algorithm = Algorithm("Confidence connected", VERSION, (*settings, ("seeds_mm", _plain(seeds_mm))))
-    return found(mask, volume, (name,), algorithm)
+    return found(mask, volume, (name,), algorithm).with_reasons(_about_seeds(mask, seeds))
 
 
 def voxels_of(points_mm: npt.ArrayLike, grid: Grid) -> npt.NDArray[np.int64]:
@@ -124,6 +126,12 @@ def _room(volume: Volume, inside: Segmentation | None) -> Mask | None:
         return None
     on_one_grid(volume, inside)
     return mask_of(inside)
+
+
+def _about_seeds(mask: Mask, seeds: npt.NDArray[np.int64]) -> tuple[Reason, ...]:
+    barren = int(np.count_nonzero(~mask[tuple(seeds.T)]))
+    text = f"Nothing grew from {barren} of {counted(len(seeds), 'seed', 'seeds')}."
+    return (Reason("SEED_OUTSIDE_LIMITS", text),) if barren else ()
 
 
 def _around(values: Array, seeds: npt.NDArray[np.int64]) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def refined(
     segmentation: Segmentation,
     *,
     reach_mm: float = 5.0,
-    smoothing_mm: float = 1.0,
+    smoothing_mm: float = 2.0,
     pull: float = 1.0,
     names: Names = None,
 ) -> Segmentation:
@@ -47,7 +47,7 @@ def refined(
     reach_mm
         How far the outline may move from where it is; also what is looked at.
     smoothing_mm
-        Standard deviation of the Gaussian: details smaller than it vanish.
+        Standard deviation of the Gaussian: details smaller than it vanish. Well below a voxel it smooths nothing.
     pull
         Strength of the image against the smoothness: 0 smooths alone, large values make a threshold half-way between
         both means.

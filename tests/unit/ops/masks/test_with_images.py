@@ -86,7 +86,20 @@ def test_growing_takes_seeds_in_the_world():
     for wrong in ([], (1, 2), np.zeros((2, 2, 3))):
         with pytest.raises(UsageError, match="points"):
             masks.connected_threshold(CT, wrong, low=0)
-    assert not masks.connected_threshold(CT, center, low=5000).array.any()
+
+
+def test_a_seed_that_nothing_grows_from_is_told():
+    inside, outside = GRID.center_mm, GRID.to_world((0, 0, 0))
+    limits = {"low": 0, "high": 200, "inside": TRUTH}
+    found = masks.connected_threshold(CT, [inside, outside], **limits)
+    assert [(reason.code, reason.message) for reason in found.reasons] == [
+        ("SEED_OUTSIDE_LIMITS", "Nothing grew from 1 of 2 seeds.")
+    ]
+    assert found.array.any()
+    assert masks.connected_threshold(CT, inside, **limits).reasons == ()
+    nothing = masks.connected_threshold(CT, inside, low=5000)
+    assert not nothing.array.any()
+    assert nothing.reasons[0].message == "Nothing grew from 1 of 1 seed."
 
 
 def test_confidence_connected_is_that_of_itk():
