@@ -27,7 +27,9 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert stopped.value.code == 0, line
 
 
-@pytest.mark.parametrize("page", ["tutorial.md", "intensity.md", "learning.md", "responses.md", "showing.md"])
+@pytest.mark.parametrize(
+    "page", ["tutorial.md", "intensity.md", "masks.md", "learning.md", "responses.md", "showing.md", "filters.md"]
+)
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from isocenter.errors import UsageError, expect
 from isocenter.geometry import Triple
 from isocenter.kernels import compiled, kernel, over_slices
-from isocenter.ops.filters.reach import Lengths, about_gaussian, in_voxels, lengths_of
+from isocenter.ops.filters.reach import Lengths, about_box, about_gaussian, in_voxels, lengths_of, whole_voxels
 from isocenter.ops.filters.values import Singles, filtered, mirrored
+from isocenter.reasons import merge
 from isocenter.volume import Array, Volume
 
 _REACH = 2.5  # standard deviations of the bilateral filter's Gaussian, as in ITK
@@ -72,7 +73,7 @@ def non_local_means(
     """Average over voxels whose surroundings look alike (Buades, Coll and Morel, A non-local algorithm, CVPR 2005).
 
     With D the mean squared difference of two patches, a voxel weighs ``exp(-max(D - 2 noise^2, 0) / (strength
-    noise)^2)``: as ``skimage.restoration.denoise_nl_means`` in its fast mode, but that weights below exp(-5) count too.
+    noise)^2)``. All voxels of a patch count alike.
 
     Parameters
     ----------
@@ -99,8 +100,8 @@ def non_local_means(
     expect(volume, Volume)
     if not (0 < noise < np.inf and 0 < strength < np.inf):
         raise UsageError(f"noise and strength are above 0, not {noise} and {strength}.")
-    patch = _whole(in_voxels(volume, lengths_of(patch_mm, "patch_mm")))
-    search = _whole(in_voxels(volume, lengths_of(search_mm, "search_mm")))
+    sizes = lengths_of(patch_mm, "patch_mm"), lengths_of(search_mm, "search_mm")
+    patch, search = (whole_voxels(volume, size) for size in sizes)
     reach = (patch[0] + search[0], patch[1] + search[1], patch[2] + search[2])
     size = float(np.prod([2 * n + 1 for n in patch]))
     given = np.array([1 / size, 2 * noise**2, -1 / (strength * noise) ** 2], np.float32)
@@ -108,12 +109,8 @@ def non_local_means(
     def average(part: Array) -> Singles:
         return _by_tiles(part, reach, lambda tile, out: _alike_patches(tile, patch, search, given, out))
 
-    return filtered(volume, average)
-
-
-def _whole(lengths: tuple[float, float, float]) -> Triple:
-    k, r, c = (int(length + _ON_CENTER) for length in lengths)
-    return k, r, c
+    reasons = merge(about_box(volume, sizes[0], "patch"), about_box(volume, sizes[1], "search"))
+    return filtered(volume, average).with_reasons(reasons)
 
 
 def _ball(sigma: tuple[float, float, float]) -> tuple[Steps, Singles]:

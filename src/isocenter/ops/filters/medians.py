@@ -10,17 +10,15 @@ import numpy.typing as npt
 from isocenter.errors import expect
 from isocenter.geometry import Triple
 from isocenter.kernels import kernel, over_slices
-from isocenter.ops.filters.reach import AXES, Lengths, in_voxels, lengths_of
+from isocenter.ops.filters.reach import Lengths, about_box, lengths_of, whole_voxels
 from isocenter.ops.filters.values import check_values, mirrored
 from isocenter.ops.lattice import each
-from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume, read_only
 
 Pairs = npt.NDArray[np.int32]
 
 _NETWORK = 64  # voxels in a box; in larger ones 16-bit integers are counted
 _WORK = 32768  # bytes that a network works on at once: they stay in the cache
-_ON_CENTER = 1e-6  # voxels; rounding of lengths
 
 
 def median(volume: Volume, radius_mm: Lengths) -> Volume:
@@ -49,16 +47,9 @@ def median(volume: Volume, radius_mm: Lengths) -> Volume:
     expect(volume, Volume)
     check_values(volume)
     lengths = lengths_of(radius_mm, "radius_mm")
-    k, r, c = (int(reach + _ON_CENTER) for reach in in_voxels(volume, lengths))
-    idle = [
-        axis
-        for axis, n, length, reach in zip(AXES, volume.grid.shape, lengths, (k, r, c), strict=True)
-        if n > 1 and length > 0 and not reach
-    ]
-    text = f"The box reaches no neighbour along {', '.join(idle)}."
-    reasons = [Reason("FILTER_FINER_THAN_VOXELS", text)] if idle else []
-    result = each(volume, lambda part: in_box(part, (k, r, c)))
-    return volume.with_array(result).with_reasons(reasons)
+    reach = whole_voxels(volume, lengths)
+    result = volume.with_array(each(volume, lambda part: in_box(part, reach)))
+    return result.with_reasons(about_box(volume, lengths, "box"))
 
 
 def in_box(array: Array, reach: Triple) -> Array:

@@ -28,6 +28,7 @@ _SOFT_HU = (0.0, 100.0)
 _DISC_MM = 3.5
 _SMOOTH_MM = 3.0
 _FEWEST = 500  # voxels
+_FAR = 2.0  # times the least spacing; the next voxel then shows other anatomy
 _MAD = 0.6744897501960817  # median absolute value of a Gaussian of standard deviation 1
 
 
@@ -74,7 +75,7 @@ def measure_noise(
         raise UsageError(f"No method {method!r}; there are {', '.join(_METHODS)}.")
     names = () if segmentation is None else segmentation.names
     inside = None if segmentation is None else segmentation.mask(*names)
-    value = _in_tissue(volume, inside) if chosen == "tissue" else _in_details(volume.array, inside, chosen)
+    value = _in_tissue(volume, inside) if chosen == "tissue" else _in_details(volume, inside, chosen)
     return Measurement(
         "noise", "Noise", value, volume.unit, NOISE, names, codes.STANDARD_DEVIATION, method=_METHODS[chosen]
     )
@@ -93,7 +94,8 @@ def _in_tissue(volume: Volume, inside: Mask | None) -> float:
     disc = (y * spacing[1]) ** 2 + (x * spacing[2]) ** 2 <= max(_DISC_MM, *spacing[1:]) ** 2
     found = np.concatenate([_spreads(values, where, disc) for values, where in zip(array, inside, strict=True)])
     _check_enough(found.size)
-    return _mode(found)
+    n = int(disc.sum())
+    return _mode(found) * float(np.sqrt((n - 1) / (n - 2)))  # where deviations of n Gaussian values are most frequent
 
 
 def _spreads(values: Array, inside: Mask, disc: Mask) -> Singles:
@@ -125,12 +127,13 @@ def _mode(values: Singles) -> float:
     return float((ends[best] + ends[best + 1]) / 2)
 
 
-def _in_details(array: Array, inside: Mask | None, method: str) -> float:
-    """From the details of blocks of two voxels along each axis that has as many."""
+def _in_details(volume: Volume, inside: Mask | None, method: str) -> float:
+    """From the details of blocks of two voxels along each axis that has as many, not across slices far apart."""
+    array, spacing = volume.array, volume.grid.spacing_mm
     values = as_singles(array)
     low, detail = values, values
     within = np.ones(array.shape, np.bool_) if inside is None else inside
-    for axis in (axis for axis in range(3) if array.shape[axis] > 1):
+    for axis in (axis for axis in range(3) if array.shape[axis] > 1 and spacing[axis] <= _FAR * min(spacing)):
         n = array.shape[axis] // 2 * 2
         even, odd = [np.arange(start, n, 2) for start in (0, 1)]
         low = (low.take(even, axis) + low.take(odd, axis)) / np.float32(2)

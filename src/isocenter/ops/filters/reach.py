@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from isocenter.errors import UsageError
+from isocenter.geometry import Triple
 from isocenter.ops.lattice import Spacing, spacing_of
 from isocenter.reasons import Reason
 from isocenter.volume import Volume
@@ -18,6 +19,7 @@ from isocenter.volume import Volume
 Lengths = float | Sequence[float]
 
 AXES = ("slices", "rows", "columns")
+_ON_CENTER = 1e-6  # voxels; rounding of lengths
 _TRIVIAL = 0.2  # voxels; the neighbours' weight in a Gaussian of this sigma is below 1e-5
 
 
@@ -56,6 +58,20 @@ def in_voxels(volume: Volume, lengths_mm: Spacing) -> Spacing:
         length / step if n > 1 else 0.0 for n, length, step in zip(volume.grid.shape, lengths_mm, spacing, strict=True)
     ]
     return found[0], found[1], found[2]
+
+
+def whole_voxels(volume: Volume, lengths_mm: Spacing) -> Triple:
+    """How many whole voxels a box reaches to each side along each axis; raises what :func:`in_voxels` raises."""
+    k, r, c = (int(reach + _ON_CENTER) for reach in in_voxels(volume, lengths_mm))
+    return k, r, c
+
+
+def about_box(volume: Volume, lengths_mm: Spacing, what: str) -> tuple[Reason, ...]:
+    """What is to be said of a box: where it reaches no neighbour though it was told to reach somewhere."""
+    long = zip(AXES, volume.grid.shape, lengths_mm, whole_voxels(volume, lengths_mm), strict=True)
+    idle = [axis for axis, n, length, reach in long if n > 1 and length > 0 and not reach]
+    text = f"The {what} reaches no neighbour along {', '.join(idle)}."
+    return (Reason("FILTER_FINER_THAN_VOXELS", text),) if idle else ()
 
 
 def about_gaussian(volume: Volume, sigma: Spacing) -> tuple[Reason, ...]:
