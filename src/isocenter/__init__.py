@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from isocenter.ops.measure import measure
     from isocenter.ops.registration import Transform, register
     from isocenter.ops.resample import invert, onto, stretched_to_shape, to_orientation, to_spacing
-    from isocenter.ops.shape import crop_to, to_shape
+    from isocenter.ops.shape import crop_to, middle_mm, to_shape
     from isocenter.pipeline.export import Exported, ExportSettings, export, exported
     from isocenter.pipeline.run import Result, run
     from isocenter.pipeline.spec import Settings
@@ -69,6 +69,7 @@ _PUBLIC = {
     "to_orientation": "ops.resample",
     "to_shape": "ops.shape",
     "crop_to": "ops.shape",
+    "middle_mm": "ops.shape",
     "Window": "windows",
     "windowed": "ops.intensity",
     "register": "ops.registration",
@@ -139,6 +140,7 @@ __all__ = [
     "load",
     "load_segmentation",
     "measure",
+    "middle_mm",
     "onto",
     "read",
     "read_segmentation",

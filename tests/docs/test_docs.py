@@ -28,7 +28,18 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["tutorial.md", "intensity.md", "masks.md", "learning.md", "responses.md", "showing.md", "filters.md"]
+    "page",
+    [
+        "tutorial.md",
+        "intensity.md",
+        "masks.md",
+        "learning.md",
+        "responses.md",
+        "showing.md",
+        "filters.md",
+        "radiomics.md",
+        "recipes.md",
+    ],
 )
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
