@@ -30,7 +30,8 @@ Metric = Literal["mattes", "ncc", "msd"]
 _BINS = 32
 _CHUNK = 4096
 _LEAST_SHARE = 0.2
-"""Share of the samples that must lie in the moving image; with fewer, any two images agree somewhere."""
+"""Share of the samples that must lie in the moving image, of those that can; with fewer, any two images agree."""
+_LEAST_SAMPLES = 200
 _STEPS = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # the R3 sequence: powers of 1 / 1.2207...
 
 
@@ -44,10 +45,13 @@ class Samples:
         (n, 3) LPS in the fixed world.
     values
         (n,) values of the fixed image.
+    volume_mm3
+        Volume that they are spread over.
     """
 
     points_mm: Floats
     values: Floats
+    volume_mm3: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +81,20 @@ def samples_of(fixed: Level, number: int, within: Array | None = None) -> Sample
     fixed
         The image.
     number
-        How many.
+        How many; no more than the image has voxels.
     within
         Boolean (slice, row, column) on the level's grid: where samples may lie.
     """
     share = 1.0 if within is None else max(float(within.mean()), 1e-4)
-    count = np.arange(1, int(number / share) + 1)[:, None]
+    count = np.arange(1, min(int(number / share), fixed.array.size) + 1)[:, None]
     index = (0.5 + count * np.array(_STEPS)) % 1.0 * np.array(fixed.grid.shape) - 0.5
     if within is not None:
         nearest = tuple(np.rint(index).astype(np.intp).clip(0, np.array(within.shape) - 1).T)
         index = index[within[nearest]]
     at = np.eye(4)[:3]
     met = meet(fixed, at, index)
-    return Samples(fixed.grid.to_world(index), met.values)
+    volume = fixed.grid.voxel_volume_mm3 * (fixed.array.size if within is None else int(within.sum()))
+    return Samples(fixed.grid.to_world(index), met.values, volume)
 
 
 def meet(moving: Level, matrix: Floats, points: Floats, mask: Array | None = None) -> Met:
@@ -126,16 +131,21 @@ class Scale:
     ----------
     fixed, moving
         Least and greatest value of each.
+    least_share
+        Share of the samples that must lie in the moving image.
     """
 
     fixed: tuple[float, float]
     moving: tuple[float, float]
+    least_share: float
 
 
 def scale_of(samples: Samples, moving: Level) -> Scale:
     """The scale of the samples and an image."""
     values = samples.values
-    return Scale((float(values.min()), float(values.max())), (float(moving.array.min()), float(moving.array.max())))
+    possible = min(1.0, moving.grid.voxel_volume_mm3 * moving.array.size / samples.volume_mm3)
+    limits = (float(moving.array.min()), float(moving.array.max()))
+    return Scale((float(values.min()), float(values.max())), limits, _LEAST_SHARE * possible)
 
 
 def cost(metric: Metric, samples: Samples, met: Met, scale: Scale) -> tuple[float, Floats]:
@@ -144,7 +154,7 @@ def cost(metric: Metric, samples: Samples, met: Met, scale: Scale) -> tuple[floa
     Too few samples inside cost infinitely much.
     """
     inside = met.inside
-    if inside.sum() < max(_LEAST_SHARE * inside.size, 8):
+    if inside.sum() < max(scale.least_share * inside.size, _LEAST_SAMPLES):
         return np.inf, np.zeros(inside.size)
     by_value = np.zeros(inside.size)
     value, by_value[inside] = _COSTS[metric](samples.values[inside], met.values[inside], scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,13 @@ _LITTLE_OVERLAP = 0.7
 _SIZE = 1.3
 """Change of volume by a linear transform that no patient undergoes."""
 _SLACK = 1e-3
+_BINS = 24
+_LITTLE_CORRELATED = 0.25
+"""Two CT of one body lie far above it, a chest on an abdomen at 0.14."""
+_LITTLE_SHARED = 0.03
+
+Likeness = Literal["one kind", "two kinds"]
+"""Whether two images show the same quantity, so that their values may be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,10 @@ class Quality:
         Share of the fixed image's body that the moved image reaches.
     overlap
         Dice coefficient of both bodies where both images reach.
+    correlation, shared_information
+        Inside both bodies: Pearson's correlation of the values, and the information that they share over what they hold
+        (twice the mutual information over the sum of both entropies, 0 to 1). The outlines of two bodies agree easily;
+        these do not unless the inside does.
     move_mm, largest_move_mm
         Mean and largest way of a point of the fixed image's body.
     inconsistency_mm
@@ -56,6 +67,8 @@ class Quality:
     after: float | None
     covered: float
     overlap: float
+    correlation: float
+    shared_information: float
     move_mm: float
     largest_move_mm: float
     inconsistency_mm: float
@@ -92,7 +105,8 @@ def judged(view: View, transform: Transform, start: Floats, back: Floats, metric
     body, body_there = samples.points_mm[is_body], there[is_body]
     met = meet(view.moving, view.moving.to_index[:3], there, view.moving_mask)
     is_moving_body = met.values > threshold(view.moving.array)
-    both = int((is_body & is_moving_body & met.inside).sum())
+    is_both = is_body & is_moving_body & met.inside
+    both = int(is_both.sum())
     either = int((is_body & met.inside).sum() + (is_moving_body & met.inside).sum())
     moves = np.linalg.norm(body_there - body, axis=1)
     linear = body @ transform.affine[:3, :3].T + transform.affine[:3, 3]
@@ -104,6 +118,8 @@ def judged(view: View, transform: Transform, start: Floats, back: Floats, metric
         after=after,
         covered=float(met.inside[is_body].mean()) if len(body) else 0.0,
         overlap=2 * both / either if either else 0.0,
+        correlation=_correlation(samples.values[is_both], met.values[is_both]),
+        shared_information=_shared_information(samples.values[is_both], met.values[is_both]),
         move_mm=float(moves.mean()) if len(body) else 0.0,
         largest_move_mm=float(moves.max()) if len(body) else 0.0,
         inconsistency_mm=float(returned.mean()) if len(body) else 0.0,
@@ -113,22 +129,14 @@ def judged(view: View, transform: Transform, start: Floats, back: Floats, metric
     )
 
 
-def reasons_of(quality: Quality, transform: Transform) -> tuple[Reason, ...]:
-    """What is to be said of a registration of a quality."""
-    found = []
-    if quality.after is None or (quality.before is not None and quality.after > quality.before + _SLACK):
-        found.append(Reason("REGISTRATION_FAILED", "The images agree no better after it than before."))
-    elif quality.inconsistency_mm > _FAILED_MM:
-        miss = f"The way there and a way back found apart from it miss each other by {quality.inconsistency_mm:.0f} mm."
-        found.append(Reason("REGISTRATION_FAILED", miss))
-    elif quality.inconsistency_mm > DOUBTFUL_MM:
-        miss = f"The way there and a way back found apart from it miss each other by {quality.inconsistency_mm:.1f} mm."
-        found.append(Reason("REGISTRATION_DOUBTFUL", miss))
+def reasons_of(quality: Quality, transform: Transform, likeness: Likeness) -> tuple[Reason, ...]:
+    """What is to be said of a registration of a quality, of images of one kind or of two."""
+    found = [*_about_agreement(quality), *_about_inside(quality, likeness)]
     growth = float(np.linalg.det(transform.affine[:3, :3]))
     if not 1 / _SIZE < growth < _SIZE:
         text = f"The linear part changes volumes by a factor of {growth:.2f}."
         found.append(Reason("REGISTRATION_DOUBTFUL", text))
-    if quality.covered < _LITTLE_COVERED or quality.overlap < _LITTLE_OVERLAP:
+    if quality.covered < _LITTLE_COVERED or (likeness == "one kind" and quality.overlap < _LITTLE_OVERLAP):
         text = (
             f"The moved image reaches {quality.covered:.0%} of the fixed image's body, and there the Dice coefficient "
             f"of both bodies is {quality.overlap:.2f}."
@@ -137,6 +145,25 @@ def reasons_of(quality: Quality, transform: Transform) -> tuple[Reason, ...]:
     if quality.folded > 0:
         found.append(Reason("FOLDED", f"The map folds in {quality.folded:.2%} of the displacement's voxels."))
     return tuple(found)
+
+
+def _about_agreement(quality: Quality) -> list[Reason]:
+    if quality.after is None or (quality.before is not None and quality.after > quality.before + _SLACK):
+        return [Reason("REGISTRATION_FAILED", "The images agree no better after it than before.")]
+    miss = f"The way there and a way back found apart from it miss each other by {quality.inconsistency_mm:.1f} mm."
+    if quality.inconsistency_mm > _FAILED_MM:
+        return [Reason("REGISTRATION_FAILED", miss)]
+    return [Reason("REGISTRATION_DOUBTFUL", miss)] if quality.inconsistency_mm > DOUBTFUL_MM else []
+
+
+def _about_inside(quality: Quality, likeness: Likeness) -> list[Reason]:
+    if likeness == "one kind" and quality.correlation < _LITTLE_CORRELATED:
+        text = f"Inside the bodies, images of one kind have a correlation of {quality.correlation:.2f} only."
+        return [Reason("REGISTRATION_FAILED", text)]
+    if quality.shared_information < _LITTLE_SHARED:
+        text = f"Inside the bodies, the images share {quality.shared_information:.1%} of their information only."
+        return [Reason("REGISTRATION_DOUBTFUL", text)]
+    return []
 
 
 def threshold(array: Array) -> float:
@@ -148,6 +175,23 @@ def threshold(array: Array) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = below[:-1] * above[1:] * (mass[:-1] / below[:-1] - (mass[-1] - mass[:-1]) / above[1:]) ** 2
     return float(edges[1:][np.nanargmax(apart)])
+
+
+def _correlation(fixed: Floats, moving: Floats) -> float:
+    if fixed.size < 2 or np.ptp(fixed) == 0 or np.ptp(moving) == 0:
+        return 0.0
+    return float(np.corrcoef(fixed, moving)[0, 1])
+
+
+def _shared_information(fixed: Floats, moving: Floats) -> float:
+    joint, _, _ = np.histogram2d(fixed, moving, _BINS)
+    apart = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
+    return 2 * (apart - _entropy(joint.ravel())) / apart if apart > 0 else 0.0
+
+
+def _entropy(counts: Floats) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _cost(view: View, samples: Samples, places: Floats, metric: Metric) -> float | None:

@@ -145,7 +145,8 @@ def register(
         transform = replace(transform, displacement=_bent(views, matrix, _likeness(fixed, moving, metric), settings))
     before = start.affine if isinstance(start, Transform) else np.eye(4)
     quality = judged(views[-1], transform, before, back, metric_used)
-    reasons = reasons_of(quality, transform)
+    is_one_kind = fixed.unit == moving.unit and fixed.modality == moving.modality
+    reasons = reasons_of(quality, transform, "one kind" if is_one_kind else "two kinds")
     return Registration(transform.with_reasons(reasons), quality, merge(fixed.reasons, moving.reasons, reasons))
 
 
@@ -278,11 +279,17 @@ def _both_ways(views: list[View], search: Search, start: Start | Transform) -> t
     else:
         begins = [best_start(way[0], one, first) for way, one in zip(ways, some, strict=True)]
     found = [_linear(way, begin, search) for way, begin in zip(ways, begins, strict=True)]
-    if _apart_mm(views[0], found[0] @ found[1]) > DOUBTFUL_MM:
-        others = [_linear(way, inverted(other), search) for way, other in zip(ways, found[::-1], strict=True)]
-        pairs = zip(ways, found, others, strict=True)
-        found = [best_of(way[-1], (own, other), search) for way, own, other in pairs]
-    return found[0], found[1]
+    if found[0] is None:
+        text = "The images, or what their masks leave of them, overlap too little to be compared."
+        raise Refused([Reason("NOTHING_TO_REGISTER", text)])
+    there, back = found[0], inverted(found[0]) if found[1] is None else found[1]
+    if found[1] is None or _apart_mm(views[0], there @ back) > DOUBTFUL_MM:
+        for_there, for_back = _linear(ways[0], inverted(back), search), _linear(ways[1], inverted(there), search)
+        there, back = (
+            own if other is None else best_of(way[-1], (own, other), search)
+            for way, own, other in zip(ways, (there, back), (for_there, for_back), strict=True)
+        )
+    return there, back
 
 
 def _apart_mm(view: View, matrix: Floats) -> float:
@@ -293,15 +300,13 @@ def _apart_mm(view: View, matrix: Floats) -> float:
     return float(np.linalg.norm(moves, axis=1).mean())
 
 
-def _linear(views: list[View], start: Floats, search: Search) -> Floats:
+def _linear(views: list[View], start: Floats, search: Search) -> Floats | None:
+    """The matrix near a start, coarse to fine; None where the images overlap too little there."""
     matrix, value = start, np.inf
     for number, view in enumerate(views, 1 - len(views)):
         samples = max(round(search.samples * 2.0**number), _COARSE_SAMPLES)
         matrix, value = improved(view, matrix, replace(search, samples=samples))
-    if value >= TOO_LITTLE:
-        text = "The images, or what their masks leave of them, overlap too little to be compared."
-        raise Refused([Reason("NOTHING_TO_REGISTER", text)])
-    return matrix
+    return None if value >= TOO_LITTLE else matrix
 
 
 def _bent(views: list[View], matrix: Floats, metric: demons.Likeness, settings: Settings) -> Volume:
