@@ -34,6 +34,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "intensity.md",
         "masks.md",
         "learning.md",
+        "formats.md",
         "responses.md",
         "showing.md",
         "filters.md",
