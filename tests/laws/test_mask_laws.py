@@ -193,10 +193,19 @@ def test_the_classes_are_the_best_of_all_partitions(counts, number, seed):
         parts = zip((0, *cuts), (*cuts, len(points)), strict=True)
         return sum(counts[a:b] @ (points[a:b] - np.average(points[a:b], weights=counts[a:b])) ** 2 for a, b in parts)
 
-    found, _ = levels.classes(counts, points, number)
+    found, _ = levels.classes(levels.Histogram(counts, points, points), number)
     cuts = tuple(1 + np.searchsorted(points, found))
     best = min(cost(cuts) for cuts in combinations(range(1, len(points)), number - 1))
     assert cost(cuts) <= best * (1 + 1e-9) + 1e-9
+
+
+@given(hnp.arrays(np.float32, (2, 3, 4), elements=st.sampled_from([0, 0.1, 0.3, 0.5, 0.7, 1.0])), st.integers(2, 3))
+def test_values_that_are_not_whole_fall_into_the_classes_that_their_levels_make(array, classes):
+    assume(len(np.unique(array)) >= classes)
+    ct = Volume(array, Grid.from_vectors(array.shape))
+    occurring, counts = np.unique(array.astype(np.float64), return_counts=True)
+    best, _ = levels.classes(levels.Histogram(counts, occurring, occurring), classes)
+    np.testing.assert_array_equal(masks.kmeans(ct, classes).array, np.searchsorted(best, array) + 1)
 
 
 @given(shapes, st.integers(0, 2**31), st.booleans())

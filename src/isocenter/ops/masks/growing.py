@@ -11,6 +11,7 @@ from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, on_one_grid, values_of
+from isocenter.ops.masks.thresholds import between
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume
 
@@ -150,7 +151,7 @@ def _limits(mean: float, variance: float, deviations: float, seeds: Array) -> tu
 def _grown(values: Array, seeds: npt.NDArray[np.int64], limits: tuple[float, float], room: Mask | None) -> Mask:
     from isocenter.ops.masks.floods import connected_to
 
-    free = (values >= limits[0]) & (values <= limits[1])
+    free = between(values, *limits)
     if room is not None:
         free &= room
     return connected_to(free, seeds)

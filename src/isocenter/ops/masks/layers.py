@@ -57,7 +57,10 @@ def of(mask: npt.ArrayLike, like: Volume | Segmentation, *, name: str | Mapping[
         raise UsageError(f"The mask has the shape {array.shape}; the image has {like.grid.shape}.")
     if array.dtype.kind not in "bui":
         raise UsageError(f"A mask is boolean or of whole numbers, not {array.dtype}: compare with a threshold first.")
-    if array.dtype.kind != "b" and not (array.min() >= 0 and set(np.unique(array[array > 0])) <= set(labels.values())):
+    numbers = set(labels.values())
+    if len(numbers) < len(labels) or min(numbers, default=1) < 1:
+        raise UsageError("Each name needs a label of its own, from 1.")
+    if array.min() < 0 or not set(np.unique(array[array > 0]).tolist()) <= numbers:
         raise UsageError('The array holds labels without a name: give each, as name={"liver": 1, "spleen": 2}.')
     segments = [Segment.named(each, label) for each, label in labels.items()]
     return Segmentation.of(array, like, segments, Algorithm("Mask of the caller", VERSION))

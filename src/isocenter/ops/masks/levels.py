@@ -1,10 +1,11 @@
 """Thresholds of a histogram: Otsu, multi-Otsu and k-means (exact), Li. No voxel is touched here.
 
-A level is a value that occurs: what is larger lies above it. Each function takes the counts of the occurring values
-and these values, rising, two of them at least.
+A level is the largest value below a threshold: what is larger lies above it.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,36 @@ Counts = npt.NDArray[np.int64]
 _STILL = 1e-9  # of the range of values: a level that moves by less has come to rest
 
 
-def otsu(counts: Counts, values: Floats) -> float:
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """The bins of an image that hold something, from low to high, two at least.
+
+    Parameters
+    ----------
+    counts
+        Voxels in each bin.
+    means
+        Mean of their values.
+    tops
+        The largest of their values, which is the level of a threshold above this bin.
+    """
+
+    counts: Counts
+    means: Floats
+    tops: Floats
+
+
+def otsu(histogram: Histogram) -> float:
     """The level with the largest variance between what lies below and above it (Otsu 1979)."""
+    counts, values = histogram.counts, histogram.means
     below = np.cumsum(counts, dtype=np.float64)
     above = below[-1] - below
     sums = np.cumsum(counts * values)
     gap = sums[:-1] / below[:-1] - (sums[-1] - sums[:-1]) / above[:-1]
-    return float(values[int(np.argmax(below[:-1] * above[:-1] * gap**2))])
+    return float(histogram.tops[int(np.argmax(below[:-1] * above[:-1] * gap**2))])
 
 
-def classes(counts: Counts, values: Floats, number: int) -> tuple[Floats, Floats]:
+def classes(histogram: Histogram, number: int) -> tuple[Floats, Floats]:
     """Levels and means of the classes with the least variance within them.
 
     It is the best of all partitions: multi-Otsu (Liao et al. 2001) and k-means in one dimension ask for the same one.
@@ -37,6 +58,7 @@ def classes(counts: Counts, values: Floats, number: int) -> tuple[Floats, Floats
     -------
     The ``number - 1`` levels (largest values of all classes but the last) and the ``number`` means.
     """
+    counts, values = histogram.counts, histogram.means
     middle = float(np.average(values, weights=counts))
     weights = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
     sums = np.concatenate([[0.0], np.cumsum(counts * (values - middle))])
@@ -47,7 +69,7 @@ def classes(counts: Counts, values: Floats, number: int) -> tuple[Floats, Floats
         ends.append(int(cuts[row, ends[-1]]))
     bounds = np.array([0, *ends[::-1]])
     means = np.diff(sums[bounds]) / np.diff(weights[bounds]) + middle
-    return values[bounds[1:-1] - 1], means
+    return histogram.tops[bounds[1:-1] - 1], means
 
 
 @kernel
@@ -81,11 +103,12 @@ def _cut(weights: Floats, sums: Floats, cuts: Counts) -> None:
         best = new
 
 
-def li(counts: Counts, values: Floats) -> float:
-    """The level of least cross entropy (Li and Tam 1998), by iteration from the mean."""
+def li(histogram: Histogram) -> float:
+    """The threshold of least cross entropy (Li and Tam 1998), by iteration from the mean."""
+    values = histogram.means
     lowest = values[0]
     shifted = values - lowest
-    weights = counts.astype(np.float64)
+    weights = histogram.counts.astype(np.float64)
     level, last = float(np.average(shifted, weights=weights)), -np.inf
     while abs(level - last) > _STILL * shifted[-1]:
         last = level

@@ -10,20 +10,19 @@ from collections.abc import Callable
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from isocenter.errors import Refused, UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.kernels import kernel, over_slices
 from isocenter.ops.masks import levels
-from isocenter.ops.masks.layers import VERSION, found, mask_of, on_one_grid, values_of
+from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, on_one_grid, values_of
 from isocenter.reasons import Reason, counted
-from isocenter.volume import Array, Volume
+from isocenter.volume import Array, Volume, read_only
 
-_BINS = 65536
+_BINS = 65536  # of values that are not whole, or too many
 _MOST_CLASSES = 255
 
-Level = Callable[[levels.Counts, levels.Floats], float]
+Level = Callable[[levels.Histogram], float]
 
 
 def threshold(
@@ -55,7 +54,7 @@ def threshold(
     values = values_of(volume)
     if not low <= high:
         raise UsageError(f"The lower limit {low} is above the upper limit {high}, or one is no number.")
-    mask = (values >= low) & (values <= high)
+    mask = between(values, low, high)
     settings = (("low", float(low)), ("high", float(high)))
     return _segments(volume, mask, inside, (name,), Algorithm("Threshold", VERSION, settings))
 
@@ -125,19 +124,19 @@ def kmeans(volume: Volume, classes: int = 3, *, inside: Segmentation | None = No
 
 def _above(volume: Volume, inside: Segmentation | None, name: str, method: tuple[str, Level]) -> Segmentation:
     title, level_of = method
-    counts, values = histogram(volume, inside, 2)
-    level = float(level_of(counts, values))
-    return _segments(volume, volume.array > level, inside, (name,), Algorithm(title, VERSION, (("level", level),)))
+    level = float(level_of(histogram(volume, inside, 2)))
+    return _segments(
+        volume, ~between(volume.array, -np.inf, level), inside, (name,), Algorithm(title, VERSION, (("level", level),))
+    )
 
 
 def _classes(volume: Volume, number: int, inside: Segmentation | None, title: str) -> Segmentation:
     if not isinstance(number, int | np.integer) or not 2 <= number <= _MOST_CLASSES:
         raise UsageError(f"The number of classes is from 2 to {_MOST_CLASSES}, not {number!r}.")
-    counts, values = histogram(volume, inside, number)
-    cuts, means = levels.classes(counts, values, number)
-    labels = np.full(volume.array.shape, 1, np.uint8)
-    for cut in cuts:
-        labels += volume.array > cut
+    cuts, means = levels.classes(histogram(volume, inside, number), number)
+    labels = np.full(volume.array.shape, number, np.uint8)
+    for cut in cuts.tolist():
+        labels -= between(volume.array, -np.inf, cut)
     settings = (("levels", tuple(cuts.tolist())), ("means", tuple(means.tolist())))
     names = tuple(f"class_{n}" for n in range(1, number + 1))
     return _segments(volume, labels, inside, names, Algorithm(title, VERSION, settings))
@@ -161,41 +160,55 @@ def _segments(
     return found(labels, volume, names, algorithm).with_reasons([Reason("NO_NUMBER_LEFT_OUT", text)])
 
 
-def histogram(volume: Volume, inside: Segmentation | None, least: int) -> tuple[levels.Counts, levels.Floats]:
-    """How often each value occurs, and these values, rising; of one bin, its middle.
+def between(values: Array, low: float, high: float) -> Mask:
+    """Where a value is from ``low`` to ``high``; NaN is not. Whole numbers are compared with whole numbers."""
+    if values.dtype.kind in "ui":
+        limits = np.iinfo(values.dtype)
+        if low > limits.max or high < limits.min:
+            return np.zeros(values.shape, bool)
+        low, high = int(np.ceil(max(low, limits.min))), int(np.floor(min(high, limits.max)))
+    mask: Mask = values <= high
+    if low > (limits.min if values.dtype.kind in "ui" else -np.inf):
+        mask &= values >= low
+    return mask
+
+
+def histogram(volume: Volume, inside: Segmentation | None, least: int) -> levels.Histogram:
+    """The values of a volume, counted: whole numbers one by one if their range is below 65536, else in as many bins.
 
     Parameters
     ----------
     volume, inside
         What to count, and where.
     least
-        How many different values there must be.
+        How many bins there must be that hold something.
     """
     values = values_of(volume)
     if inside is not None:
         on_one_grid(volume, inside)
         values = values[mask_of(inside)]
-    values = np.ascontiguousarray(values).reshape(-1)
+    values = read_only(np.ascontiguousarray(values).reshape(-1))
     low, high = _range(values)
-    whole = values.dtype.kind in "ui" and high - low < _BINS
     if not np.isfinite(high - low) or high <= low:
         raise _nothing(1 if high == low else 0, least)
-    scale = 1.0 if whole else _BINS / (high - low)
-    counts = np.zeros(int(high - low) + 1 if whole else _BINS, np.int64)
+    whole = values.dtype.kind in "ui" and high - low < _BINS
+    bins, scale = (int(high - low) + 1, 1.0) if whole else (_BINS, _BINS / (high - low))
+    counts, sums, tops = np.zeros(bins, np.int64), np.zeros(bins), np.full(bins, -np.inf)
     lock = Lock()
 
     def count(start: int, stop: int) -> None:
-        part = np.zeros_like(counts)
+        part = np.zeros_like(counts), np.zeros_like(sums), np.full_like(tops, -np.inf)
         _count(values[start:stop], low, scale, part)
         with lock:
-            np.add(counts, part, out=counts)
+            np.add(counts, part[0], out=counts)
+            np.add(sums, part[1], out=sums)
+            np.maximum(tops, part[2], out=tops)
 
     over_slices(count, values.shape)
-    places = np.flatnonzero(counts)
-    if len(places) < least:
-        raise _nothing(len(places), least)
-    middles = low + (places if whole else (places + 0.5) / scale)
-    return counts[places], middles.astype(np.float64, copy=False)
+    held = np.flatnonzero(counts)
+    if len(held) < least:
+        raise _nothing(len(held), least)
+    return levels.Histogram(counts[held], low + sums[held] / counts[held], tops[held])
 
 
 def _nothing(number: int, least: int) -> Refused:
@@ -215,8 +228,13 @@ def _range(values: Array) -> tuple[float, float]:
 
 
 @kernel
-def _count(values: Array, low: float, scale: float, counts: npt.NDArray[np.int64]) -> None:
+def _count(values: Array, low: float, scale: float, into: tuple[Array, Array, Array]) -> None:
+    counts, sums, tops = into
     last = len(counts) - 1
     for value in values:
         if np.isfinite(value):
-            counts[min(int((value - low) * scale), last)] += 1
+            above = value - low
+            place = min(int(above * scale), last)
+            counts[place] += 1
+            sums[place] += above
+            tops[place] = max(tops[place], value)

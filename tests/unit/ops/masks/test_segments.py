@@ -64,6 +64,11 @@ def test_arrays_that_are_no_mask_are_refused():
         masks.of(BALL * 2, CT)
     with pytest.raises(UsageError, match="without a name"):
         masks.of(-BALL.astype(int), CT)
+    with pytest.raises(UsageError, match="without a name"):
+        masks.of(BALL, CT, name={"liver": 2})
+    for labels in ({"liver": 0}, {"liver": 1, "spleen": 1}):
+        with pytest.raises(UsageError, match="label of its own"):
+            masks.of(BALL, CT, name=labels)
     with pytest.raises(UsageError, match="Segmentation"):
         masks.dilated(BALL, 3)
     assert masks.of(BALL * 2, CT, name={"liver": 1, "spleen": 2}).names == ("liver", "spleen")

@@ -34,6 +34,10 @@ def test_a_threshold_takes_its_limits_in():
     found = masks.threshold(CT, -10, 20)
     np.testing.assert_array_equal(found.mask("threshold"), (CT.array >= -10) & (CT.array <= 20))
     assert dict(found.algorithm.settings) == {"low": -10.0, "high": 20.0}
+    for low, high in ((-10.5, 20.5), (-1e9, 1e9), (40000, 50000), (-np.inf, -33000.5), (3.2, 3.8)):
+        for array in (CT.array, CT.array.astype(np.float32), (CT.array & 255).astype(np.uint8)):
+            mask = masks.threshold(CT.with_array(array), low, high).mask("threshold")
+            np.testing.assert_array_equal(mask, (array.astype(float) >= low) & (array.astype(float) <= high))
 
 
 def test_levels_are_found_and_segments_drawn_inside_a_mask_alone():
