@@ -46,3 +46,49 @@ def test_nrrd_files_lie_where_simpleitk_says(shared_data):
         np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(image))
         there = image.TransformIndexToPhysicalPoint((3, 2, 1))
         np.testing.assert_allclose(volume.grid.to_world((1, 2, 3)), there, atol=1e-6)
+
+
+def test_a_real_ct_comes_through_every_format_and_simpleitk_reads_it(shared_data, tmp_path):
+    import SimpleITK as sitk  # noqa: N813
+
+    ct = formats.load(shared_data / "totalsegmentator_example" / "example_ct_sm.nii.gz")
+    for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".npz", ".npy", ".zarr", ".tif"):
+        path = tmp_path / f"ct{ending}"
+        formats.save(ct, path)
+        again = formats.load(path)
+        np.testing.assert_array_equal(again.array, ct.array, err_msg=ending)
+        assert again.grid.coincides(ct.grid), ending
+        assert (again.unit, again.modality) == (codes.HU, "CT"), ending
+        if ending in (".nii.gz", ".nii", ".nrrd", ".mha"):
+            image = sitk.ReadImage(str(path))
+            np.testing.assert_array_equal(sitk.GetArrayFromImage(image), ct.array)
+            there = image.TransformIndexToPhysicalPoint((7, 5, 3))
+            np.testing.assert_allclose(ct.grid.to_world((3, 5, 7)), there, atol=1e-3)
+
+
+def test_a_real_cohort_with_masks_is_exported_and_leads_back(shared_data, tmp_path):
+    from isocenter.pipeline.export import ExportSettings, export
+
+    folder = shared_data / "hippocampus_mr_labelled"
+    settings = ExportSettings(shape=(48, 64, 48), outside=0, format="npy", center="mask")
+    made = export(folder / "images", tmp_path / "out", settings=settings, masks=folder / "labels")
+    assert (len(made.usable), len(made.failed)) == (104, 0)
+    assert made.images.shape == made.masks.shape == (104, 48, 64, 48)
+    for row in made.usable[::13]:
+        name = row["case"]
+        back = made.back(name, made.masks[row["index"]])
+        truth = formats.load_segmentation(folder / "labels" / f"{name}.nii.gz")
+        np.testing.assert_array_equal(back.array, truth.array)
+        assert back.grid.coincides(truth.grid)
+
+
+def test_the_studies_of_a_folder_of_faults_are_exported_or_say_why(shared_data, tmp_path):
+    from isocenter.pipeline.export import ExportSettings, export
+
+    settings = ExportSettings(shape=(16, 32, 32), spacing_mm=(6, 8, 8), outside=0, format="npy", series="all")
+    paths = [path for path in sorted((shared_data / "derived_torture").iterdir()) if path.is_dir()]
+    made = export(paths, tmp_path / "out", settings=settings)
+    assert made.usable
+    assert made.failed
+    assert all(row["reasons"] for row in made.failed)
+    assert {row["verdict"] for row in made.failed} <= {"held", "rejected"}
