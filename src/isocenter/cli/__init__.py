@@ -14,8 +14,10 @@ from rich.markup import escape
 
 from isocenter.cli import (
     commands,  # noqa: F401 - its commands join the app
+    draw,  # noqa: F401
     export,  # noqa: F401
     radiomics,  # noqa: F401
+    register,  # noqa: F401
     words,
 )
 from isocenter.cli.app import app

@@ -63,7 +63,7 @@ def decimated(mesh: Mesh, share: float) -> Mesh:
     used, corners = np.unique(faces, return_inverse=True)
     vertices = (points[used] + middle).astype(np.float32)
     made = replace(mesh, vertices=vertices, faces=corners.reshape(-1, 3).astype(np.int32))
-    words = f"Merging {len(mesh.faces)} triangles to {len(made.faces)}{change(mesh, made)}."
+    words = f"Merging {len(mesh.faces)} triangles of {mesh.name} to {len(made.faces)}{change(mesh, made)}."
     return made.with_reasons([Reason("SURFACE_DECIMATED", words)])
 
 

@@ -1,0 +1,119 @@
+"""The commands of pictures and surfaces: draw and mesh."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import words
+from isocenter.cli.app import GapsRule, Json, SeriesName, Values, app, volume_of
+from isocenter.errors import UsageError
+
+
+class PlaneOption(StrEnum):
+    """A plane of the body."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+class HowOption(StrEnum):
+    """What a slab shows."""
+
+    MAX = "max"
+    MIN = "min"
+    MEAN = "mean"
+
+
+@app.command()
+def draw(
+    path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
+    out: Annotated[Path, typer.Argument(help="File to write: .png.")],
+    plane: Annotated[PlaneOption | None, typer.Option("--plane", help="One plane. By default all three.")] = None,
+    at_mm: Annotated[
+        float | None,
+        typer.Option("--at", help="Where across the plane, in mm: z, y or x in LPS. By default the middle."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", help="How many sections of the plane.", min=1)] = 1,
+    slab_mm: Annotated[
+        float | None, typer.Option("--slab", help="Show slabs so thick, in mm. With --how alone: the whole image.")
+    ] = None,
+    how: Annotated[
+        HowOption | None, typer.Option("--how", help="What a slab shows. By default the most (MIP).")
+    ] = None,
+    window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
+    segmenter: Annotated[str, typer.Option("--segment", help="Outline what this segmenter finds.")] = "",
+    fill: Annotated[float, typer.Option("--fill", help="Fill segments, from 0 (outlines) to 1.", min=0, max=1)] = 0.0,
+    series: SeriesName = "best",
+    values: Values = "native",
+    gaps: GapsRule = "hold",
+    as_json: Json = False,
+) -> None:
+    """Draw one picture: three planes, a section at a place, many sections, or a slab (MIP, MinIP, average)."""
+    from isocenter.pipeline.draw import View, picture
+
+    volume, taken = volume_of(path, series, values=values, gaps=gaps)
+    view = View(plane.value if plane else None, at_mm, count, window, fill)
+    figure = picture(volume, view, segmenter=segmenter, thickness_mm=slab_mm, how=how.value if how else None)
+    figure.save(out)
+    if as_json:
+        reasons = [reason.to_dict() for reason in volume.reasons]
+        facts = {"picture": str(out), "title": figure.title, "caption": figure.caption}
+        words.print_json({**facts, **words.taken_facts(taken), "reasons": reasons})
+        return
+    words.show_taken(taken)
+    words.out.print(f"{out}: {figure.title}. {figure.caption}", highlight=False, markup=False, soft_wrap=True)
+    words.explain_reasons(volume.reasons)
+
+
+@app.command()
+def mesh(
+    path: Annotated[Path, typer.Argument(help="As for convert: an image, or a stored segmentation.")],
+    out: Annotated[Path, typer.Argument(help="File to write: .stl, .obj, .glb or .mz3.")],
+    segmenter: Annotated[str, typer.Option("--segment", help="What to find in an image, such as lungs or bone.")] = "",
+    rounds: Annotated[int, typer.Option("--smooth", help="Rounds of smoothing.", min=0)] = 20,
+    share: Annotated[float, typer.Option("--keep", help="Share of the triangles to keep, above 0 to 1.")] = 1.0,
+    series: SeriesName = "best",
+    gaps: GapsRule = "hold",
+    as_json: Json = False,
+) -> None:
+    """Write the surfaces of what is segmented, for printing, modelling and viewers."""
+    from isocenter.findings import Segmentation
+    from isocenter.ops import anatomy
+    from isocenter.pipeline import look
+    from isocenter.pipeline.draw import write_surfaces
+
+    with words.err.status("Reading", spinner="line"):
+        image, taken = look.image(path, series, gaps=gaps)
+    if isinstance(image, Segmentation) == bool(segmenter):
+        raise UsageError(
+            "A stored segmentation is meshed as it is: leave --segment out."
+            if segmenter
+            else "This is an image: say by --segment what to find in it (`isocenter segmenters` lists what there is)."
+        )
+    found = image if isinstance(image, Segmentation) else anatomy.segment(image, segmenter)
+    made = write_surfaces(found, out, rounds=rounds, share=share)
+    reasons = tuple(dict.fromkeys(reason for one in made for reason in one.reasons))
+    facts = [
+        {
+            "name": one.name,
+            "vertices": len(one.vertices),
+            "triangles": len(one.faces),
+            "volume_ml": round(one.volume_ml, 3),
+            "area_cm2": round(one.area_cm2, 2),
+        }
+        for one in made
+    ]
+    if as_json:
+        meshes = {"output": str(out), "meshes": facts, "reasons": [reason.to_dict() for reason in reasons]}
+        words.print_json({**meshes, **words.taken_facts(taken)})
+        return
+    words.show_taken(taken)
+    for fact in facts:
+        text = f"{fact['triangles']} triangles, {fact['volume_ml']} ml, {fact['area_cm2']} cm²"
+        words.out.print(f"{out}: {fact['name']}, {text}", highlight=False, markup=False, soft_wrap=True)
+    words.explain_reasons(reasons)
