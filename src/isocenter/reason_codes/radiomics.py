@@ -23,6 +23,12 @@ CODES: dict[str, CodeEntry] = {
         "They did not count for intensities and textures; the shape is that of the whole segment.",
         "Check where the values were lost.",
     ),
+    "REGION_BESIDE_GAPS": CodeEntry(
+        Severity.REJECTED,
+        "Cubic interpolation was asked for where voxels in or near a segment have no value (NaN or infinity).",
+        "No features were computed, as a spline would spread the gap over all of the segment.",
+        "Interpolate linearly, or fill the gaps.",
+    ),
     "REGION_AT_BORDER": CodeEntry(
         Severity.REVIEW,
         "A segment reaches the border of the image.",

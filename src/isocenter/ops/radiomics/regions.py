@@ -115,15 +115,18 @@ def regions(
     Raises
     ------
     UsageError
-        If these are no volume and segmentation, they lie on different grids, the volume has further axes, or it is to
-        be interpolated and has no perpendicular axes of known length.
+        If these are no volume and segmentation, they lie on different grids, the volume has further axes or no real
+        numbers, or it is to be interpolated and has no perpendicular axes of known length.
     Refused
-        If a segment is empty, or nothing of it is left (reasons ``REGION_EMPTY``, ``REGION_EMPTIED``).
+        If a segment is empty, or nothing of it is left (reasons ``REGION_EMPTY``, ``REGION_EMPTIED``), or splines would
+        have to run through voxels without a value (``REGION_BESIDE_GAPS``).
     """
     expect(volume, Volume)
     expect(segmentation, Segmentation)
     if volume.axes:
         raise UsageError(f"Features are of three spatial axes: take one place of {', '.join(volume.axes)} first.")
+    if volume.array.dtype.kind not in "buif":
+        raise UsageError(f"Features are of real numbers, not of {volume.array.dtype}: take the magnitude first.")
     if not volume.grid.coincides(segmentation.grid):
         raise UsageError("Volume and segmentation lie on different grids; resample one onto the other first.")
     wanted = [segmentation.segment(name).name for name in names] or segmentation.names
@@ -195,6 +198,8 @@ def _interpolated(volume: Volume, mask: Mask, processing: Processing, margin_mm:
     near, covered = _near(volume, mask, grid)
     shape = onto(_plain(near, covered.astype(np.float32)), grid, outside=0).array >= 0.5
     plain = _plain(near, _floating(near.array))
+    if processing.interpolation == "cubic" and not np.isfinite(plain.array).all():
+        raise Refused([Reason("REGION_BESIDE_GAPS", "A spline runs through every voxel, and some here have no value.")])
     moved = onto(plain, grid, interpolation=processing.interpolation, outside=math.nan)
     array = moved.array
     if processing.rounded_to is not None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.unit.ops.radiomics.made import lesion_of, noise, volume_of
 
+from isocenter.errors import Refused, UsageError
 from isocenter.ops.radiomics import Processing, regions
 from isocenter.ops.resample import onto
 
@@ -114,3 +115,19 @@ def test_integers_of_any_kind_may_be_interpolated():
         found = region_of(volume.with_array(array), lesion, spacing_mm=(2.0, 2.0, 2.0))
         assert np.isfinite(found.values).all()
         assert found.values.max() <= 50
+
+
+def test_a_gap_near_the_region_spoils_splines_but_not_lines():
+    volume, lesion = smooth()
+    array = volume.array.copy()
+    array[12, 20, 40] = np.nan
+    holed = volume.with_array(array)
+    assert np.isfinite(region_of(holed, lesion, spacing_mm=(2.0, 2.0, 2.0)).values).all()
+    with pytest.raises(Refused, match="REGION_BESIDE_GAPS"):
+        region_of(holed, lesion, spacing_mm=(2.0, 2.0, 2.0), interpolation="cubic")
+
+
+def test_complex_values_have_no_features():
+    volume, lesion = smooth()
+    with pytest.raises(UsageError, match="magnitude"):
+        region_of(volume.with_array(volume.array.astype(np.complex64)), lesion)
