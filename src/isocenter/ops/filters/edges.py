@@ -56,7 +56,7 @@ def canny(volume: Volume, low: float, high: float, *, sigma_mm: Lengths) -> Segm
     sigma = in_voxels(volume, lengths_of(sigma_mm, "sigma_mm"))
     halves = (0.5 / np.asarray(spacing_of(volume.grid))).astype(np.float32)
     smoothed = smooth(prepared(volume.array), sigma)
-    kept = _followed(_thinned(smoothed, steepness(smoothed, halves), halves, (low, high)))
+    kept = _followed(_thinned(smoothed, steepness(smoothed, halves), halves, (float(low), float(high))))
     settings = (("low", low), ("high", high), ("sigma_mm", sigma_mm))
     algorithm = Algorithm("Canny", isocenter.__version__, settings)
     edges = Segmentation.of(kept, volume, [Segment.named("edge")], algorithm)

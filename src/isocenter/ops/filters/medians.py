@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,10 @@ from isocenter.volume import Array, Volume, read_only
 
 Pairs = npt.NDArray[np.int32]
 
+_SORTED_AS: dict[str, np.dtype[Any]] = {
+    "bool": np.dtype(np.uint8),
+    "float16": np.dtype(np.float32),
+}  # kernels know neither
 _NETWORK = 64  # voxels in a box; in larger ones 16-bit integers are counted
 _WORK = 32768  # bytes that a network works on at once: they stay in the cache
 
@@ -48,7 +53,10 @@ def median(volume: Volume, radius_mm: Lengths) -> Volume:
     check_values(volume)
     lengths = lengths_of(radius_mm, "radius_mm")
     reach = whole_voxels(volume, lengths)
-    result = volume.with_array(each(volume, lambda part: in_box(part, reach)))
+    native = volume.array.dtype.newbyteorder("=")
+    kind: np.dtype[Any] = _SORTED_AS.get(native.name, native)
+    found = each(volume, lambda part: in_box(part.astype(kind, copy=False), reach))
+    result = volume.with_array(found.astype(native, copy=False))
     return result.with_reasons(about_box(volume, lengths, "box"))
 
 

@@ -58,6 +58,7 @@ def rician_noise(volume: Volume, standard_deviation: float, *, seed: Seed) -> Vo
     """
     _check_size(standard_deviation)
     expect(volume, Volume)
+    check_values(volume)
     if volume.unit == codes.HU or volume.array.min() < 0:
         raise UsageError("Rician noise is that of magnitudes, which are not negative: for CT take gaussian_noise.")
 
@@ -77,6 +78,7 @@ def poisson_noise(volume: Volume, counts_per_unit: float, *, seed: Seed) -> Volu
     :func:`gaussian_noise`; values must not be negative.
     """
     expect(volume, Volume)
+    check_values(volume)
     if not 0 < counts_per_unit < np.inf:
         raise UsageError(f"counts_per_unit is above 0, not {counts_per_unit}.")
     if volume.unit == codes.HU or volume.array.min() < 0:

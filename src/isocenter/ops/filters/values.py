@@ -45,8 +45,8 @@ def check_values(volume: Volume) -> None:
 
 def prepared(array: Array) -> Array:
     """The values in C order, read-only, in a type that kernels are compiled for: float32 but for small integers."""
-    kept = array if array.dtype.name in _COMPILED_FOR else array.astype(np.float32)
-    return read_only(np.ascontiguousarray(kept))
+    kind = array.dtype.newbyteorder("=") if array.dtype.name in _COMPILED_FOR else np.dtype(np.float32)
+    return read_only(np.ascontiguousarray(array, kind))
 
 
 def as_singles(array: Array) -> Singles:

@@ -125,7 +125,7 @@ def _strengths(array: Array, inverse: Singles, strongest: Array, span: tuple[int
 @kernel
 def _respond(array: Array, inverse: Singles, given: Array, best: Singles, span: tuple[int, int]) -> None:
     alpha, beta, gamma, sign = given
-    flat = array.shape[0] == 1
+    flat = 0 if array.shape[0] == 1 else 1 if array.shape[1] == 1 else 2 if array.shape[2] == 1 else 3
     for k in range(span[0], span[1]):
         for r in range(array.shape[1]):
             for c in range(array.shape[2]):
@@ -134,8 +134,12 @@ def _respond(array: Array, inverse: Singles, given: Array, best: Singles, span: 
                     continue
                 norm = kk * kk + rr * rr + cc * cc + 2 * (kr * kr + kc * kc + rc * rc)
                 value = 1 - np.exp(-norm / (2 * gamma * gamma))
-                if flat:
+                if flat == 0:
                     value *= _line(sign * rr, sign * cc, sign * rc, beta)
+                elif flat == 1:
+                    value *= _line(sign * kk, sign * cc, sign * kc, beta)
+                elif flat == 2:
+                    value *= _line(sign * kk, sign * rr, sign * kr, beta)
                 else:
                     low, middle, high = _eigenvalues(sign * kk, sign * rr, sign * cc, sign * kr, sign * kc, sign * rc)
                     value *= _tube(low, middle, high, alpha, beta)

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from isocenter.geometry import Grid
-from isocenter.ops.filters import median
+from isocenter.ops.filters import gaussian, median
 from isocenter.ops.filters.medians import in_box, network
 from isocenter.volume import Volume
 
@@ -46,3 +46,14 @@ def test_single_outliers_go_and_a_step_stays() -> None:
     noisy = array.copy()
     noisy[3, 5, 5], noisy[3, 9, 15] = 3000, -1000
     np.testing.assert_array_equal(median(Volume(noisy, Grid(array.shape, np.eye(4))), 1.0).array, array)
+
+
+@pytest.mark.parametrize("dtype", [">i2", np.bool_, np.float16])
+def test_values_in_other_forms_are_filtered_too(dtype: object) -> None:
+    array = np.random.default_rng(2).integers(0, 2, (3, 8, 9)).astype(dtype)
+    image = Volume(array, Grid(array.shape, np.eye(4)))
+    want = ndimage.median_filter(array.astype(np.int16), 3, mode="reflect")
+    np.testing.assert_array_equal(median(image, 1.0).array.astype(np.int16), want)
+    assert median(image, 1.0).array.dtype == array.dtype.newbyteorder("=")
+    smooth = gaussian(image, 1.0).array
+    np.testing.assert_allclose(smooth, ndimage.gaussian_filter(array.astype(np.float32), 1.0), atol=1e-5)

@@ -64,12 +64,14 @@ def test_a_tube_is_a_vessel_and_a_plate_and_a_ball_are_less_so(polarity: str, si
     assert filters.frangi(image, [2.0], polarity=other).array[15, 65, 20] == 0
 
 
-def test_a_line_in_a_picture_is_a_vessel() -> None:
-    array = np.zeros((1, 40, 40), np.float32)
-    array[0, :, 20] = 100
-    result = filters.frangi(Volume(array, Grid(array.shape, np.eye(4))), [1.0]).array
-    assert result[0, 20, 20] > 0.8
-    assert result[0, 20, 10] < 0.01
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_line_in_a_picture_is_a_vessel_whichever_way_the_picture_faces(axis: int) -> None:
+    picture = np.zeros((40, 40), np.float32)
+    picture[:, 20] = 100
+    array = np.expand_dims(picture, axis)
+    result = filters.frangi(Volume(array, Grid(array.shape, np.eye(4))), [1.0]).array.squeeze()
+    assert result[20, 20] > 0.8
+    assert result[20, 10] < 0.01
     assert not filters.frangi(Volume(0 * array, Grid(array.shape, np.eye(4))), [1.0]).array.any()
 
 
