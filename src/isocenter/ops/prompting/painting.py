@@ -10,7 +10,7 @@ import numpy.typing as npt
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.prompting.cutting import Field
-from isocenter.ops.prompting.prompts import Frame, Prompt
+from isocenter.ops.prompting.prompts import Frame, Prompt, Side
 from isocenter.ops.prompting.scene import Scene
 from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, counted
@@ -77,8 +77,7 @@ def remarks(found: Segmentation, scene: Scene, prompts: Sequence[Prompt]) -> Ite
         yield Reason(
             "PROMPTS_CONTRADICT", f"{counted(clashes, 'voxel is', 'voxels are')} marked as inside and outside."
         )
-    marked = {place for prompt in prompts for place in prompt.flat(scene.volume.grid.shape).tolist()}
-    if np.count_nonzero(mask) <= len(marked):
+    if np.count_nonzero(mask) <= len(_places(prompts, "inside", scene.volume.grid.shape)):
         yield Reason("PROMPTED_NOTHING", "The mask holds nothing but the voxels marked.")
     faces = [mask.take(end, axis) for axis in range(3) for end in (0, -1) if mask.shape[axis] > 1]
     met = sum(bool(face.mean() > _SHARE_ON_FACE) for face in faces)
@@ -87,8 +86,10 @@ def remarks(found: Segmentation, scene: Scene, prompts: Sequence[Prompt]) -> Ite
 
 
 def _clashes(prompts: Sequence[Prompt], shape: tuple[int, ...]) -> int:
-    inside, outside = (
-        np.concatenate([np.empty(0, np.intp), *(prompt.flat(shape) for prompt in prompts if prompt.side == side)])
-        for side in ("inside", "outside")
-    )
-    return len(np.intersect1d(inside, outside))
+    return len(np.intersect1d(_places(prompts, "inside", shape), _places(prompts, "outside", shape)))
+
+
+def _places(prompts: Sequence[Prompt], side: Side, shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+    """Places in memory of all voxels marked on a side, each once."""
+    marked = [prompt.flat(shape) for prompt in prompts if prompt.side == side]
+    return np.unique(np.concatenate([np.empty(0, np.intp), *marked]))
