@@ -180,6 +180,14 @@ def to_metatensor(image: Volume | Segmentation) -> Any:
     return monai.MetaTensor(_tensor(torch, _channel_first(image)), affine=affine, meta={"space": "RAS"})
 
 
+def to_metatensors(**images: Volume | Segmentation) -> dict[str, Any]:
+    """``MetaTensor`` of images of one patient by name, as ``to_metatensors(image=volume, label=segmentation)``.
+
+    A list of these is what MONAI's dictionary transforms and data sets (``CacheDataset``) take, without ``LoadImaged``.
+    """
+    return {name: to_metatensor(image) for name, image in images.items()}
+
+
 def from_metatensor(tensor: Any, *, unit: Code = codes.ONE, modality: str = "") -> Volume:
     """Volume of a ``MetaTensor`` (channel, three spatial axes); several channels become the axis ``"channel"``.
 
@@ -210,6 +218,20 @@ def to_torchio(image: Volume | Segmentation) -> Any:
     grid = _orthogonal(image.grid, "TorchIO")
     kind = torchio.LabelMap if isinstance(image, Segmentation) else torchio.ScalarImage
     return kind(tensor=_tensor(torch, _channel_first(image).swapaxes(1, 3)), affine=ras_affine(grid))
+
+
+def to_subject(**images: Volume | Segmentation) -> Any:
+    """``torchio.Subject`` of images of one patient by name, as ``to_subject(ct=volume, lungs=segmentation)``.
+
+    TorchIO's transforms then move images and labels alike.
+
+    Raises
+    ------
+    UsageError
+        As :func:`to_torchio`.
+    """
+    torchio = needed("torchio", "nets")
+    return torchio.Subject({name: to_torchio(image) for name, image in images.items()})
 
 
 def from_torchio(image: Any, *, unit: Code = codes.ONE, modality: str = "") -> Volume:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from isocenter.disk import replacing
-from isocenter.errors import InputError, MissingExtra
+from isocenter.errors import InputError
+from isocenter.extras import needed
 from isocenter.findings import Segmentation
 from isocenter.formats import description
 from isocenter.formats.numpy import arrays_of
@@ -50,7 +51,7 @@ def create(image: Volume | Segmentation, path: Path, *, count: int = 1) -> list[
 
     A chunk that is missing on the disk later would read as zeros in silence, so the number of chunks is said too.
     """
-    library = _library()
+    library = needed("zarr", "zarr")
     group = library.open_group(str(path), mode="w")
     axes = image.axes if isinstance(image, Volume) else ()
     if len(axes) < 2 or (len(axes) == 2 and axes[0] == "time"):  # else OME-NGFF has no order for them
@@ -77,7 +78,7 @@ def create(image: Volume | Segmentation, path: Path, *, count: int = 1) -> list[
 
 def describe(image: Volume | Segmentation, path: Path) -> None:
     """Write what there is to say of an image to the group at a path."""
-    _library().open_group(str(path), mode="a").attrs[description.MAKER] = description.everything(image)
+    needed("zarr", "zarr").open_group(str(path), mode="a").attrs[description.MAKER] = description.everything(image)
 
 
 def opened(path: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -88,7 +89,7 @@ def opened(path: Path) -> tuple[dict[str, Any], list[Any]]:
     InputError
         If it is damaged, chunks are missing, or it does not say where its voxels lie.
     """
-    library = _library()
+    library = needed("zarr", "zarr")
     try:
         group = library.open_group(str(path), mode="r")
         said: Any = dict(group.attrs).get(description.MAKER)
@@ -145,11 +146,3 @@ def _names(axes: tuple[str, ...]) -> list[str]:
     """Names of the further axes: of one that is not time, ``"channel"``, unless there are several."""
     others = [axis for axis in axes if axis != "time"]
     return ["channel" if axis == "color" and len(others) == 1 else axis for axis in axes]
-
-
-def _library() -> Any:
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise MissingExtra("zarr", "zarr") from error
-    return zarr

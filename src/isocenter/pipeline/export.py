@@ -13,6 +13,7 @@ import numpy as np
 
 from isocenter import formats
 from isocenter.errors import InputError, Refused, TryLater, UsageError
+from isocenter.extras import needed
 from isocenter.findings import Segmentation
 from isocenter.ops import anatomy
 from isocenter.pipeline import case as reading
@@ -75,7 +76,7 @@ def export(
     folder = Path(out)
     todo = sources([Path(path) for path in given], settings, None if masks is None else Path(masks))
     if settings.format == "zarr":
-        keeping.zarr_library()
+        needed("zarr", "zarr")
     has_masks = any(one.mask is not None for one in todo)
     keys = [_key(one, settings) for one in todo]
     if _is_done(folder, keys):

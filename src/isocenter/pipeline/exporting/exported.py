@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from isocenter.errors import InputError, UsageError
+from isocenter.extras import needed
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.formats import load, load_segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.resample import onto
-from isocenter.pipeline.exporting.keeping import MANIFEST, array_path, case_path, image_of, zarr_library
+from isocenter.pipeline.exporting.keeping import MANIFEST, array_path, case_path, image_of
 from isocenter.volume import Array, Volume
 
 
@@ -145,7 +146,7 @@ class Exported:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
                 missing = 0
             else:
-                array = zarr_library().open_array(str(path), mode="r")
+                array = needed("zarr", "zarr").open_array(str(path), mode="r")
                 missing = array.nchunks - array.nchunks_initialized
         except (ValueError, OSError, KeyError, EOFError) as error:
             raise InputError(f"{path.name} is damaged: export again.") from error

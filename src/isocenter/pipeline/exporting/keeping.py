@@ -20,7 +20,8 @@ import numpy as np
 from isocenter import __version__, formats
 from isocenter.codes import Code
 from isocenter.disk import explained, replacing, write_synced
-from isocenter.errors import InputError, MissingExtra, UsageError
+from isocenter.errors import InputError, UsageError
+from isocenter.extras import needed
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.pipeline.exporting.settings import ExportSettings
@@ -154,21 +155,12 @@ def _part(folder: Path, row: Row, kind: str) -> Array:
     return array
 
 
-def zarr_library() -> Any:
-    """Zarr, or what to install for it."""
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise MissingExtra("zarr", "zarr") from error
-    return zarr
-
-
 def _zarr(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> Any:
     """An array of which each case is chunks of its own."""
     chunks = (1, min(_CHUNK, shape[1]), *shape[2:])
     options = {"write_empty_chunks": True}  # one that is missing is damage then
     names = ("case", "slice", "row", "column")
-    return zarr_library().create_array(
+    return needed("zarr", "zarr").create_array(
         str(path), shape=tuple(shape), dtype=dtype, chunks=chunks, dimension_names=names, config=options
     )
 
