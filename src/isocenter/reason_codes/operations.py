@@ -25,6 +25,12 @@ CODES: dict[str, CodeEntry] = {
         "Nothing grew from it.",
         "Move the seed, or widen the limits or the place where to grow.",
     ),
+    "SEGMENT_VANISHED": CodeEntry(
+        _V,
+        "A segment that had voxels has none after its shape was changed.",
+        "It is empty.",
+        "Take a shorter length or a smaller volume, if the segment matters.",
+    ),
     "OUTLINE_MOVED_FAR": CodeEntry(
         _V,
         "Refining a segment changed its volume by more than half.",

@@ -8,7 +8,7 @@ import numpy as np
 
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segment, Segmentation
-from isocenter.ops.masks.layers import Mask, mask_of, on_one_grid, then
+from isocenter.ops.masks.layers import Mask, mask_of, on_one_grid, telling_lost, then
 from isocenter.reasons import merge
 
 
@@ -50,7 +50,8 @@ def _beside(first: Segmentation, second: Segmentation) -> Segmentation:
 def _limited(first: Segmentation, second: Segmentation, step: str, room: Mask) -> Segmentation:
     layers = tuple(np.where(room, layer, 0).astype(layer.dtype, copy=False) for layer in first.layers)
     algorithm = then(first.algorithm, step, of="+".join(second.names))
-    return replace(first, layers=layers, algorithm=algorithm, reasons=merge(first.reasons, second.reasons))
+    made = replace(first, layers=layers, algorithm=algorithm, reasons=merge(first.reasons, second.reasons))
+    return telling_lost(made, first)
 
 
 def dice(first: Segmentation, second: Segmentation) -> dict[str, float]:

@@ -20,6 +20,7 @@ from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.lattice import Spacing
 from isocenter.ops.masks.morphology import box_of, distance_mm
+from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
 Mask = npt.NDArray[np.bool_]
@@ -138,6 +139,17 @@ def _places(layer: Array, segments: Sequence[Segment]) -> Iterator[tuple[Segment
 
     places = ndimage.find_objects(layer, max(segment.label for segment in segments))
     yield from ((segment, places[segment.label - 1]) for segment in segments if places[segment.label - 1] is not None)
+
+
+def telling_lost(after: Segmentation, before: Segmentation, names: Names = None) -> Segmentation:
+    """The segmentation with a reason for segments that had voxels before and have none."""
+    lost = []
+    for index, (old, new) in enumerate(zip(before.layers, after.layers, strict=True)):
+        ours = [segment for segment in chosen(before, names) if segment.layer == index]
+        kept = {segment.name for segment, _ in _places(new, ours)}
+        lost += [segment.title for segment, _ in _places(old, ours) if segment.name not in kept]
+    text = f"Nothing is left of: {', '.join(lost)}."
+    return after.with_reasons([Reason("SEGMENT_VANISHED", text)] if lost else [])
 
 
 def margin_of(reach_mm: float, spacing_mm: Spacing) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from isocenter.errors import UsageError
 from isocenter.findings import Box, Segment, Segmentation
 from isocenter.geometry import Space
 from isocenter.ops.masks.layers import Box as Place
-from isocenter.ops.masks.layers import Names, boxes, chosen, numbered, then
+from isocenter.ops.masks.layers import Names, boxes, chosen, numbered, telling_lost, then
 from isocenter.ops.masks.runs import Pieces, pieces_of
 from isocenter.volume import Array
 
@@ -142,7 +142,8 @@ def without_small(
         raise UsageError(f"The smallest volume is 0 ml or more, not {minimum_ml!r}.")
     voxels = minimum_ml / segmentation.grid.voxel_volume_ml * (1 - 1e-9)  # a volume counted in voxels is its own limit
     algorithm = then(segmentation.algorithm, "without_small", minimum_ml=minimum_ml, connectivity=connectivity)
-    return replace(_kept(segmentation, names, connectivity, lambda counts: counts >= voxels), algorithm=algorithm)
+    made = replace(_kept(segmentation, names, connectivity, lambda counts: counts >= voxels), algorithm=algorithm)
+    return telling_lost(made, segmentation, names)
 
 
 # --- one segment's pieces --------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 A ball is exact: a voxel belongs to it when its centre lies within the radius, whatever the spacing, and a radius that
 no neighbour's centre lies within changes nothing. The border of the image is neither inside nor outside: nothing is
-eroded from it, and a hole that is open to it is none.
+eroded from it, and a hole that is open to it is none. A segment of which nothing is left is named in a reason
+(``SEGMENT_VANISHED``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from isocenter.findings import Segmentation
 from isocenter.ops.lattice import Spacing, spacing_of
 from isocenter.ops.masks import morphology
-from isocenter.ops.masks.layers import Mask, Names, boxes, chosen, length, margin_of, reshaped, then
+from isocenter.ops.masks.layers import Mask, Names, boxes, chosen, length, margin_of, reshaped, telling_lost, then
 from isocenter.volume import Array, read_only
 
 _TAIL = 4.0  # standard deviations beyond which a Gaussian is nothing
@@ -47,7 +48,8 @@ def eroded(segmentation: Segmentation, radius_mm: float, *, names: Names = None)
 
     The border of the image shrinks nothing. Parameters and errors as for :func:`dilated`.
     """
-    return _by_ball(segmentation, radius_mm, names, ("eroded", morphology.erode))
+    made = _by_ball(segmentation, radius_mm, names, ("eroded", morphology.erode))
+    return telling_lost(made, segmentation, names)
 
 
 def opened(segmentation: Segmentation, radius_mm: float, *, names: Names = None) -> Segmentation:
@@ -55,7 +57,8 @@ def opened(segmentation: Segmentation, radius_mm: float, *, names: Names = None)
 
     Parameters and errors as for :func:`dilated`.
     """
-    return _by_ball(segmentation, radius_mm, names, ("opened", morphology.opened))
+    made = _by_ball(segmentation, radius_mm, names, ("opened", morphology.opened))
+    return telling_lost(made, segmentation, names)
 
 
 def closed(segmentation: Segmentation, radius_mm: float, *, names: Names = None) -> Segmentation:
@@ -125,7 +128,7 @@ def smoothed(segmentation: Segmentation, sigma_mm: float, *, names: Names = None
         for segment, box in boxes(layers[index], every, margin_of(_TAIL * sigma, spacing)):
             shares.add(segment.label, box, is_ours=segment.label in ours)
         layers[index] = shares.settled(ours, [segment.label for segment in every])
-    return replace(segmentation, layers=tuple(layers), algorithm=algorithm)
+    return telling_lost(replace(segmentation, layers=tuple(layers), algorithm=algorithm), segmentation, names)
 
 
 def smooth_share(mask: Mask, sigmas: Spacing) -> npt.NDArray[np.float32]:

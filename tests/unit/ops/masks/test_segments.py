@@ -160,6 +160,22 @@ def test_empty_and_full_masks_stay_what_they_are():
     assert not masks.refined(CT, empty).array.any()
 
 
+def test_a_segment_that_vanishes_is_told_of():
+    labels = np.where(BALL, 1, 0)
+    labels[0, 0, 0] = 2
+    found = masks.of(labels, CT, name={"lesion": 1, "dot": 2, "empty": 3})
+    for made in (
+        masks.eroded(found, 3),
+        masks.opened(found, 3),
+        masks.smoothed(found, 3),
+        masks.without_small(found, 1),
+        masks.difference(found, masks.of(labels == 2, CT)),
+    ):
+        assert made.reasons == (REASON, Reason("SEGMENT_VANISHED", "Nothing is left of: Dot."))
+    for made in (masks.dilated(found, 3), masks.largest(found), masks.eroded(found, 3, names=["lesion"])):
+        assert made.reasons == (REASON,)
+
+
 def test_the_border_of_the_image_shrinks_nothing():
     half = masks.of(np.indices(GRID.shape)[0] < 4, CT)
     shrunk = masks.eroded(half, 3).mask("mask")
