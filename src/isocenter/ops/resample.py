@@ -257,12 +257,9 @@ def _about_lost(image: Segmentation, layers: tuple[Array, ...]) -> tuple[Reason,
 
     if all(np.may_share_memory(new, old) for new, old in zip(layers, image.layers, strict=True)):
         return ()
-    before, after = ([labels_in(layer) for layer in one] for one in (image.layers, layers))
-    lost = [
-        segment.title
-        for segment in image.segments
-        if segment.label in before[segment.layer] and segment.label not in after[segment.layer]
-    ]
+    left = [labels_in(layer) for layer in layers] if image.segments else []
+    missing = [segment for segment in image.segments if segment.label not in left[segment.layer]]
+    lost = [one.title for one in missing if (image.layers[one.layer] == one.label).any()]
     return (Reason("SEGMENT_LOST", f"No voxel of the new grid is left to: {', '.join(lost)}."),) if lost else ()
 
 
