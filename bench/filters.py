@@ -1,6 +1,6 @@
 """Filtering a CT of 300 slices of 512 x 512, against SciPy, SimpleITK, scikit-image and OpenCV on the same input.
 
-Run it by ``python bench/filters.py``, or with names of filters behind it. The best of a few rounds counts; compiling is
+Run it by ``python -m bench.filters``, or with names of filters behind it. The best of a few rounds counts; compiling is
 stated apart. Slow filters and slow peers take the first slices alone (``of``) and are scaled up to 300.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from resampling import best_of, chest_like
+from bench.resampling import best_of, chest_like
 
 Runs = dict[str, Callable[[Any], Any]]
 
@@ -143,22 +143,22 @@ def main() -> None:
     print(f"numpy {np.__version__}, numba {numba.__version__}, SimpleITK {sitk.Version.VersionString()}, ", end="")
     print(f"scipy {scipy.__version__}, scikit-image {skimage.__version__}, OpenCV {cv2.__version__}, ", end="")
     print(f"{len(os.sched_getaffinity(0))} cores, int16 512x512x300 on voxels of 1 mm; seconds")
-    print(f"{'filter':31} {'isocenter':>9} {'(first)':>8}  peers (times as long)")
+    print(f"{'filter':31} {'isocenter':>9} {'(first)':>8} {'MB more':>8}  peers (times as long)")
     whole = chest_like()
     whole = whole.with_array(whole.array, grid=Grid.from_vectors(whole.shape))
     for name, race in races().items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         volume, few = part_of(whole, race.slices), part_of(whole, race.theirs).array
-        first, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 1)
-        ours, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 3 if first < 10 else 1)
+        first, _, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 1)
+        ours, peak, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 3 if first < 10 else 1)
         ours *= 300 / race.slices
         told = []
         for peer, run in race.peers.items():
-            seconds, _ = best_of(lambda run=run, few=few: run(few), 2)
+            seconds, _, _ = best_of(lambda run=run, few=few: run(few), 2)
             seconds *= 300 / race.theirs
             told.append(f"{peer} {seconds:.2f} ({seconds / ours:.1f})")
-        print(f"{name:31} {ours:9.3f} {first:8.2f}  {', '.join(told)}", flush=True)
+        print(f"{name:31} {ours:9.3f} {first:8.2f} {peak / 1e6:8.0f}  {', '.join(told)}", flush=True)
 
 
 if __name__ == "__main__":
