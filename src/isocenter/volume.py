@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,11 +63,14 @@ class Volume(Shown):
         came from DICOM.
     reasons
         What was repaired or guessed on the way here.
+    time_step_s
+        Seconds between neighbouring places of the axis ``"time"``, such as the repetition time of a functional MR; None
+        if unknown, or if there is no such axis.
 
     Raises
     ------
     ValueError
-        If the array does not fit the grid, the axes or the sources.
+        If the array does not fit the grid, the axes or the sources, or the time step is not positive.
     """
 
     array: Array = field(repr=False)
@@ -76,6 +80,7 @@ class Volume(Shown):
     modality: str = ""
     sources: tuple[Source | None, ...] = field(default=(), repr=False)
     reasons: tuple[Reason, ...] = ()
+    time_step_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3 + len(self.axes) or self.array.shape[:3] != self.grid.shape:
@@ -85,6 +90,8 @@ class Volume(Shown):
             )
         if self.sources and len(self.sources) != self.grid.shape[0]:
             raise ValueError(f"{len(self.sources)} sources for {self.grid.shape[0]} slices.")
+        if self.time_step_s is not None and not 0 < self.time_step_s < math.inf:
+            raise ValueError(f"A time step is a positive number of seconds, not {self.time_step_s}.")
         object.__setattr__(self, "array", read_only(self.array))
 
     @property

@@ -48,3 +48,9 @@ def test_further_axes_follow_the_spatial_ones():
     film = Volume(np.zeros((2, 2, 2, 5)), GRID, axes=("time",))
     assert film.shape == (2, 2, 2, 5)
     assert film.spacing_mm == (1, 1, 1)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
+def test_a_time_step_is_a_positive_number_of_seconds(wrong):
+    with pytest.raises(ValueError, match="time step"):
+        Volume(np.zeros((1, 2, 2, 3)), Grid.from_vectors((1, 2, 2)), axes=("time",), time_step_s=wrong)

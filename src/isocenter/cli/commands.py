@@ -128,7 +128,7 @@ def show(
 @app.command()
 def convert(
     path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
-    out: Annotated[Path, typer.Argument(help="File to write: .nii, .nii.gz, .nrrd, .npz or .zarr.")],
+    out: Annotated[Path, typer.Argument(help="File to write: .nii, .nii.gz, .nrrd, .mha, .npz, .npy, .zarr or .tif.")],
     series: SeriesName = "best",
     values: Values = "native",
     gaps: GapsRule = "hold",
@@ -137,7 +137,7 @@ def convert(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a series, a DICOM Segmentation or an RT Structure Set as NIfTI, NRRD, NumPy or Zarr."""
+    """Write a series, a DICOM Segmentation or an RT Structure Set as NIfTI, NRRD, MetaImage, NumPy, Zarr or TIFF."""
     from isocenter import formats
     from isocenter.findings import Segmentation
     from isocenter.pipeline import look

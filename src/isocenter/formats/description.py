@@ -36,6 +36,8 @@ def meaning(image: Volume | Segmentation) -> dict[str, Any]:
             "algorithm": asdict(image.algorithm),
             **further,
         }
+    if image.time_step_s is not None:
+        further["time_step_s"] = image.time_step_s
     unit = asdict(image.unit)
     return {"kind": "volume", "unit": unit, "modality": image.modality, "axes": list(image.axes), **further}
 
@@ -84,7 +86,9 @@ def image_of(
             return Segmentation(tuple(arrays), grid, segments, algorithm, sources, (*said, *reasons))
         (array,) = arrays
         unit, axes = Code(**values["unit"]), tuple(values["axes"])
-        return Volume(array, grid, unit, axes, values["modality"], sources, (*said, *reasons))
+        step = values.get("time_step_s")
+        seconds = None if step is None else float(step)
+        return Volume(array, grid, unit, axes, values["modality"], sources, (*said, *reasons), seconds)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"The description in the file is damaged or does not fit its values: {error}") from error
 

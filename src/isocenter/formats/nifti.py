@@ -25,6 +25,7 @@ from isocenter.volume import Array, Volume
 
 _MAGIC = {348: (b"n+1\0", 344), 540: (b"n+2\0\r\n\x1a\n", 4)}  # size of header -> magic, where it stands
 _UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units: unknown, metre, millimetre, micrometre
+_UNIT_S = {8: 1.0, 16: 1e-3, 24: 1e-6}  # xyzt_units: second, millisecond, microsecond
 _PLAUSIBLE_MM = (0.01, 50.0)  # spacing that needs no unit to be believed to be in millimetres
 _LABEL = 1002  # NIFTI_INTENT_LABEL
 _COMMENT = 6  # NIFTI_ECODE_COMMENT
@@ -53,7 +54,7 @@ def load(path: Path) -> Volume | Segmentation:
         layers = list(np.moveaxis(array, 3, 0)) if said.get("kind") == "segmentation" and array.ndim == 4 else [array]
         return description.image_of(said, [np.ascontiguousarray(layer) for layer in layers], grid, reasons=reasons)
     if int(header["intent_code"]) != _LABEL:
-        return Volume(array, grid, UNSAID, axes, reasons=reasons)
+        return Volume(array, grid, UNSAID, axes, reasons=reasons, time_step_s=_time_step_s(header, axes))
     label = Reason("UNIT_UNKNOWN", "The file holds labels, which have no unit.", (path.name,))
     return Volume(array, grid, codes.ONE, axes, reasons=(*reasons, label))
 
@@ -160,6 +161,13 @@ def _unit_mm(header: Any, name: str) -> tuple[float, tuple[Reason, ...]]:
     return 1.0, (Reason("FRAME_GUESSED", text, (name,)),)
 
 
+def _time_step_s(header: Any, axes: tuple[str, ...]) -> float | None:
+    """Seconds between volumes, if the file says it with its unit."""
+    step, unit = float(header["pixdim"][4]), int(header["xyzt_units"]) & 0x38
+    known = "time" in axes and unit in _UNIT_S and 0 < step < np.inf
+    return float(f"{step * _UNIT_S[unit]:.7g}") if known else None  # the header holds single precision
+
+
 def _affine(header: Any, name: str, shape: tuple[int, ...]) -> tuple[Floats, tuple[Reason, ...]]:
     """Transform from (column, row, slice) to RAS in the file's unit, and what had to be guessed about it."""
     sform = header.get_sform() if int(header["sform_code"]) > 0 else None
@@ -251,6 +259,9 @@ def _head(image: Volume | Segmentation, data: Array) -> bytes:
         if not image.grid.is_sheared:
             header.set_qform(affine, code=1)
     header["xyzt_units"] = 0 if image.grid.space is Space.PIXEL else 2
+    if isinstance(image, Volume) and image.time_step_s is not None and image.axes[:1] == ("time",):
+        header["pixdim"][4] = image.time_step_s
+        header["xyzt_units"] = int(header["xyzt_units"]) | 8
     header["scl_slope"], header["scl_inter"] = 1, 0
     if isinstance(image, Segmentation):
         header["intent_code"] = _LABEL

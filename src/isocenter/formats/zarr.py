@@ -124,9 +124,14 @@ def _ome(image: Volume | Segmentation, count: int) -> dict[str, Any]:
     grid = image.grid
     axes = image.axes if isinstance(image, Volume) else ()
     unit = {} if grid.space is Space.PIXEL else {"unit": "millimeter"}
-    kinds = [{"name": name, "type": name if name in ("time", "channel") else "channel"} for name in _names(axes)]
+    step = image.time_step_s if isinstance(image, Volume) else None
+    kinds: list[dict[str, str]] = [
+        {"name": name, "type": "time" if name == "time" else "channel"}
+        | ({"unit": "second"} if name == "time" and step is not None else {})
+        for name in _names(axes)
+    ]
     along: Floats = np.linalg.inv(grid.direction) @ grid.origin_mm
-    scale = [*[1.0] * len(axes), *grid.spacing_mm]
+    scale = [*(step if axis == "time" and step is not None else 1.0 for axis in axes), *grid.spacing_mm]
     shift = [*[0.0] * len(axes), *(float(part) for part in along)]
     transforms = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
     return {

@@ -225,3 +225,31 @@ def test_types_that_nifti_lacks_are_stored_in_the_next_that_holds_them(file):
         assert formats.load(file).array.dtype == stored
     with pytest.raises(UsageError, match="complex"):
         formats.save(Volume(VALUES.astype(complex), GRID), file)
+
+
+def test_the_time_between_volumes_comes_back_in_seconds(tmp_path):
+    film = np.arange(48, dtype=np.int16).reshape(2, 3, 4, 2)
+    for ending in (".nii", ".nii.gz", ".nrrd", ".mha", ".npz", ".npy"):
+        formats.save(Volume(film, GRID, axes=("time",), time_step_s=2.25), tmp_path / f"x{ending}")
+        assert formats.load(tmp_path / f"x{ending}").time_step_s == 2.25
+    header = nibabel.load(tmp_path / "x.nii").header
+    assert header.get_xyzt_units() == ("mm", "sec")
+    assert header.get_zooms()[3] == 2.25
+    formats.save(Volume(film, GRID, axes=("time",)), tmp_path / "y.nii")
+    assert nibabel.load(tmp_path / "y.nii").header.get_xyzt_units() == ("mm", "unknown")
+    assert formats.load(tmp_path / "y.nii").time_step_s is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "step", "seconds"),
+    [(8, 2.1, 2.1), (16, 2100, 2.1), (24, 2.1e6, 2.1), (0, 2.1, None), (32, 2.1, None), (8, 0, None), (8, -1, None)],
+)
+def test_a_time_step_is_taken_with_its_unit_alone(file, unit, step, seconds):
+    film = np.arange(48, dtype=np.int16).reshape(4, 3, 2, 2)
+    _write(file, film, xyzt_units=2 | unit)
+    content = bytearray(file.read_bytes())
+    content[92:96] = struct.pack("<f", step)
+    file.write_bytes(content)
+    assert formats.load(file).time_step_s == seconds
+    _write(file, film[..., 0], xyzt_units=2 | unit)
+    assert formats.load(file).time_step_s is None

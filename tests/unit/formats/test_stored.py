@@ -140,3 +140,12 @@ def test_what_is_not_there_or_not_for_parts_is_wrong_use(tmp_path):
     for wrong in (tmp_path / "x.nii", tmp_path / "absent.zarr"):
         with pytest.raises(UsageError):
             formats.stored(wrong)
+
+
+def test_the_time_step_of_a_film_is_a_scale_in_seconds(tmp_path):
+    formats.save(replace(FILM, time_step_s=0.5), tmp_path / "x.zarr")
+    (image,) = json.loads((tmp_path / "x.zarr" / "zarr.json").read_text())["attributes"]["ome"]["multiscales"]
+    assert image["axes"][0] == {"name": "time", "type": "time", "unit": "second"}
+    assert image["datasets"][0]["coordinateTransformations"][0]["scale"][0] == 0.5
+    assert formats.load(tmp_path / "x.zarr").time_step_s == 0.5
+    assert formats.stored(tmp_path / "x.zarr").read((0, 0, 0), (1, 1, 1)).time_step_s == 0.5
