@@ -40,6 +40,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "filters.md",
         "radiomics.md",
         "recipes.md",
+        "resampling.md",
     ],
 )
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
