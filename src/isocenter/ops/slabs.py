@@ -58,14 +58,16 @@ def slab(volume: Volume, plane: Plane = "axial", *, thickness_mm: float | None =
     moved = np.moveaxis(volume.array, axis, 0)
     if thickness_mm is None:
         spacing[axis] = volume.grid.extent_mm[axis]
-        array, grid = _condensed(moved, how)[None], volume.grid.with_spacing(spacing)
+        array, grid = np.expand_dims(_condensed(moved, how), axis), volume.grid.with_spacing(spacing)
         over = spacing[axis]
     else:
         reach = (thickness_mm / spacing[axis] - 1) / 2  # slices on either side; what is cut is left out
         reach = max(0, int(np.floor(reach + 1e-6)))
-        array = np.stack([_condensed(moved[max(0, k - reach) : k + reach + 1], how) for k in range(len(moved))])
+        array = np.empty(volume.shape, np.float32 if how == "mean" else volume.array.dtype)
+        for k, out in enumerate(np.moveaxis(array, axis, 0)):
+            out[...] = _condensed(moved[max(0, k - reach) : k + reach + 1], how)
         grid, over = volume.grid, (2 * reach + 1) * spacing[axis]
-    made = volume.on(grid, np.ascontiguousarray(np.moveaxis(array, 0, axis)))
+    made = volume.on(grid, array)
     return made.with_reasons([Reason("PROJECTED", f"{_NAMES[how]} over {over:.4g} mm.")])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Mesh, ...]:
         raise UsageError(f"Cannot read {Path(path).name}: {error.strerror or error}.") from error
     try:
         found: tuple[Mesh, ...] = module.meshes(data, Path(path).stem)
-    except (ValueError, IndexError, EOFError, struct.error, OSError) as error:
+    except (ValueError, IndexError, EOFError, struct.error, zlib.error, OSError) as error:
         raise InputError(f"{Path(path).name} is damaged, or no {ending} file: {error}") from error
     return found
 

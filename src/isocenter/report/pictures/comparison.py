@@ -68,7 +68,8 @@ def checkerboard(
     return Figure(
         name="checkerboard",
         title=f"Checkerboard, {found.seen.plane}",
-        caption=f"{_place(found)} Squares of {tile_mm:g} mm, the first of the fixed image. {_windows(both)}",
+        caption=f"{_place(found)} Squares of {tile_mm:g} mm, the first of the fixed image. {_windows(both)} "
+        f"{found.remark}".strip(),
         image=annotated(picture, found.seen, found.px_per_mm, Notes(_head(found), foot)),
     )
 

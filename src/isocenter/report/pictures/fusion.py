@@ -63,15 +63,18 @@ def fused(
     picture = (grey * (1 - cover) + colored(found.other, (low, high), HOT) * cover + 0.5).astype(np.uint8)
     position = found.seen.position(found.index)
     head = (f"{found.seen.plane.capitalize()} {found.index + 1}/{len(found.seen)}", position)
-    drawn = annotated(picture, found.seen, found.px_per_mm, Notes(head, (shown.name, shown.levels)))
+    drawn = annotated(
+        picture, found.seen, found.px_per_mm, Notes(head, (found.remark.rstrip("."), shown.name, shown.levels))
+    )
     name = f"{over.modality or 'Image'} over {ground.modality or 'image'}"
     unit = unit_of(over)
-    span = f"{low:.4g} to {high:.4g} {unit}".strip()
+    span = f"{low:.4g} to {high:.4g} {unit}".strip().replace("-", "−")
     how = "" if limits is not None else f" ({chosen.name})"
+    words = (f"{position or 'Place in the patient unknown'}.", f"Grey: {shown}.", f"Colour: {span}{how}.", found.remark)
     return Figure(
         name="fused",
         title=f"{name}, {found.seen.plane}",
-        caption=f"{position or 'Place in the patient unknown'}. Grey: {shown}. Colour: {span}{how}.".replace("-", "−"),
+        caption=" ".join(word for word in words if word),
         image=with_bar(drawn, HOT, (low, high), unit),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from isocenter import codes
 from isocenter.errors import UsageError, expect
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.ops.resample import onto
 from isocenter.report.pictures.views import PlaneName, index_at, plane_of
 from isocenter.report.planes import Floats, Stack, stack
@@ -37,6 +37,11 @@ class Pair:
     other: Floats = field(repr=False)
 
     @property
+    def remark(self) -> str:
+        """A sentence where the other image does not reach the section; else empty."""
+        return "" if np.isfinite(self.other).any() else "The second image does not reach this section."
+
+    @property
     def px_per_mm(self) -> float:
         """Pixels of the picture per millimetre."""
         return 1 / self.grid.spacing_mm[1]
@@ -55,6 +60,8 @@ def pair(one: Volume, other: Volume, plane: PlaneName, at_mm: float | None, *, r
     first, second = still(one), still(other)
     if first.axes or second.axes:
         raise UsageError("Pictures in colour cannot be laid over each other: take one of their samples first.")
+    if first.grid.space is Space.PIXEL:
+        raise UsageError("The size of this picture's pixels is unknown, so nothing can be laid over it.")
     seen = stack(first.array, first.grid, plane_of(plane))
     index = len(seen) // 2 if at_mm is None else index_at(seen, at_mm)
     _, rows, columns = seen.grid.shape

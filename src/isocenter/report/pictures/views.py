@@ -77,6 +77,8 @@ def seen(
         ground = np.broadcast_to(np.zeros((), np.uint8), (*image.grid.shape, 3))  # takes no memory
         return replace(scene(Volume(ground, image.grid, axes=("color",)), image, plane), fill=fill or 1.0)
     shown = still(image)
+    if shown.array.dtype.kind == "c":
+        raise UsageError("A picture is of real values: take the magnitude or the phase of this image first.")
     if shown.array.dtype == np.bool_:
         shown = shown.with_array(shown.array.view(np.uint8))
     if segmentation is not None:

@@ -345,3 +345,22 @@ def test_an_interactive_view_holds_the_image_the_segments_and_the_meshes() -> No
     assert [layer.name for layer in view.volumes] == ["image.nii", "segments.nii"]
     assert [mesh.name for mesh in view.meshes] == ["bone.mz3"]
     assert view.volumes[0].cal_min == -160
+
+
+def test_a_second_image_that_does_not_reach_the_section_is_told() -> None:
+    volume = body(AXIAL)
+    top = volume.on(AXIAL.crop((0, 0, 0), (4, 40, 50)), volume.array[:4])
+    for found in (pictures.fused(volume, top, at_mm=-40), pictures.checkerboard(volume, top, at_mm=-40)):
+        assert "does not reach this section" in found.caption
+    assert "reach" not in pictures.checkerboard(volume, top, at_mm=55).caption
+
+
+def test_pictures_need_real_values_and_pixels_of_known_size() -> None:
+    volume = body(AXIAL)
+    with pytest.raises(UsageError, match="magnitude"):
+        pictures.section(volume.with_array(volume.array.astype(np.complex64)))
+    unsized = replace(volume, grid=Grid(AXIAL.shape, AXIAL.affine, space=Space.PIXEL))
+    with pytest.raises(UsageError, match="size"):
+        pictures.checkerboard(unsized, unsized)
+    with pytest.raises(UsageError, match="size"):
+        pictures.slab(unsized)
