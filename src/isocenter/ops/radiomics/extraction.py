@@ -167,20 +167,28 @@ def _feature(family: str, aggregation: str, numbered: tuple[int, float], subject
     entry = FAMILIES[family].entries[number]
     unit = unit_of(entry, subject.region.image.unit, subject.bin_unit)
     known = np.isfinite(value)
-    absent = "" if known else _why_absent(family, subject)
+    absent = "" if known else _why_absent(family, entry.name, subject)
     return Feature(family, entry.name, aggregation, subject.region.name, value if known else None, unit, absent)
 
 
-def _why_absent(family: str, subject: _Subject) -> str:
+def _why_absent(family: str, name: str, subject: _Subject) -> str:
     if family in _IN_SPACE and subject.spacing_mm is None:
         return "a picture has no depth"
+    if family == "morphology" and name in _CAUSES:
+        return "the region has a single voxel" if subject.shape.sum() == 1 else _CAUSES[name]
     if len(subject.values) == 1:
         return "the region has a single voxel"
-    if subject.binned.number == 1 or subject.values.min() == subject.values.max():
+    if len(np.unique(subject.binned.levels)) == 1:
         return "the region has a single grey level"
-    if family == "morphology" and subject.mask.size > MOST_VOXELS:
-        return f"the region's box has more than {MOST_VOXELS} voxels, or a denominator is zero"
-    return "a denominator is zero in this region"
+    too_large = f"the box around the region has more than {MOST_VOXELS} voxels"
+    return too_large if family == "morphology" else "a denominator is zero in this region"
+
+
+_CAUSES = {
+    "centre_of_mass_shift": "the intensities sum to zero",
+    "volume_density_aee": "the region is flat",
+    "area_density_aee": "the region is flat",
+}
 
 
 # --- families --------------------------------------------------------------------------------------------------------

@@ -128,5 +128,8 @@ def _steps(values: Floats, bins: Bins, limits: tuple[float, float]) -> tuple[Flo
 
 
 def _ends(limits: tuple[float, float], values: Floats) -> tuple[float, float]:
+    """The least and the greatest whole number of a scale."""
     low, high = limits
-    return low if math.isfinite(low) else float(values.min()), high if math.isfinite(high) else float(values.max())
+    least = math.ceil(low) if math.isfinite(low) else values.min()
+    most = math.floor(high) if math.isfinite(high) else values.max()
+    return float(least), float(most)

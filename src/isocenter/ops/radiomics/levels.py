@@ -14,7 +14,7 @@ from isocenter.ops.radiomics.processing import Bins, FixedBinNumber, FixedBinSiz
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int32]
 
-_MOST_LEVELS = 4096
+_MOST_LEVELS = 1024
 """Grey levels; the matrices of textures grow by their square."""
 
 
@@ -53,7 +53,7 @@ def binned(values: Floats, bins: Bins, *, low: float = -math.inf) -> Binned:
     Raises
     ------
     UsageError
-        If there would be more than 4096 levels, bins begin above an intensity, or intensities that are to be taken as
+        If there would be more than 1024 levels, bins begin above an intensity, or intensities that are to be taken as
         they are are not whole numbers from 1 on.
     """
     if isinstance(bins, FixedBinNumber):
@@ -62,9 +62,10 @@ def binned(values: Floats, bins: Bins, *, low: float = -math.inf) -> Binned:
     elif isinstance(bins, FixedBinSize):
         start = bins.start if bins.start is not None else low
         start = float(values.min()) if math.isinf(start) else start
-        if values.min() < start:
+        if np.float32(values.min()) < np.float32(start):  # images are mostly held in that precision
             raise UsageError(f"Bins start at {start:g}, above the smallest intensity of the region: start lower.")
-        levels, first, width = np.floor((values - start) / bins.width) + 1, start + bins.width / 2, bins.width
+        levels = np.maximum(np.floor((values - start) / bins.width) + 1, 1)
+        first, width = start + bins.width / 2, bins.width
     else:
         if values.min() < 1 or not is_whole(values):
             raise UsageError(

@@ -33,6 +33,10 @@ _SPLINE_REACH = 16
 """Voxels beyond which a cubic spline's coefficients no longer feel a value, to 1e-9 of it."""
 
 
+_HALF = 0.5 - 1e-6
+"""What of a voxel a mask covers at least; half but for rounding."""
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """A segment of an image, prepared.
@@ -188,15 +192,15 @@ def _interpolated(volume: Volume, mask: Mask, processing: Processing, margin_mm:
     if processing.spacing_mm is None:
         return _cut(volume, mask, margin_mm)
     own = spacing_of(volume.grid)
-    if volume.grid.space is not Space.PATIENT:
-        raise UsageError("A picture has no depth to interpolate over: leave the spacing as it is.")
+    if volume.grid.space is not Space.PATIENT and processing.spacing_mm[0] is not None:
+        raise UsageError("A picture has no depth to interpolate over: give None as the spacing of slices.")
     wanted = (processing.spacing_mm[0] or own[0], *processing.spacing_mm[1:])
     whole = _centred(volume.grid, wanted)
     if np.allclose(whole.spacing_mm, own, rtol=1e-6) and whole.shape == volume.grid.shape:
         return _cut(volume, mask, margin_mm)
     grid = _window(whole, volume.grid, box_of(mask), margin_mm)
     near, covered = _near(volume, mask, grid)
-    shape = onto(_plain(near, covered.astype(np.float32)), grid, outside=0).array >= 0.5
+    shape = onto(_plain(near, covered.astype(np.float32)), grid, outside=0).array >= _HALF
     plain = _plain(near, _floating(near.array))
     if processing.interpolation == "cubic" and not np.isfinite(plain.array).all():
         raise Refused([Reason("REGION_BESIDE_GAPS", "A spline runs through every voxel, and some here have no value.")])

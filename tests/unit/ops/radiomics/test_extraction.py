@@ -171,6 +171,31 @@ def test_a_picture_has_no_depth_but_texture():
     assert found.of("morphology", "sphericity").absent == "a picture has no depth"
     with pytest.raises(UsageError, match="size of this picture's pixels is unknown"):
         features(picture, lesion_of(mask, picture), processing=IBSI_C)
+    radiograph = Volume(picture.array, Grid((1, 20, 20), np.diag([1.0, 0.5, 0.5, 1.0]), space=Space.PLANE))
+    with pytest.raises(UsageError, match="no depth"):
+        features(radiograph, lesion_of(mask, radiograph), processing=IBSI_C)
+    in_plane = Processing(spacing_mm=(None, 1.0, 1.0), dimensions=("2D",))
+    found = features(radiograph, lesion_of(mask, radiograph), processing=in_plane)
+    assert found.of("glszm", "zone_percentage").value is not None
+
+
+def test_what_is_flat_or_sums_to_zero_is_absent_for_its_own_cause():
+    volume = volume_of(np.zeros((3, 6, 7), np.int16))
+    mask = np.zeros(volume.shape, bool)
+    mask[1, 1:4, 1:5] = True
+    found = features(volume, lesion_of(mask, volume))
+    assert found.of("morphology", "area_density_aee").absent == "the region is flat"
+    assert found.of("morphology", "centre_of_mass_shift").absent == "the intensities sum to zero"
+    assert found.of("morphology", "moran_i").absent == "the region has a single grey level"
+
+
+def test_a_limit_that_binary_numbers_miss_is_still_the_first_bin():
+    volume, lesion = noise()
+    array = np.where(volume.array < 0, np.float32(0.7), np.float32(1.7))
+    processing = Processing(intensity_range=(0.7, 5), bins=FixedBinSize(0.5))
+    found = features(volume.with_array(array), lesion, processing=processing)
+    assert found.of("histogram", "minimum").value == 1
+    assert found.of("histogram", "maximum").value == 3
 
 
 def test_a_sheared_grid_is_refused_with_the_way_out():
@@ -235,7 +260,7 @@ def test_wrong_calls_are_told():
         features(Volume(volume.array[..., None], volume.grid, axes=("time",)), lesion)
     with pytest.raises(UsageError, match="whole numbers from 1 on"):
         features(volume, lesion, processing=Processing(bins=NoBins()))
-    with pytest.raises(UsageError, match="more than 4096"):
+    with pytest.raises(UsageError, match="more than 1024"):
         features(volume, lesion, processing=Processing(bins=FixedBinSize(0.001)))
     with pytest.raises(UsageError, match="start lower"):
         features(volume, lesion, processing=Processing(bins=FixedBinSize(10, start=0)))

@@ -88,11 +88,11 @@ def volumes_by_definition(levels, low, high, step):
     return [*volume, *intensity, volume[0] - volume[1], intensity[0] - intensity[1]]
 
 
-@pytest.mark.parametrize("limits", [WHOLE, (-150, 160), (-150, math.inf)])
+@pytest.mark.parametrize("limits", [WHOLE, (-150, 160), (-150, math.inf), (-150.2, 160.7)])
 def test_the_volume_histogram_of_whole_numbers_is_as_defined(limits):
     values = np.random.default_rng(1).integers(-100, 100, 333).astype(float)
-    low = limits[0] if math.isfinite(limits[0]) else values.min()
-    high = limits[1] if math.isfinite(limits[1]) else values.max()
+    low = math.ceil(limits[0]) if math.isfinite(limits[0]) else values.min()
+    high = math.floor(limits[1]) if math.isfinite(limits[1]) else values.max()
     expected = volumes_by_definition(values, low, high, 1)
     np.testing.assert_allclose(volume_histogram(values, None, limits), expected)
 
