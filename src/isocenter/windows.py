@@ -6,6 +6,7 @@ volume in :mod:`isocenter.ops.intensity`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -18,6 +19,7 @@ from isocenter.errors import UsageError
 Array = npt.NDArray[Any]
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 """VOI LUT Function (PS3.3 C.11.2.1.3)."""
+_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,19 @@ class Window:
         - ``LINEAR_EXACT`` (C.11.2.1.3.2): the same without the halves, ``(x - c) / w + 0.5``;
         - ``SIGMOID`` (C.11.2.1.3.1): ``1 / (1 + exp(-4 (x - c) / w))``.
         """
-        x = _floating(values)
+        return mapped(np.asarray(values), self._curve)
+
+    def _curve(self, x: Array) -> Array:
+        """Grey of floating values, which may be overwritten."""
         if self.function == "SIGMOID":
-            grey = 1 / (1 + np.exp(np.clip(-4 * (x - self.center) / self.width, -80, 80)))
-            return np.nan_to_num(grey, copy=False).astype(np.float32, copy=False)
+            return np.nan_to_num(1 / (1 + np.exp(np.clip(-4 * (x - self.center) / self.width, -80, 80))))
         half = 0.5 if self.function == "LINEAR" else 0.0
         if self.width == 2 * half:
-            return np.greater(x, self.center - half).astype(np.float32)
+            return np.greater(x, self.center - half)
         x -= self.center - half
         x /= self.width - 2 * half
         x += 0.5
-        return np.nan_to_num(np.clip(x, 0, 1, out=x), copy=False).astype(np.float32, copy=False)
+        return np.fmin(np.fmax(x, 0, out=x), 1, out=x)  # NaN becomes 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +97,12 @@ class LookupTable:
 
     def unit_range(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Values through the table, from 0 to 1; values between two whole numbers take the nearer, NaN becomes 0."""
-        x = _floating(values)
+        return mapped(np.asarray(values), self._curve)
+
+    def _curve(self, x: Array) -> Array:
+        """Grey of floating values."""
         places = np.clip(np.rint(np.nan_to_num(x - self.first)), 0, len(self.entries) - 1).astype(np.int64)
-        grey: npt.NDArray[np.float32] = (self.entries / np.float32(2**self.bits - 1)).astype(np.float32).take(places)
+        grey: Array = (self.entries / np.float32(2**self.bits - 1)).astype(np.float32).take(places)
         grey[np.isnan(x)] = 0
         return grey
 
@@ -104,10 +111,27 @@ Display = Window | LookupTable
 """What turns values into grey."""
 
 
-def _floating(values: npt.ArrayLike) -> Array:
-    """A copy of the values, in single precision where that holds them."""
-    x: Array = np.asarray(values)
-    return x.astype(np.float64 if x.dtype.itemsize > 4 or x.dtype in (np.int32, np.uint32) else np.float32)
+def mapped(values: Array, curve: Callable[[Array], Array], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Values through a curve, in an array of another dtype.
+
+    Integers of up to 16 bits go through a table of the curve, others through the curve itself, a part at a time that
+    stays in the processor's cache.
+    """
+    flat = np.ascontiguousarray(values).reshape(-1)
+    out = np.empty(flat.size, dtype)
+    bits = np.dtype(f"u{flat.dtype.itemsize}") if flat.dtype.kind in "iu" and flat.dtype.itemsize <= 2 else None
+    if bits is not None and flat.size > 2 ** (8 * bits.itemsize):
+        every = np.arange(2 ** (8 * bits.itemsize), dtype=bits).view(flat.dtype)
+        table = curve(every.astype(np.float32)).astype(dtype)
+        for start in range(0, flat.size, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            np.take(table, flat[part].view(bits), out=out[part], mode="clip")
+        return out.reshape(values.shape)
+    wide = np.float64 if flat.dtype.itemsize > 4 or flat.dtype in (np.int32, np.uint32) else np.float32
+    for start in range(0, flat.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        out[part] = curve(flat[part].astype(wide))
+    return out.reshape(values.shape)
 
 
 def _named(**windows: tuple[float, float]) -> MappingProxyType[str, Window]:

@@ -11,6 +11,7 @@ from isocenter import codes
 from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.volume import Array, Volume
+from isocenter.windows import mapped
 
 _CHUNK = 1 << 20
 """Values counted at a time: NumPy makes a wide copy of them."""
@@ -36,11 +37,12 @@ def rescaled(volume: Volume, low: float, high: float, *, to: tuple[float, float]
     """
     if not (np.isfinite((low, high, *to)).all() and low < high and to[0] < to[1]):
         raise UsageError(f"Values from {low} to {high} cannot be stretched to {to[0]} to {to[1]}: each pair must rise.")
-    array = np.clip(_floating(volume.array), low, high)
-    array -= low
-    array *= (to[1] - to[0]) / (high - low)
-    array += to[0]
-    return volume.with_array(np.clip(array, *to, out=array).astype(np.float32, copy=False), unit=codes.ONE)
+
+    def curve(x: Array) -> Array:
+        stretched = (np.clip(x, low, high) - low) * ((to[1] - to[0]) / (high - low)) + to[0]
+        return np.clip(stretched, *to)
+
+    return volume.with_array(mapped(volume.array, curve), unit=codes.ONE)
 
 
 def zscored(volume: Volume, inside: Segmentation | None = None) -> Volume:
@@ -58,14 +60,22 @@ def zscored(volume: Volume, inside: Segmentation | None = None) -> Volume:
     InputError
         If all values there are equal, or there are none.
     """
-    values = values_of(volume, inside)
-    mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    mean, deviation = _moments(values_of(volume, inside))
     if deviation == 0:
         raise InputError("All values are equal, so that they have no deviation to be scaled by.")
-    array = _floating(volume.array)
-    array -= mean
-    array /= deviation
-    return volume.with_array(array.astype(np.float32, copy=False), unit=codes.ONE)
+    array = mapped(volume.array, lambda x: (x - mean) / deviation)
+    return volume.with_array(array, unit=codes.ONE)
+
+
+def _moments(values: Array) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    if _is_small(values):
+        least, up_to = _up_to(values)
+        counts = np.diff(up_to, prepend=0)
+        levels = least + np.arange(len(counts), dtype=np.float64)
+        mean = float(levels @ counts) / len(values)
+        return mean, math.sqrt(float((levels - mean) ** 2 @ counts) / len(values))
+    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
 
 
 def percentile_rescaled(
@@ -91,7 +101,7 @@ def percentile_rescaled(
 def percentiles(volume: Volume, shares: Sequence[float], *, inside: Segmentation | None = None) -> tuple[float, ...]:
     """Percentiles of the values, NaN left out; between two values, linearly (as NumPy's)."""
     values = values_of(volume, inside)
-    if values.dtype.kind in "ui" and values.dtype.itemsize <= 2:
+    if _is_small(values):
         return _percentiles_by_counting(values, shares)
     return tuple(float(value) for value in np.percentile(values, list(shares)))
 
@@ -105,6 +115,11 @@ def _percentiles_by_counting(values: Array, shares: Sequence[float]) -> tuple[fl
         low, high = (int(np.searchsorted(up_to, whole, "right")) for whole in (np.floor(rank), np.ceil(rank)))
         found.append(least + low + (high - low) * (rank - np.floor(rank)))
     return tuple(float(value) for value in found)
+
+
+def _is_small(values: Array) -> bool:
+    """Whether they are whole numbers of up to 16 bits, few enough to be counted."""
+    return values.dtype.kind in "ui" and values.dtype.itemsize <= 2
 
 
 def _up_to(values: Array) -> tuple[int, Array]:
@@ -173,12 +188,6 @@ def values_of(volume: Volume, inside: Segmentation | None) -> Array:
     if not values.size:
         raise InputError("There are no values: the mask is empty, or all of them are NaN.")
     return values
-
-
-def _floating(array: Array) -> Array:
-    """A copy in single precision where that holds the values, else in double."""
-    single = array.dtype.itemsize < 4 or array.dtype == np.float32
-    return array.astype(np.float32 if single else np.float64)
 
 
 def _whole(limit: float, rounded: np.ufunc) -> int:
