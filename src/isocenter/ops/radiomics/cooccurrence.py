@@ -38,7 +38,7 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
     if {"2D", "2.5D"} & set(dimensions):
         found |= _by_slice(levels, number)
     if "3D" in dimensions:
-        steps = offsets(directions(0), levels.shape)
+        steps = offsets(directions(3), levels.shape)
         counts = np.zeros((len(steps), number, number), np.int64)
         _count(levels.reshape(-1), steps, (0, levels.size), counts)
         found |= {"3D, averaged": _mean(counts), "3D, merged": _of(counts.sum(axis=0))}
@@ -46,7 +46,7 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
 
 
 def _by_slice(levels: Array, number: int) -> dict[str, Floats]:
-    steps = offsets(directions(1), levels.shape)
+    steps = offsets(directions(2), levels.shape)
     plane = levels[0].size
     total = np.zeros((len(steps), number, number), np.int64)
     averaged, merged = [], []

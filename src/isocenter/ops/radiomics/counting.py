@@ -20,15 +20,15 @@ Ints = npt.NDArray[np.int64]
 _NUMBER = 17
 
 
-def directions(in_plane: int) -> Ints:
-    """Steps (slice, row, column) to one of each pair of opposite neighbours: 4 in a slice, or 13."""
+def directions(dimensions: int) -> Ints:
+    """Steps (slice, row, column) to one of each pair of opposite neighbours: 4 in two dimensions, 13 in three."""
     steps = np.array([s for s in np.ndindex(3, 3, 3) if s > (1, 1, 1)], np.int64) - 1
-    return steps[steps[:, 0] == 0] if in_plane else steps
+    return steps[steps[:, 0] == 0] if dimensions == 2 else steps
 
 
-def neighbours(in_plane: int) -> Ints:
-    """Steps (slice, row, column) to the 8 neighbours in a slice, or all 26."""
-    half = directions(in_plane)
+def neighbours(dimensions: int) -> Ints:
+    """Steps (slice, row, column) to the 8 neighbours in two dimensions, or the 26 in three."""
+    half = directions(dimensions)
     return np.concatenate([-half[::-1], half])
 
 

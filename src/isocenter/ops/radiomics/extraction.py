@@ -178,7 +178,7 @@ def _why_absent(family: str, name: str, subject: _Subject) -> str:
         return "the region has a single voxel" if subject.shape.sum() == 1 else _CAUSES[name]
     if len(subject.values) == 1:
         return "the region has a single voxel"
-    if len(np.unique(subject.binned.levels)) == 1:
+    if subject.binned.levels.min() == subject.binned.levels.max():
         return "the region has a single grey level"
     too_large = f"the box around the region has more than {MOST_VOXELS} voxels"
     return too_large if family == "morphology" else "a denominator is zero in this region"

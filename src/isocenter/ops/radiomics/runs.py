@@ -34,14 +34,14 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
     if {"2D", "2.5D"} & set(dimensions):
         found |= _by_slice(levels, number)
     if "3D" in dimensions:
-        counts = _counted(levels, number, directions(0), (0, len(levels)))
+        counts = _counted(levels, number, directions(3), (0, len(levels)))
         voxels = int(np.count_nonzero(levels))
         found |= {"3D, averaged": _mean(counts, voxels), "3D, merged": _merged(counts, voxels)}
     return {name: values for name, values in found.items() if name.split(",")[0] in dimensions}
 
 
 def _by_slice(levels: Array, number: int) -> dict[str, Floats]:
-    steps = directions(1)
+    steps = directions(2)
     total = np.zeros((len(steps), number, max(levels.shape)), np.int64)
     averaged, merged = [], []
     for k in slices_of(levels):

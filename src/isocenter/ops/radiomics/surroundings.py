@@ -35,14 +35,14 @@ def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dic
     tones: dict[str, Floats] = {}
     dependences: dict[str, Floats] = {}
     if {"2D", "2.5D"} & set(dimensions):
-        counts, differences, matrix = _counted(levels, number, neighbours(1))
+        counts, differences, matrix = _counted(levels, number, neighbours(2))
         held = [k for k in range(len(matrix)) if matrix[k].any()]
         tones["2D"] = mean_of([_tones(counts[k], differences[k]) for k in held], 5)
         tones["2.5D"] = _tones(counts.sum(axis=0), differences.sum(axis=0))
         dependences["2D"] = mean_of([_dependences(matrix[k]) for k in held], 17)
         dependences["2.5D"] = _dependences(matrix.sum(axis=0))
     if "3D" in dimensions:
-        counts, differences, matrix = _counted(levels, number, neighbours(0))
+        counts, differences, matrix = _counted(levels, number, neighbours(3))
         tones["3D"] = _tones(counts.sum(axis=0), differences.sum(axis=0))
         dependences["3D"] = _dependences(matrix.sum(axis=0))
     found = {"ngtdm": tones, "ngldm": dependences}

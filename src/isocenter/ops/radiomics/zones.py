@@ -40,12 +40,12 @@ def features(levels: Array, mask: Array, dimensions: Sequence[Dimension]) -> dic
     found: dict[str, dict[str, Floats]] = {"glszm": {}, "gldzm": {}}
     per_slice = np.count_nonzero(levels, axis=(1, 2))
     if {"2D", "2.5D"} & set(dimensions):
-        zones = _zones(levels, mask, in_plane=1)
+        zones = _zones(levels, mask, across=2)
         for name, column in (("glszm", _SIZE), ("gldzm", _DISTANCE)):
             rows = [_of(zones[zones[:, _SLICE] == k], column, n) for k, n in enumerate(per_slice) if n]
             found[name] |= {"2D": mean_of(rows, _NUMBER), "2.5D": _of(zones, column, int(per_slice.sum()))}
     if "3D" in dimensions:
-        zones = _zones(levels, mask, in_plane=0)
+        zones = _zones(levels, mask, across=3)
         for name, column in (("glszm", _SIZE), ("gldzm", _DISTANCE)):
             found[name]["3D"] = _of(zones, column, int(per_slice.sum()))
     return {family: {d: rows[d] for d in dimensions} for family, rows in found.items()}
@@ -55,22 +55,22 @@ def _of(zones: Ints, column: int, voxels: int) -> Floats:
     return of_events(zones[:, _LEVEL], zones[:, column], voxels)[:_NUMBER]
 
 
-def _zones(levels: Array, mask: Array, *, in_plane: int) -> Ints:
+def _zones(levels: Array, mask: Array, *, across: int) -> Ints:
     """Level, size, distance and slice of each zone."""
-    distance = _edge_distance(mask, in_plane)
+    distance = _edge_distance(mask, across)
     zones = np.empty((np.count_nonzero(levels), 4), np.int64)
-    steps = offsets(neighbours(in_plane), levels.shape)
+    steps = offsets(neighbours(across), levels.shape)
     number = _flood(levels.reshape(-1).copy(), distance.reshape(-1), steps, zones)
     zones[:number, _SLICE] //= levels[0].size
     return zones[:number]
 
 
-def _edge_distance(mask: Array, in_plane: int) -> Array:
+def _edge_distance(mask: Array, across: int) -> Array:
     """City-block distance in voxels to the nearest voxel outside the mask, whose rim is outside."""
     from scipy import ndimage
 
     faces = ndimage.generate_binary_structure(3, 1)
-    if in_plane:
+    if across == 2:
         faces[[0, 2]] = False
     found: Array = ndimage.distance_transform_cdt(mask, metric=faces)
     return found

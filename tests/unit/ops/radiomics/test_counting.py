@@ -72,7 +72,7 @@ def slices_of(levels):
 def test_runs_are_as_defined_in_every_aggregation(seed):
     levels, number = levels_of((4, 5, 6), seed=seed, number=3)
     found = runs.features(levels, number, EVERY)
-    flat, all_ = directions(1), directions(0)
+    flat, all_ = directions(2), directions(3)
     parts = slices_of(levels)
     sizes = [np.count_nonzero(part) for part in parts]
     voxels = sum(sizes)
@@ -192,8 +192,8 @@ def test_surroundings_are_as_defined_in_every_aggregation(seed):
 
 
 def test_directions_are_one_of_each_opposite_pair():
-    for in_plane, number in ((1, 4), (0, 13)):
-        steps = {tuple(step) for step in directions(in_plane)}
+    for dimensions, number in ((2, 4), (3, 13)):
+        steps = {tuple(step) for step in directions(dimensions)}
         assert len(steps) == number
         assert not steps & {tuple(-np.array(step)) for step in steps}
-        assert len({tuple(step) for step in neighbours(in_plane)}) == 2 * number
+        assert len({tuple(step) for step in neighbours(dimensions)}) == 2 * number
