@@ -39,6 +39,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "showing.md",
         "filters.md",
         "radiomics.md",
+        "registration.md",
         "recipes.md",
         "resampling.md",
     ],

@@ -66,11 +66,11 @@ def test_masks_outside_and_a_table_for_people(command, tmp_path):
     mask = Volume((painted().array > -700).astype(np.uint8), GRID)
     save(mask, tmp_path / "mask.nii.gz")
     paths = tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz"
-    options = ("--fixed-mask", tmp_path / "mask.nii.gz", "--outside", "-9", "--kind", "affine", "-o", tmp_path / "out")
+    options = ("--fixed-mask", tmp_path / "mask.nii.gz", "--outside", "-99", "--kind", "affine", "-o", tmp_path / "out")
     status, text = command(*paths, *options)
     assert status == 0
     assert "mean way of a point" in text
-    assert load(tmp_path / "out" / "moved.nii.gz").array.min() == -9
+    assert load(tmp_path / "out" / "moved.nii.gz").array.min() == -99
 
 
 def test_a_registration_that_failed_exits_with_one_and_one_that_cannot_be_made_too(command, tmp_path):
