@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,8 @@ from isocenter.volume import Array, Source, Volume
 
 MAKER = "isocenter"
 """Key under which a description lies in a file."""
+
+_CHECK = "crc32"
 
 
 def meaning(image: Volume | Segmentation) -> dict[str, Any]:
@@ -54,17 +57,33 @@ def everything(image: Volume | Segmentation) -> dict[str, Any]:
 
 
 def text(values: dict[str, Any]) -> str:
-    """JSON of a description, the same for the same values."""
-    return json.dumps({MAKER: values}, sort_keys=True, separators=(",", ":"))
+    """JSON of a description with its checksum, the same for the same values."""
+    return json.dumps({MAKER: values, _CHECK: _checksum(values)}, sort_keys=True, separators=(",", ":"))
 
 
 def parsed(written: str) -> dict[str, Any] | None:
-    """The description in a JSON text; None if it is none of ours."""
+    """The description in a JSON text; None if it is none of ours.
+
+    Raises
+    ------
+    InputError
+        If its checksum says that it is not as it was written.
+    """
     try:
-        values = json.loads(written)[MAKER]
+        said = json.loads(written)
+        values = said[MAKER]
     except (ValueError, KeyError, TypeError):
         return None
-    return values if isinstance(values, dict) else None
+    if not isinstance(values, dict):
+        return None
+    if said.get(_CHECK, _checksum(values)) != _checksum(values):
+        raise InputError("The description in the file is damaged: its checksum is another.")
+    return values
+
+
+def _checksum(values: dict[str, Any]) -> str:
+    plain = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return f"{zlib.crc32(plain.encode()):08x}"
 
 
 def image_of(

@@ -6,7 +6,9 @@ neither is taken for part of another image. Without it the size of a voxel is un
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from isocenter.formats.meaning import unplaced
 from isocenter.volume import Array, Volume
 
 _CHECK = "crc32"
+_FAULTS = (ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile)  # of NumPy, at damaged headers
 
 
 def save(image: Volume | Segmentation, path: Path) -> None:
@@ -52,7 +55,7 @@ def _load_archive(path: Path) -> Volume | Segmentation:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (*_FAULTS, NotImplementedError, zlib.error) as error:
         raise InputError("The file is no NPZ archive of plain arrays, or is cut short.") from error
     said = description.parsed(members.pop("description", np.empty(0, np.uint8)).tobytes().decode("utf-8", "replace"))
     if said is None:
@@ -102,7 +105,7 @@ def mapped(path: Path) -> tuple[Array, dict[str, Any] | None]:
     """
     try:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _FAULTS as error:
         raise InputError("The file is no NPY file of plain numbers, or is cut short.") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif" or array.ndim < 2 or not array.size:
         raise InputError("The file holds no array of numbers of two dimensions or more.")

@@ -235,3 +235,24 @@ def test_gzip_of_several_members_is_read_whole(tmp_path):
     for cut in (10, half, len(plain) - 1):
         (tmp_path / "x.nii.gz").write_bytes(gzip.compress(plain[:cut]) + gzip.compress(plain[cut:]) + bytes(5))
         np.testing.assert_array_equal(formats.load(tmp_path / "x.nii.gz").array, CT.array)
+
+
+def test_a_description_that_was_changed_is_damage_and_no_other_place(tmp_path):
+    for name in ("x.tif", "x.npy.json", "x.nii", "x.mha", "x.nrrd"):
+        image = tmp_path / name.removesuffix(".json")
+        formats.save(replace(CT, modality="MR"), image)
+        content = (tmp_path / name).read_bytes()
+        changed = content.replace(b'"modality":"MR"', b'"modality":"CT"')
+        assert changed != content
+        (tmp_path / name).write_bytes(changed)
+        with pytest.raises(InputError, match="damaged"):
+            formats.load(image)
+
+
+def test_a_broken_npy_header_is_damage(tmp_path):
+    formats.save(CT, tmp_path / "x.npy")
+    content = (tmp_path / "x.npy").read_bytes()
+    for wrong in (b"{'descr': '<i2'", b"{'descr': ('<i2'", b"{'descr': <i2'"):
+        (tmp_path / "x.npy").write_bytes(content.replace(b"{'descr': '<i2'", wrong).replace(b"}", b" "))
+        with pytest.raises(InputError, match="NPY"):
+            formats.load(tmp_path / "x.npy")
