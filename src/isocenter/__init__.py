@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isocenter.findings import Measurement, Segment, Segmentation
     from isocenter.formats import Stored, load, load_segmentation, save, save_parts, save_slices, stored
     from isocenter.geometry import Grid
+    from isocenter.mesh import Mesh
     from isocenter.ops.anatomy import segment, segmenters
     from isocenter.ops.intensity import windowed
     from isocenter.ops.measure import measure
@@ -91,6 +92,7 @@ _PUBLIC = {
     "Segmentation": "findings",
     "Segment": "findings",
     "Measurement": "findings",
+    "Mesh": "mesh",
     "Reason": "reasons",
     "Severity": "reasons",
     "Verdict": "reasons",
@@ -118,6 +120,7 @@ __all__ = [
     "InputError",
     "IsocenterError",
     "Measurement",
+    "Mesh",
     "Reason",
     "Refused",
     "Result",
