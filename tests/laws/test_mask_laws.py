@@ -19,7 +19,7 @@ from isocenter.volume import Volume
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
 spacings = st.tuples(*[st.sampled_from([0.5, 0.7, 1.0, 1.3, 3.0, 5.0])] * 3)
-radii = st.sampled_from([0.0, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 40.0])
+radii = st.sampled_from([0.0, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 30.0, 70.0])
 
 
 @st.composite

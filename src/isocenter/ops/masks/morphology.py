@@ -30,23 +30,20 @@ def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
 
 def dilate(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask grown by a ball."""
-    reach = _reach(radius_mm, voxel_mm)
-    return _in_box(mask, radius_mm, voxel_mm, lambda part: distance_mm(~part, voxel_mm) <= reach)
+    return _in_box(mask, radius_mm, voxel_mm, lambda part: _reached(part, radius_mm, voxel_mm))
 
 
 def erode(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask shrunk by a ball; it does not shrink from the border of the image."""
-    reach = _reach(radius_mm, voxel_mm)
-    return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: (distance_mm(part, voxel_mm) > reach) & part)
+    return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: ~_reached(~part, radius_mm, voxel_mm))
 
 
 def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     """The mask with every gap filled that a ball does not fit into; nothing is taken away."""
-    reach = _reach(radius_mm, voxel_mm)
 
     def closed(part: Mask) -> Mask:
-        grown = distance_mm(~part, voxel_mm) <= reach
-        return (distance_mm(grown, voxel_mm) > reach) | part
+        grown = _reached(part, radius_mm, voxel_mm)
+        return ~_reached(~grown, radius_mm, voxel_mm) | part
 
     return _in_box(mask, radius_mm, voxel_mm, closed)
 
@@ -56,8 +53,14 @@ def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     return dilate(erode(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) & mask
 
 
-def _reach(radius_mm: float, voxel_mm: Size) -> float:
-    return radius_mm + _SLACK * min(voxel_mm)
+def _reached(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+    """Where a voxel of the mask lies within the radius."""
+    from isocenter.ops.masks.balls import MOST_VOXELS, within
+
+    reach_mm = radius_mm + _SLACK * min(voxel_mm)
+    if reach_mm < MOST_VOXELS * min(voxel_mm):
+        return within(mask, reach_mm, voxel_mm)
+    return distance_mm(~mask, voxel_mm) <= reach_mm
 
 
 def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask], Mask]) -> Mask:
