@@ -249,3 +249,19 @@ def in_their_order(volume: Volume, truth: Truth) -> np.ndarray | None:
     if array.shape[2] == 1 and volume.shape[0] == 1:
         own[:, 2] = affine[:, 2]  # a single slice: how deep it is, and to which side, is a convention
     return array if np.abs(own - affine).max() <= 1e-3 else None
+
+
+@pytest.mark.parametrize(
+    ("folder", "step_s"),
+    [
+        ("dcm_qa_agfa/Agfa", 1.22),
+        ("dcm_qa_enh/In/Siemens/XA10", 0.5),
+        ("dcm_qa_mosaic/In/ep2d_Asc_2", 3.2),
+        ("dcm_qa_nih/In/20180918Si/mr_0003", 2.43537),
+        ("dcm_qa_stc/In/GE/RTIA/2_epiRT_ascending", 1.5),
+        ("dicom2nifti_tests/ge/fmri/001", 2.5),
+    ],
+)
+def test_time_points_lie_as_far_apart_as_dcm2niix_says(shared_data: Path, folder: str, step_s: float) -> None:
+    series = together(list(scan(shared_data / folder)), "time")
+    assert read(series).time_step_s == pytest.approx(step_s, rel=1e-3)

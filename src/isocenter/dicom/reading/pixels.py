@@ -17,6 +17,7 @@ from isocenter.dicom.file.files import MEMBER_FAULTS, Opener
 from isocenter.dicom.frames.frame import Frame
 from isocenter.dicom.frames.instance import Instance
 from isocenter.dicom.reading import regrid
+from isocenter.dicom.reading.pace import time_step_s
 from isocenter.dicom.reading.remarks import remarks, unit_of
 from isocenter.dicom.reading.stored import ChangedError, Stored
 from isocenter.dicom.sorting.series import Series
@@ -161,7 +162,8 @@ def _read(series: Series, beside: _Beside, *, plan: regrid.Plan | None = None, s
         array, grid = upright(array, grid, outside=meanings[0].nothing or 0)
         sources = [None] * grid.shape[0]
     axes = (*filter(None, [series.axis]), *(["color"] if is_colour(series.frames[0]) else []))
-    return Volume(array, grid, unit, axes, series.modality, tuple(sources), merge(reasons, unsure))
+    told = merge(reasons, unsure)
+    return Volume(array, grid, unit, axes, series.modality, tuple(sources), told, time_step_s(series))
 
 
 def _held(series: Series, meanings: Sequence[Meaning], beside: _Beside) -> tuple[Pixels, list[Outcome], list[Reason]]:
