@@ -6,6 +6,8 @@ neither is taken for part of another image. Without it the size of a voxel is un
 
 from __future__ import annotations
 
+import math
+import os
 import tokenize
 import zipfile
 import zlib
@@ -116,6 +118,23 @@ def mapped(path: Path) -> tuple[Array, dict[str, Any] | None]:
     if said is None:
         raise InputError(f"{beside.name} is damaged, so nothing says what the values of {path.name} are.")
     return array, said
+
+
+def reserved(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> Any:
+    """A new ``.npy`` to be filled, mapped into memory.
+
+    Its room on the disk is taken now: where there is none, that is an error to catch and no crash while it is filled.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": tuple(shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        end = file.tell() + math.prod(shape) * dtype.itemsize
+        file.flush()
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, end)
+        else:
+            file.truncate(end)
+    return np.load(path, mmap_mode="r+", allow_pickle=False)
 
 
 def unsaid(array: Array, name: str) -> Volume:

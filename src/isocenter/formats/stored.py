@@ -145,9 +145,9 @@ def save_parts(parts: Iterable[Volume], path: str | os.PathLike[str], grid: Grid
     expect(grid, Grid)
     outline = first.on(grid, _nothing((*grid.shape, *first.shape[3:]), first.array.dtype))
     boxes: list[Box] = []
-    check = ""
+    check, dtype = "", outline.array.dtype
     with replacing(file) as temporary:
-        place = zarr.create(outline, temporary)[0] if is_zarr else _npy(temporary, outline)
+        place = zarr.create(outline, temporary)[0] if is_zarr else numpy.reserved(temporary, outline.shape, dtype)
         for part in chain([first], coming):
             box = _box(part, outline, boxes)
             boxes.append(box)
@@ -187,12 +187,6 @@ def _box(part: Volume, outline: Volume, taken: Sequence[Box]) -> Box:
         if all(a.start < b.stop and b.start < a.stop for a, b in zip(box, other, strict=True)):
             raise UsageError("Two parts overlap: each voxel is written once.")
     return box
-
-
-def _npy(path: Path, outline: Volume) -> Any:
-    with path.open("wb"):  # what the system has to say against the place, before NumPy hides it
-        pass
-    return np.lib.format.open_memmap(path, mode="w+", dtype=outline.array.dtype, shape=outline.shape)
 
 
 def _outline(said: dict[str, Any], nothing: Array) -> Volume:

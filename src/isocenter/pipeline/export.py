@@ -105,7 +105,9 @@ def _key(source: Source, settings: ExportSettings) -> str:
 
 def _is_done(folder: Path, keys: Sequence[str]) -> bool:
     try:
-        return [row["key"] for row in exported(folder).rows] == list(keys)
+        made = exported(folder)
+        is_there = made.settings["format"] == "npz" or not made.usable or made.images is not None
+        return is_there and [row["key"] for row in made.rows] == list(keys)
     except (UsageError, InputError):
         return False
 

@@ -1,11 +1,13 @@
+import errno
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from isocenter import codes, formats
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError, TryLater, UsageError
 from isocenter.geometry import Grid, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Source, Volume
@@ -149,3 +151,13 @@ def test_the_time_step_of_a_film_is_a_scale_in_seconds(tmp_path):
     assert image["datasets"][0]["coordinateTransformations"][0]["scale"][0] == 0.5
     assert formats.load(tmp_path / "x.zarr").time_step_s == 0.5
     assert formats.stored(tmp_path / "x.zarr").read((0, 0, 0), (1, 1, 1)).time_step_s == 0.5
+
+
+def test_a_full_disk_is_told_before_an_image_is_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(TryLater, match="full"):
+        formats.save_parts([replace(CT, sources=())], tmp_path / "x.npy", GRID)
+    assert list(tmp_path.iterdir()) == []

@@ -301,6 +301,8 @@ def test_a_damaged_export_is_told(cohort, tmp_path):
     (tmp_path / "out" / "images.npy").write_bytes(b"none")
     with pytest.raises(InputError, match="damaged"):
         _ = exported(tmp_path / "out").images
+    again = export(cohort, tmp_path / "out", settings=ExportSettings(shape=SHAPE, format="npy"))
+    assert again.images.shape == (3, *SHAPE)
     (tmp_path / "out" / "manifest.json").write_text("{}")
     with pytest.raises(InputError, match="damaged"):
         exported(tmp_path / "out")

@@ -23,6 +23,7 @@ from isocenter.disk import explained, replacing, write_synced
 from isocenter.errors import InputError, UsageError
 from isocenter.extras import needed
 from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.formats.numpy import reserved
 from isocenter.geometry import Grid
 from isocenter.pipeline.exporting.settings import ExportSettings
 from isocenter.pipeline.exporting.shaping import Shaped
@@ -116,12 +117,7 @@ def _one_array(folder: Path, rows: Sequence[Row], kind: str, settings: ExportSet
     dtype = first.dtype if kind == "image" else np.result_type(*(_part(folder, row, kind).dtype for row in rows))
     shape = (len(rows), *first.shape)
     with replacing(array_path(folder, kind, settings.format)) as temporary:
-        if settings.format == "zarr":
-            place = _zarr(temporary, shape, dtype)
-        else:
-            with temporary.open("wb"):  # what the system has to say against the place
-                pass
-            place = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        place = _zarr(temporary, shape, dtype) if settings.format == "zarr" else reserved(temporary, shape, dtype)
         for row in rows:
             place[row["index"]] = _part(folder, row, kind)
         if settings.format == "npy":
