@@ -17,6 +17,12 @@ CODES: dict[str, CodeEntry] = {
         "No features were computed.",
         "Choose a finer spacing or a wider intensity range.",
     ),
+    "REGION_LEFT_OUT": CodeEntry(
+        Severity.REVIEW,
+        "All segments were to be measured, and one of them is empty, or nothing of it was left.",
+        "It has no features; the other segments have.",
+        "Check that the segment is to be empty.",
+    ),
     "REGION_NOT_FINITE": CodeEntry(
         Severity.REPAIRED,
         "Voxels of a segment have no value (NaN or infinity).",

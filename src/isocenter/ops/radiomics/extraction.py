@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import UsageError
+from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Space
 from isocenter.kernels import threads
@@ -51,7 +51,7 @@ def features(
     processing
         Interpolation, re-segmentation, discretisation: by default none, none, and 32 bins.
     names
-        Segments wanted; by default all.
+        Segments wanted; by default all that can be measured, and the reason ``REGION_LEFT_OUT`` tells of the others.
     families
         Families wanted, by their short names (:data:`FAMILIES`); by default all.
 
@@ -65,19 +65,29 @@ def features(
         If these are no volume and segmentation, they lie on different grids, the volume has further axes or a sheared
         grid, or there is no such segment or family.
     Refused
-        If a segment is empty, or nothing of it is left (reasons ``REGION_EMPTY``, ``REGION_EMPTIED``).
+        If a segment that is named, or each segment, is empty, or nothing of it is left (``REGION_EMPTY``,
+        ``REGION_EMPTIED``).
 
     References
     ----------
     Zwanenburg et al., Radiology 295 (2020) 328-338, and the IBSI reference manual, arXiv:1612.07003.
     """
     _check(families)
-    found = [
-        of_region(region, processing=processing, families=families)
-        for region in regions(volume, segmentation, processing=processing, names=names)
-    ]
+    expect(segmentation, Segmentation)
+    found, left = [], []
+    for name in names or segmentation.names:
+        try:
+            (region,) = regions(volume, segmentation, processing=processing, names=[name])
+            found.append(of_region(region, processing=processing, families=families))
+        except Refused as refusal:
+            left.append(refusal)
+            if names:
+                raise
+    if not found:
+        raise left[0] if left else UsageError("The segmentation names no segment.")
     items = tuple(item for one in found for item in one)
-    return Features(items, merge(volume.reasons, *(one.reasons for one in found)))
+    unmeasured = [Reason("REGION_LEFT_OUT", reason.message) for refusal in left for reason in refusal.reasons]
+    return Features(items, merge(volume.reasons, *(one.reasons for one in found), unmeasured))
 
 
 def of_region(

@@ -160,6 +160,20 @@ def test_several_segments_of_several_layers_are_measured_each_by_itself():
         found.of("statistics", "mean")
 
 
+def test_an_empty_segment_among_others_costs_only_itself():
+    volume, lesion = noise()
+    segments = (Segment.named("lesion"), Segment.named("cyst", 2))
+    both = Segmentation.of(lesion.array, volume, segments, Algorithm("by hand", "1"))
+    found = features(volume, both)
+    assert {item.segment for item in found} == {"lesion"}
+    assert [reason.message for reason in found.reasons] == ["The segment 'cyst' holds no voxel."]
+    assert "REGION_LEFT_OUT" in codes_of(found)
+    with pytest.raises(Refused, match="cyst"):
+        features(volume, both, names=["lesion", "cyst"])
+    with pytest.raises(UsageError, match="names no segment"):
+        features(volume, Segmentation.of(lesion.array, volume, (), Algorithm("by hand", "1")))
+
+
 def test_a_picture_has_no_depth_but_texture():
     rng = np.random.default_rng(0)
     grid = Grid((1, 20, 20), np.eye(4), space=Space.PIXEL)
