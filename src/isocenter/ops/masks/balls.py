@@ -75,13 +75,13 @@ def _across(
 
 
 @compiled(fastmath={"nnan", "ninf", "nsz"})
-def _lower_by_steps(steps: npt.NDArray[np.uint8], size: float, more: float, into: Singles) -> None:
+def _lower_by_steps(steps: npt.NDArray[np.uint8], size: np.float32, more: np.float32, into: Singles) -> None:
     for c in range(into.size):
         length = np.float32(steps[c]) * size
         into[c] = min(into[c], length * length + more)
 
 
 @compiled(fastmath={"nnan", "ninf", "nsz"})
-def _lower(values: Singles, more: float, into: Singles) -> None:
+def _lower(values: Singles, more: np.float32, into: Singles) -> None:
     for c in range(into.size):
         into[c] = min(into[c], values[c] + more)
