@@ -12,7 +12,7 @@ import pytest
 
 import isocenter as iso
 from isocenter import cli, codes
-from isocenter.dicom.derived import seg
+from isocenter.dicom.derived import seg, sr
 from isocenter.dicom.derived.making import Making
 from isocenter.findings import Algorithm, Segment
 from isocenter.testing.dicom import write_series
@@ -129,6 +129,32 @@ def test_wrong_use_is_told_in_a_sentence(isocenter, study, monkeypatch, argument
     monkeypatch.chdir(study)
     text = " ".join(isocenter(*arguments, status=2).split())
     assert words in text
+
+
+def test_features_go_into_a_structured_report_with_their_codes(study):
+    series = iso.scan(study / "series")[0]
+    volume = iso.read(series)
+    found = iso.read_segmentation(study / "objects" / "seg.dcm", grid=volume.grid)
+    measured = [item.to_measurement() for item in iso.radiomics.features(volume, found).present()]
+    headers = [instance.dataset() for instance in series.instances]
+    making = Making(datetime(2026, 11, 21, tzinfo=UTC), ("seed",))
+    report = sr.make(measured, headers, making, segmentation=found, seg=seg.make(found, headers, making))
+    coded = {}
+
+    def walk(item):
+        if item.get("ValueType") == "NUM":
+            concept, number = item.ConceptNameCodeSequence[0], item.MeasuredValueSequence[0]
+            unit = number.MeasurementUnitsCodeSequence[0]
+            name = (concept.CodingSchemeDesignator, concept.CodeValue)
+            coded.setdefault(name, []).append((float(number.NumericValue), unit.CodeValue))
+        for child in item.get("ContentSequence", ()):
+            walk(child)
+
+    walk(report)
+    assert coded["IBSI", "Q4LE"] == [(pytest.approx(HELD.mean()), codes.HU.value)]
+    assert coded["IBSI", "ECT3"] == [(pytest.approx(HELD.var()), "[hnsf'U]2")]
+    assert len(coded["IBSI", "TU9B"]) == 2  # joint entropy, averaged and merged
+    assert sum(len(values) for (scheme, _), values in coded.items() if scheme == "IBSI") == len(measured)
 
 
 def test_a_region_of_which_nothing_is_left_is_a_failed_case(isocenter, study):

@@ -141,7 +141,8 @@ def unit_of(entry: Entry, image: Code, bins: Code) -> Code:
     if entry.unit is Unit.INTENSITY:
         return image
     if entry.unit is Unit.INTENSITY2:
-        return _ucum(f"({base})2") if base else codes.ONE
+        product = f"({base})2" if {"/", "."} & set(base) else f"{base}2"
+        return _ucum(product) if base else codes.ONE
     if entry.unit is Unit.INTENSITY_MM3:
         return _ucum(f"{base}.mm3" if base else "mm3")
     return codes.ONE if entry.unit is Unit.ONE else _ucum(str(entry.unit))
