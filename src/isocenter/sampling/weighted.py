@@ -20,7 +20,7 @@ from isocenter.sampling.linear import working_type
 from isocenter.sampling.spline import LANES, coefficients, to_coefficients
 from isocenter.sampling.weights import Kind, Taps, table_of, taps_of
 
-_CHUNK = 24  # output slices summed at a time
+_CHUNK = 16  # output slices summed at a time
 _HORIZON = {4: 10, 8: 24}  # slices beyond a run, by the size of a float, until a spline forgets that it was cut there
 
 
