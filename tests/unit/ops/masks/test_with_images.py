@@ -137,6 +137,15 @@ def test_a_watershed_over_a_gradient_finds_the_edge():
     np.testing.assert_array_equal(found.array[markers.array > 0], markers.array[markers.array > 0])
 
 
+def test_a_relief_of_the_whole_range_of_its_type_is_flooded_from_its_lowest():
+    relief = np.random.default_rng(3).integers(-32768, 32768, GRID.shape).astype(np.int16)
+    relief[0, 0, :2] = -32768, 32767
+    markers = masks.of(ball(3) + 2 * ~ball(20), CT, name={"in": 1, "out": 2})
+    found = masks.watershed(CT.with_array(relief), markers)
+    for same in (relief.astype(np.float64), (relief.astype(np.int32) + 32768).astype(np.uint16)):
+        np.testing.assert_array_equal(masks.watershed(CT.with_array(same), markers).array, found.array)
+
+
 def test_no_number_in_a_relief_is_flooded_last():
     relief = CT.with_array(np.where(ball(9), np.nan, 1.0), unit=codes.ONE)
     markers = masks.of(ball(2) + 2 * ~ball(24), CT, name={"in": 1, "out": 2})
