@@ -55,7 +55,8 @@ def smoothed(mesh: Mesh, iterations: int = 20) -> Mesh:
             _step_all(here, moved, (begins, others), step)
             here, moved = moved, here
     made = replace(mesh, vertices=here.astype(np.float32))
-    return made.with_reasons([Reason("SURFACE_SMOOTHED", f"{iterations} rounds of smoothing of {mesh.name}{change(mesh, made)}.")])
+    words = f"{iterations} rounds of smoothing of {mesh.name}{change(mesh, made)}."
+    return made.with_reasons([Reason("SURFACE_SMOOTHED", words)])
 
 
 def change(before: Mesh, after: Mesh) -> str:
