@@ -19,7 +19,7 @@ from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.reasons import Reason, merge
 from isocenter.shown import Shown
-from isocenter.volume import Array, Source, Volume, read_only
+from isocenter.volume import Array, Source, Volume, native, read_only
 
 Mask = npt.NDArray[np.bool_]
 
@@ -136,7 +136,7 @@ class Segmentation(Shown):
             raise ValueError("Each segment needs a name and a label of its own.")
         if any(segment.label < 1 or not 0 <= segment.layer < len(self.layers) for segment in self.segments):
             raise ValueError("A segment's label is 1 or more and its layer one of the layers.")
-        object.__setattr__(self, "layers", tuple(read_only(layer) for layer in self.layers))
+        object.__setattr__(self, "layers", tuple(read_only(native(layer)) for layer in self.layers))
 
     @classmethod
     def of(

@@ -26,6 +26,11 @@ def read_only(array: Array) -> Array:
     return view
 
 
+def native(array: Array) -> Array:
+    """The array in the byte order of this machine, which is the only one that compiled loops know; else a copy."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The DICOM frame that a slice was read from.
@@ -49,7 +54,8 @@ class Volume(Shown):
     Parameters
     ----------
     array
-        (slice, row, column) or (slice, row, column, *axes) in C order. Kept as a read-only view, not copied.
+        (slice, row, column) or (slice, row, column, *axes) in C order. Kept as a read-only view, not copied unless
+        it is in the byte order of another machine.
     grid
         Where the voxels lie.
     unit
@@ -92,7 +98,7 @@ class Volume(Shown):
             raise ValueError(f"{len(self.sources)} sources for {self.grid.shape[0]} slices.")
         if self.time_step_s is not None and not 0 < self.time_step_s < math.inf:
             raise ValueError(f"A time step is a positive number of seconds, not {self.time_step_s}.")
-        object.__setattr__(self, "array", read_only(self.array))
+        object.__setattr__(self, "array", read_only(native(self.array)))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from isocenter import codes
+from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
+from isocenter.ops.intensity import percentiles
 from isocenter.reasons import Reason
 from isocenter.volume import Source, Volume
 
@@ -17,6 +19,17 @@ def test_values_cannot_be_written_through_a_volume_and_are_not_copied():
     assert VALUES.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         volume.array[0, 0, 0] = 1
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">u2", ">i4", ">f4", ">f8"])
+def test_values_in_the_byte_order_of_another_machine_keep_their_numbers(dtype):
+    volume = Volume(VALUES.astype(dtype), GRID)
+    assert volume.array.dtype.isnative
+    np.testing.assert_array_equal(volume.array, VALUES)
+    assert percentiles(volume, (50,)) == (3.5,)
+    labels = Segmentation((VALUES.astype(">u2"),), GRID, (Segment.named("part", 7),), Algorithm("hand", "1"))
+    assert labels.layers[0].dtype.isnative
+    assert labels.mask("part").sum() == 1
 
 
 def test_an_array_that_does_not_fit_is_refused():
