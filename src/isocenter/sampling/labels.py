@@ -89,10 +89,14 @@ def _heaviest(array: Array, matrix: Floats, tables: tuple[Array, Array, Array], 
     found = np.empty(slices[0].size * rows[0].size * columns[0].size + 1, array.dtype)
     sums = np.empty(found.size, np.float32)
     points = np.empty((3, out.shape[2]))
+    is_plain = found.size == 9
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
             points_of_row(matrix, z + first, y, points)
             for x in range(out.shape[2]):
+                if is_plain and _eight_alike(array, points[0, x], points[1, x], points[2, x]):
+                    out[z, y, x] = array[int(points[0, x]), int(points[1, x]), int(points[2, x])]
+                    continue
                 point = points[:, x]
                 if not is_inside(point, array.shape):
                     out[z, y, x] = 0
@@ -107,6 +111,21 @@ def _heaviest(array: Array, matrix: Floats, tables: tuple[Array, Array, Array], 
                 ]
                 alike = _alike(array, slices[0], rows[0], columns[0], own)
                 out[z, y, x] = own if alike else _winner(array, (slices, rows, columns), own, found, sums)
+
+
+@kernel
+def _eight_alike(array: Array, u: float, v: float, t: float) -> bool:
+    """Whether a point has eight voxels around it, all of one label: no more is to be known of most points."""
+    depth, height, width = array.shape
+    if not (u >= 0 and v >= 0 and t >= 0 and u < depth - 1 and v < height - 1 and t < width - 1):
+        return False
+    one = np.uint64(1)  # an index that cannot be negative needs no check
+    k, r, c = np.uint64(u), np.uint64(v), np.uint64(t)
+    own = array[k, r, c]
+    near = array[k, r, c + one] == own and array[k, r + one, c] == own and array[k, r + one, c + one] == own
+    k = k + one
+    far = array[k, r, c] == own and array[k, r, c + one] == own
+    return bool(near and far and array[k, r + one, c] == own and array[k, r + one, c + one] == own)
 
 
 @kernel

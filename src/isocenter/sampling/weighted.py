@@ -48,7 +48,7 @@ def affine_weighted(
     -------
     Array of the given shape and the dtype of ``array``; integers are rounded to the nearest, halves up, and cut to
     what the dtype holds, since cubic and Lanczos kernels swing over at edges. A NaN spreads over the kernel's width,
-    and over whole lines with an unstretched cubic one.
+    and over a whole slice and further with an unstretched cubic one, whose filter is recursive.
     """
     transform = np.array(matrix, np.float64)
     if array.ndim != 3 or transform.shape != (4, 4):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.errors import UsageError, expect
 from isocenter.geometry import Floats, Space
-from isocenter.ops.reformat.planes import direction_of
+from isocenter.ops.reformat.planes import direction_of, numbers_of
 from isocenter.ops.resample import AIR_HU
 from isocenter.reasons import Reason
 from isocenter.volume import Volume
@@ -54,7 +54,7 @@ class Curve:
         """
         from scipy.interpolate import CubicSpline
 
-        points = np.asarray(points_mm, float)
+        points = numbers_of(points_mm)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) < 2 or not np.isfinite(points).all():
             raise UsageError(f"A curve goes through two or more points (x, y, z), not an array of {points.shape}.")
         if not (np.isfinite(spacing_mm) and spacing_mm > 0):

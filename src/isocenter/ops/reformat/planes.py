@@ -8,6 +8,7 @@ from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
@@ -140,9 +141,23 @@ def stacked(grid: Grid, offsets_mm: Sequence[float] | Floats) -> Grid:
     return replace(grid, shape=(len(offsets_mm), *grid.shape[1:]), affine=affine)
 
 
+def numbers_of(values: npt.ArrayLike) -> Floats:
+    """Values as an array of numbers.
+
+    Raises
+    ------
+    UsageError
+        If they are no numbers.
+    """
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"Expected numbers, not {values!r}.") from error
+
+
 def point_of(point_mm: Sequence[float]) -> Floats:
     """A world point, checked."""
-    point = np.asarray(point_mm, float)
+    point = numbers_of(point_mm)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise UsageError(f"A point is three finite numbers (x, y, z) in millimetres, not {point_mm!r}.")
     return point
@@ -152,7 +167,7 @@ def direction_of(
     vector: Sequence[float] | Floats, wrong: str = "A direction is three finite numbers, not all 0"
 ) -> Floats:
     """A unit vector, checked."""
-    direction = np.asarray(vector, float)
+    direction = numbers_of(vector)
     length = np.linalg.norm(direction)
     if direction.shape != (3,) or not np.isfinite(length) or length < 1e-6:
         raise UsageError(f"{wrong}: {tuple(np.ravel(vector).tolist())}.")

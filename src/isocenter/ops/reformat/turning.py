@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid
-from isocenter.ops.reformat.planes import direction_of, point_of
+from isocenter.ops.reformat.planes import direction_of, numbers_of, point_of
 from isocenter.ops.resample import Image, Interpolation, Smoothing, onto
 from isocenter.volume import Volume
 
@@ -49,7 +49,7 @@ def moved(
         If the affine is none, or as of :func:`isocenter.onto`.
     """
     expect(image, Volume, Segmentation)
-    matrix = np.asarray(affine_mm, float)
+    matrix = numbers_of(affine_mm)
     try:
         there = replace(image.grid, affine=matrix @ image.grid.affine, frame_of_reference_uid=None)
     except ValueError as error:
@@ -88,7 +88,7 @@ def rotated(
     As of :func:`moved`.
     """
     expect(image, Volume, Segmentation)
-    if not np.isfinite(degrees):
+    if not np.isfinite(numbers_of(degrees)):
         raise UsageError(f"An angle is a finite number of degrees, not {degrees!r}.")
     unit = direction_of(axis)
     center = point_of(image.grid.center_mm if center_mm is None else center_mm)

@@ -60,6 +60,8 @@ def test_what_is_no_move_is_refused():
     for affine in (np.zeros((4, 4)), np.eye(3), np.full((4, 4), np.nan)):
         with pytest.raises(UsageError, match="invertible"):
             moved(CT, affine)
+    with pytest.raises(UsageError, match="Expected numbers"):
+        moved(CT, "left")
     with pytest.raises(UsageError, match="finite"):
         rotated(CT, np.inf)
     with pytest.raises(UsageError, match="direction"):
