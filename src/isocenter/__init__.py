@@ -131,6 +131,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Stored",
+    "Transform",
     "TryLater",
     "UsageError",
     "Verdict",

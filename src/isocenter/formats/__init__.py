@@ -18,6 +18,6 @@ same image gives the same bytes. Images larger than memory are read and written 
 
 from isocenter.formats.files import load, load_segmentation, save
 from isocenter.formats.pictures import save_slices
-from isocenter.formats.stored import Stored, save_parts, stored
+from isocenter.formats.by_parts import Stored, save_parts, stored
 
 __all__ = ["Stored", "load", "load_segmentation", "save", "save_parts", "save_slices", "stored"]

@@ -13,6 +13,7 @@ from isocenter.ops.filters.reach import Lengths, about_gaussian, in_voxels, leng
 from isocenter.ops.filters.smoothing import smooth
 from isocenter.ops.filters.values import Singles, check_values, prepared
 from isocenter.ops.lattice import spacing_of
+from isocenter.ops.runs import pieces_of
 from isocenter.volume import Array, Volume
 
 _CLEARLY = 1e-5  # share of a magnitude; two that differ by less are level
@@ -73,13 +74,11 @@ def _thinned(smoothed: Singles, magnitude: Singles, halves: Singles, limits: tup
 
 def _followed(thin: Array) -> Mask:
     """Voxels that touch a strong one by others."""
-    import cc3d
-
-    labels = cc3d.connected_components((thin > 0).astype(np.uint8), connectivity=26)
-    strong = np.zeros(int(labels.max()) + 1, np.bool_)
-    strong[labels[thin == 2]] = True
-    strong[0] = False
-    kept: Mask = strong[labels]
+    pieces = pieces_of(thin > 0, 26)
+    numbers = pieces.painted(np.arange(len(pieces.counts), dtype=np.int32))
+    strong = np.zeros(len(pieces.counts), np.bool_)
+    strong[numbers[thin == 2]] = True
+    kept: Mask = pieces.painted(strong)
     return kept
 
 

@@ -58,9 +58,12 @@ def zscored(volume: Volume, inside: Segmentation | None = None) -> Volume:
     Raises
     ------
     InputError
-        If all values there are equal, or there are none.
+        If all values there are equal, one is infinite, or there are none.
     """
-    mean, deviation = _moments(values_of(volume, inside))
+    values = values_of(volume, inside)
+    if not np.isfinite([values.min(), values.max()]).all():
+        raise InputError("Some values are infinite, so that there is no mean: clip them first.")
+    mean, deviation = _moments(values)
     if deviation == 0:
         raise InputError("All values are equal, so that they have no deviation to be scaled by.")
     array = mapped(volume.array, lambda x: (x - mean) / deviation)
@@ -100,6 +103,8 @@ def percentile_rescaled(
 
 def percentiles(volume: Volume, shares: Sequence[float], *, inside: Segmentation | None = None) -> tuple[float, ...]:
     """Percentiles of the values, NaN left out; between two values, linearly (as NumPy's)."""
+    if not all(0 <= share <= 100 for share in shares):
+        raise UsageError(f"Percentiles lie from 0 to 100, not {tuple(shares)}.")
     values = values_of(volume, inside)
     if _is_small(values):
         return _percentiles_by_counting(values, shares)
@@ -160,7 +165,9 @@ def quantised(volume: Volume, *, width: float | None = None, count: int | None =
     if number > 65535:
         raise InputError(f"There would be {number} bins of the width {width:g}, more than 65,535: make them wider.")
     values -= values.min()
-    values *= (1 / width if width else number / span) if span else 0.0
+    if span:  # divided, not multiplied by an inverse: a value on the edge of a bin would fall below it
+        values *= 1 if width else number
+        values /= width or span
     bins = np.minimum(np.floor(values, out=values) + 1, number)
     return volume.with_array(bins.astype(np.uint8 if number < 256 else np.uint16), unit=codes.ONE)
 

@@ -77,7 +77,7 @@ def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask],
 
 def components(mask: Mask, connectivity: int = 6) -> tuple[Array, npt.NDArray[np.int64]]:
     """Connected components: their labels from 1, and the voxel count of each label (index 0 is background)."""
-    from isocenter.ops.masks.runs import pieces_of
+    from isocenter.ops.runs import pieces_of
 
     pieces = pieces_of(mask, connectivity)
     counts = pieces.counts.copy()
@@ -97,7 +97,7 @@ def pieces_in_plane(mask: Mask) -> tuple[Array, list[tuple[slice, slice, slice]]
 
 def fill_cavities(mask: Mask) -> Mask:
     """The mask with every hole filled that has no way out, through voxel faces, to the border of the image."""
-    from isocenter.ops.masks.runs import pieces_of
+    from isocenter.ops.runs import pieces_of
 
     around = pieces_of(~mask, 6)
     boxes, _ = around.places()

@@ -17,7 +17,7 @@ from isocenter.findings import Box, Segment, Segmentation
 from isocenter.geometry import Space
 from isocenter.ops.masks.layers import Box as Place
 from isocenter.ops.masks.layers import Names, boxes, chosen, numbered, telling_lost, then
-from isocenter.ops.masks.runs import Pieces, pieces_of
+from isocenter.ops.runs import Pieces, pieces_of
 from isocenter.volume import Array
 
 Connectivity = Literal[6, 18, 26]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels import compiled, over_slices
+from isocenter.kernels import compiled
 from isocenter.volume import Array
 
 Field = npt.NDArray[np.float32]
@@ -78,9 +78,7 @@ def _iterated(
     inverse = np.array([1 / step for step in steps], np.float32)
     pace: Any = np.float32(1 / np.sqrt(4 * float((inverse**2).sum())))
     limits = np.array((curb, low, high), np.float32)
-    for _ in range(rounds):
-        over_slices(lambda a, b: _flow(ahead, flow, weights, inverse, pace, (a, b)), level.shape)
-        over_slices(lambda a, b: _level((level, ahead, cost), flow, inverse, pace, limits, (a, b)), level.shape)
+    _rounds(rounds, (level, ahead, cost), flow, weights, (inverse, pace, limits))
     return replace(start, level=level, flow=flow)
 
 
@@ -89,10 +87,10 @@ _vectorised = compiled(fastmath=True, error_model="numpy")
 
 
 @_vectorised
-def _flow(ahead: Array, flow: Array, weights: Array, inverse: Array, pace: float, span: tuple[int, int]) -> None:
+def _flow(ahead: Array, flow: Array, weights: Array, inverse: Array, pace: float) -> None:
     slices, rows, columns = ahead.shape
     tiny = np.float32(1e-12)
-    for k in range(span[0], span[1]):
+    for k in range(slices):
         further = min(k + 1, slices - 1)
         for r in range(rows):
             lower = min(r + 1, rows - 1)
@@ -109,14 +107,12 @@ def _flow(ahead: Array, flow: Array, weights: Array, inverse: Array, pace: float
 
 
 @_vectorised
-def _level(
-    fields: tuple[Array, Array, Array], flow: Array, inverse: Array, pace: float, limits: Array, span: tuple[int, int]
-) -> None:
+def _level(fields: tuple[Array, Array, Array], flow: Array, inverse: Array, pace: float, limits: Array) -> None:
     """The flow through the last face along each axis is always 0, so index -1 stands for none before the first."""
     level, ahead, cost = fields
-    _, rows, columns = level.shape
+    slices, rows, columns = level.shape
     shrink = np.float32(1) / (np.float32(1) + pace * limits[0])
-    for k in range(span[0], span[1]):
+    for k in range(slices):
         for r in range(rows):
             for c in range(columns):
                 spread = (flow[0, k, r, c] - flow[0, k - 1, r, c]) * inverse[0]
@@ -127,3 +123,14 @@ def _level(
                 after = min(max(after, limits[1]), limits[2])
                 level[k, r, c] = after
                 ahead[k, r, c] = np.float32(2) * after - before
+
+
+@_vectorised
+def _rounds(
+    rounds: int, fields: tuple[Array, Array, Array], flow: Array, weights: Array, rule: tuple[Array, Any, Array]
+) -> None:
+    """All rounds in one thread: starting others for each half round would take longer than the round itself."""
+    inverse, pace, limits = rule
+    for _ in range(rounds):
+        _flow(fields[1], flow, weights, inverse, pace)
+        _level(fields, flow, inverse, pace, limits)

@@ -1,4 +1,4 @@
-"""The working image of a session: at most some 600,000 voxels, along the patient's axes, smoothed once for all clicks.
+"""The working image of a session: at most some 400,000 voxels, along the patient's axes, smoothed once for all clicks.
 
 Everything is measured in voxels of this image and in its own noise, so the same scene at another scale, or turned and
 flipped, gives the same result. What prompts do to it lives in ``session``.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from isocenter.volume import Volume
 
 Mask = npt.NDArray[np.bool_]
 
-MOST_VOXELS = 600_000
+MOST_VOXELS = 400_000
 """Size of the working image."""
 KINDS = 512
 """Steps of value that are told apart."""
@@ -71,6 +72,11 @@ class Scene:
         index = self.grid.to_index(self.volume.grid.to_world(voxels))
         inside = np.clip(np.rint(index), 0, np.asarray(self.grid.shape) - 1).astype(np.intp)
         return np.unique(inside, axis=0)
+
+    @cached_property
+    def everywhere(self) -> Floats:
+        """Density of the whole working image."""
+        return self.blurred(np.bincount(self.kinds.reshape(-1), minlength=KINDS))
 
     def density(self, mask: Mask) -> Floats:
         """Share of each step of value in a mask, somewhat blurred."""

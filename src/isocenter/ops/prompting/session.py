@@ -23,7 +23,7 @@ from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Floats
 from isocenter.ops.masks.morphology import components, distance_mm, fill_cavities
 from isocenter.ops.prompting.cutting import Border, Field, cut
-from isocenter.ops.prompting.evidence import against, tissue_at
+from isocenter.ops.prompting.evidence import against, clearness, tissue_at
 from isocenter.ops.prompting.painting import drawn, remarks
 from isocenter.ops.prompting.prompts import Frame, Prompt, Side, framed, marked, of_voxels
 from isocenter.ops.prompting.reaching import reach
@@ -35,8 +35,8 @@ Mask = npt.NDArray[np.bool_]
 
 VERSION = "1"
 _FIRST = 5.0  # voxels: taken as the distance of the first prompt from the border
-_LEAST = 2.0  # voxels: no prompt lies nearer to the border than this
-_REACH = 4.0  # times that distance
+_LEAST = 1.5  # voxels: no prompt lies nearer to the border than this
+_REACH = 3.0  # times that distance
 _UNLIKE = 0.06  # what reaching one voxel further costs for each unit of evidence against it
 _JUMP = 0.1  # what a jump of the values by the noise costs a prompt's reach
 _PULL = 6.0  # of a prompt on its own voxel; a voxel's value speaks with 3 at most
@@ -44,6 +44,8 @@ _DOUBT = 1.0  # how much rather a voxel lies outside than inside, before anythin
 _SURE = 0.3  # pull from which a voxel counts as of the prompt's side when tissues are learnt
 _OWN = 0.5  # share of the first prompt in what the tissue is taken to look like
 _LEARNT = 2  # times that tissues are learnt from the mask, after each prompt but the first
+_BREADTHS = (1.0, 2.0, 4.0, 8.0, 16.0)  # times the spread of the values around the first prompt
+_TRIAL_ROUNDS = 25
 _ROUNDS = 50  # of the iteration that draws the border
 _FIXED = 100.0
 
@@ -52,8 +54,9 @@ _FIXED = 100.0
 class _State:
     """What the prompts so far have done to the working image.
 
-    The pulls to either side, marks (1 inside, -1 outside), what lies beyond the box and in its middle, what the tissue
-    looks like, the mask, and where its border stands.
+        The pulls to either side, marks (1 inside, -1 outside), what lies beyond the box and in its middle; the density of
+    the tissue, what each value speaks against it, how much broader it is than the values near the prompt that told so,
+    and how deep that lies; the mask, and where its border stands.
     """
 
     inside: Field
@@ -62,6 +65,9 @@ class _State:
     beyond: Mask
     middle: Mask
     tissue: Floats | None = None
+    table: npt.NDArray[np.float32] | None = None
+    breadth: float = 1.0
+    depth: float = 0.0
     mask: Mask | None = None
     border: Border | None = None
 
@@ -208,38 +214,62 @@ def _framed(scene: Scene, state: _State, frame: Frame) -> _State:
 def _taken(scene: Scene, state: _State, prompt: Prompt) -> _State:
     """The state after a prompt."""
     places = scene.places(prompt.voxels)
-    tissue = tissue_at(scene, places)
-    pull = _pull(scene, state.mask, (places, tissue), prompt.side)
+    far = _distance(scene, state.mask, places, prompt.side)
+    pull = _pull(scene, places, far, state.breadth**0.5)
     marks = state.marks.copy()
     marks[tuple(places.T)] = 1 if prompt.side == "inside" else -1
     if prompt.side == "outside":
         state = replace(state, outside=np.maximum(state.outside, pull), marks=marks)
-    else:
-        first = tissue if state.tissue is None else state.tissue
-        state = replace(state, inside=np.maximum(state.inside, pull), marks=marks, tissue=first)
-    return state if state.tissue is None else _cut(scene, state, state.tissue)
+        return state if state.tissue is None else _cut(scene, state, state.tissue)
+    state = replace(state, inside=np.maximum(state.inside, pull), marks=marks)
+    if state.tissue is None or far > state.depth:
+        return _met(scene, state, places)
+    return _cut(scene, state, state.tissue)
 
 
-def _pull(scene: Scene, mask: Mask | None, marked: tuple[npt.NDArray[np.intp], Floats], side: Side) -> Field:
+def _distance(scene: Scene, mask: Mask | None, places: npt.NDArray[np.intp], side: Side) -> float:
+    """How far a prompt lies from the border, on the wrong side of it."""
+    if mask is None:
+        return _FIRST
+    to_cross = mask if side == "outside" else ~mask
+    depth = np.where(to_cross, distance_mm(to_cross, scene.steps), 0)[tuple(places.T)]
+    return max(_LEAST, float(np.where(np.isfinite(depth), depth, _FIRST).max()))
+
+
+def _pull(scene: Scene, places: npt.NDArray[np.intp], far: float, breadth: float) -> Field:
     """How strongly a prompt pulls each voxel to its side."""
-    places, tissue = marked
-    far = _FIRST
-    if mask is not None:
-        to_cross = mask if side == "outside" else ~mask
-        depth = distance_mm(to_cross, scene.steps)[tuple(places.T)] * to_cross[tuple(places.T)]
-        far = max(_LEAST, float(np.where(np.isfinite(depth), depth, _FIRST).max()))
-    unlike = against(tissue, scene.density(np.ones_like(scene.kinds, bool)))
+    unlike = against(tissue_at(scene, places, breadth=breadth), scene.everywhere)
     prices = (1 / (_REACH * far) + _UNLIKE * np.maximum(unlike + 1, 0)).astype(np.float32)
     seeds = np.ravel_multi_index(tuple(places.T), scene.values.shape)
-    return reach(scene.values * np.float32(_JUMP), (scene.kinds, prices), seeds, scene.steps)
+    return reach(scene.values * np.float32(_JUMP / breadth), (scene.kinds, prices), seeds, scene.steps)
+
+
+def _met(scene: Scene, state: _State, places: npt.NDArray[np.intp]) -> _State:
+    """The state after the first prompt in the structure, or one deeper in what is missing than any before.
+
+    How much the values of the tissue vary is tried out: that is taken by which the border lies on the clearest edge.
+    """
+    best, clearest = state, -1.0
+    tried = replace(state, mask=None, border=None)
+    pull = state.outside - state.inside
+    for breadth in _BREADTHS:
+        tissue = tissue_at(scene, places, breadth=breadth)
+        table = against(tissue, scene.density(state.beyond) if state.beyond.any() else scene.everywhere)
+        tried = _solved(scene, replace(tried, tissue=tissue), table, pull, rounds=_TRIAL_ROUNDS)
+        clear = clearness(scene.values, np.asarray(tried.mask))
+        if clear > clearest:
+            best, clearest = replace(tried, table=table, breadth=breadth), clear
+    found = np.asarray(best.mask)
+    best = _solved(scene, best, np.asarray(best.table), pull)
+    depth = np.where(found, distance_mm(found, scene.steps), 0)[tuple(places.T)].max()
+    return replace(best, depth=max(_LEAST, float(depth)))
 
 
 def _cut(scene: Scene, state: _State, tissue: Floats) -> _State:
     """The state with its mask drawn anew."""
     pull = state.outside - state.inside
     if state.mask is None:
-        others = state.beyond if state.beyond.any() else ~state.beyond
-        return _solved(scene, state, against(tissue, scene.density(others)), pull)
+        return _solved(scene, state, against(tissue, scene.density(state.beyond)), pull)
     for _ in range(_LEARNT):
         known = (np.asarray(state.mask) | (pull < -_SURE)) & ~((pull > _SURE) | state.beyond)
         inside = _OWN * tissue + (1 - _OWN) * scene.density(known)
@@ -247,13 +277,15 @@ def _cut(scene: Scene, state: _State, tissue: Floats) -> _State:
     return state
 
 
-def _solved(scene: Scene, state: _State, table: npt.NDArray[np.float32], pull: Field) -> _State:
+def _solved(
+    scene: Scene, state: _State, table: npt.NDArray[np.float32], pull: Field, *, rounds: int = _ROUNDS
+) -> _State:
     """The state with the mask of least cost."""
     cost = table[scene.kinds] + np.float32(_DOUBT) + np.float32(_PULL) * pull
     cost[state.beyond | (state.marks == -1)] = _FIXED
     cost[state.marks == 1] = -_FIXED
     start = Border.at(cost < 0) if state.border is None else state.border
-    border = cut(cost, scene.weights, scene.steps, start, _ROUNDS)
+    border = cut(cost, scene.weights, scene.steps, start, rounds)
     mask = border.level > 0.5
     labels, _ = components(mask)
     kept = np.unique(labels[(state.marks == 1) | state.middle])

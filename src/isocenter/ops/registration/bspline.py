@@ -6,13 +6,12 @@ square of their second differences.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from isocenter.geometry import Floats, Grid
 from isocenter.kernels import compiled, over_slices
 from isocenter.ops.registration.agreement import Metric, cost, meet, samples_of, scale_of
+from isocenter.ops.registration.descent import descended
 from isocenter.ops.registration.fields import Field
 from isocenter.ops.registration.linear import TOO_LITTLE, View
 from isocenter.volume import Array
@@ -20,6 +19,7 @@ from isocenter.volume import Array
 _ROUNDS = 40
 _BENDING = 0.002  # cost of a second difference of one millimetre in every knot
 _CHUNK = 4096
+_PARTS = 4  # sums made side by side, always as many, so that they are the same on any number of threads
 
 
 def lattice_over(grid: Grid, knots_mm: float) -> Grid:
@@ -44,8 +44,6 @@ def refined(view: View, matrix: Floats, lattice: tuple[Grid, Floats], metric: Me
     samples
         At how many points.
     """
-    from scipy.optimize import minimize
-
     grid, begin = lattice
     taken = samples_of(view.fixed, samples, view.fixed_mask)
     places, scale = grid.to_index(taken.points_mm), scale_of(taken, view.moving)
@@ -57,16 +55,11 @@ def refined(view: View, matrix: Floats, lattice: tuple[Grid, Floats], metric: Me
         value, by_value = cost(metric, taken, met, scale)
         if not np.isfinite(value):
             return TOO_LITTLE, np.zeros(flat.size)
-        by_knot = np.zeros(begin.shape)
-        _scatter(places, (by_value[:, None] * met.slopes) @ to_index[:, :3], by_knot)
+        by_knot = _gathered((by_value[:, None] * met.slopes) @ to_index[:, :3], places, begin.shape)
         bent, by_bending = _bending(knots)
         return value + _BENDING * bent, (by_knot + _BENDING * by_bending).ravel()
 
-    found: Any = minimize(
-        at, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS, "ftol": 1e-5, "gtol": 1e-7}
-    )
-    knots: Floats = found.x.reshape(begin.shape)
-    return knots
+    return descended(at, begin.ravel(), rounds=_ROUNDS, first=min(view.fixed.grid.spacing_mm)).reshape(begin.shape)
 
 
 def displaced(knots: Floats, places: Floats) -> Floats:
@@ -80,6 +73,21 @@ def displaced(knots: Floats, places: Floats) -> Floats:
 
     over_slices(work, (chunks, 16 * _CHUNK))
     return out
+
+
+def _gathered(values: Floats, places: Floats, shape: tuple[int, ...]) -> Floats:
+    """Values at places added up at the knots around, by the knots' weights there."""
+    parts = np.zeros((_PARTS, *shape))
+    cuts = np.linspace(0, len(places), _PARTS + 1).astype(int)
+
+    def work(first: int, last: int) -> None:
+        for i in range(first, last):
+            part = slice(cuts[i], cuts[i + 1])
+            _scatter(places[part], values[part], parts[i])
+
+    over_slices(work, (_PARTS, 16 * _CHUNK))
+    total: Floats = parts.sum(axis=0)
+    return total
 
 
 def dense(lattice: Grid, knots: Floats, grid: Grid) -> Field:

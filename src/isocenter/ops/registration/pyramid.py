@@ -20,6 +20,7 @@ from isocenter.volume import Array, read_only
 _COARSEST = 40**3
 _FINEST = 160**3
 _TAILS = (0.5, 99.5)
+_ROUNDING = 0.6  # a block of 1.4 voxels is one of 2: no level holds many more voxels than it should
 _READ_AS_THEY_ARE = ("int16", "float32")  # one compilation each
 
 
@@ -67,7 +68,9 @@ def level(array: Array, grid: Grid, size_mm: float, limits: tuple[float, float] 
     limits
         Least and greatest value to keep.
     """
-    factors = [min(max(1, round(size_mm / step)), n) for step, n in zip(grid.spacing_mm, grid.shape, strict=True)]
+    factors = [
+        min(max(1, int(size_mm / step + _ROUNDING)), n) for step, n in zip(grid.spacing_mm, grid.shape, strict=True)
+    ]
     source = read_only(
         np.ascontiguousarray(array if array.dtype.name in _READ_AS_THEY_ARE else array.astype(np.float32))
     )
