@@ -92,6 +92,26 @@ def test_bins_are_those_of_the_biomarker_initiative():
     assert quantised(_volume([7, 7]), width=4).array.ravel().tolist() == [1, 1]
 
 
+def test_a_value_on_the_edge_of_a_bin_lies_in_the_upper_one():
+    for width in range(1, 200):
+        assert quantised(_volume(np.arange(60) * width), width=width).array.ravel().tolist() == list(range(1, 61))
+    for top in range(8, 200):
+        found = quantised(_volume(np.arange(top + 1)), count=8).array.ravel()
+        np.testing.assert_array_equal(found, np.minimum(np.arange(top + 1) * 8 // top + 1, 8))
+
+
+def test_percentiles_that_are_none_are_refused():
+    for dtype in (np.int16, np.float32):
+        for wrong in (-5, 150, np.nan):
+            with pytest.raises(UsageError, match="from 0 to 100"):
+                percentiles(_volume([1, 2, 3], dtype), (wrong,))
+
+
+def test_infinite_values_have_no_zscore():
+    with pytest.raises(InputError, match="infinite"):
+        zscored(_volume([1, 2, np.inf], np.float32))
+
+
 def test_impossible_bins_are_refused():
     volume = _volume([0, 30000])
     for wrong in ({}, {"width": 1, "count": 2}, {"width": 0}, {"count": 0}, {"count": 70000}):
