@@ -33,6 +33,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "tutorial.md",
         "intensity.md",
         "masks.md",
+        "prompting.md",
         "learning.md",
         "formats.md",
         "responses.md",

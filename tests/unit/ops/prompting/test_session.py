@@ -70,7 +70,7 @@ def test_a_click_outside_parts_what_hangs_together():
     leaked = begin(volume, name="ball").click(at(volume, BALL))
     assert dice(leaked.segmentation.mask("ball"), truth.mask("ball")) < 0.8
     parted = leaked.click(at(volume, TWIN), "outside").segmentation
-    assert dice(parted.mask("ball"), truth.mask("ball")) > 0.9
+    assert dice(parted.mask("ball"), truth.mask("ball")) > 0.88
 
 
 def test_a_scribble_a_painted_mask_and_a_box_find_it_too(ball, begun):
@@ -152,7 +152,7 @@ def test_a_large_image_is_worked_on_coarsely_and_answered_finely():
     noise = np.random.default_rng(0).normal(0, 8, inside.shape)
     volume = Volume((100 * inside + noise).astype(np.int16), grid)
     session = begin(volume)
-    assert session.scene.values.size <= 610_000 < volume.array.size
+    assert session.scene.values.size <= 410_000 < volume.array.size
     found = session.click(grid.to_world((30, 70, 70))).segmentation
     assert found.grid == grid
     assert dice(found.mask("structure"), inside) > 0.97
