@@ -27,14 +27,18 @@ soak: $(VENV)/.dev
 	$(BIN)/python tests/soak/run.py --count 100000 --seed 1 --out soak.jsonl
 
 bench: $(VENV)/.dev $(PEERS)/.ready
-	$(BIN)/python -m bench main_job resampling
+	$(BIN)/python -m bench main_job resampling intensity filters masks formats prompting registration
+	$(PEERS)/bin/python bench/meshes.py
+	$(PEERS)/bin/python bench/radiomic_features.py
 	$(BIN)/python -m bench reading --peers $(PEERS)/bin/python
 	$(BIN)/python -m bench conformance --python dicom2nifti=$(PEERS)/bin/python
 
-# Readers to be measured against, in an environment of their own: some change what others decode.
+# Those to be measured against, in an environment of their own: some change what others decode. pyradiomics is built here, if it can be.
 $(PEERS)/.ready: pyproject.toml | $(VENV)/.dev
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check fastdicom dicomsdl python-gdcm dicom2nifti
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check fastdicom dicomsdl python-gdcm dicom2nifti vtk fast-simplification
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check setuptools wheel versioneer cython numpy
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation pyradiomics
 	$(PEERS)/bin/python bench/beside.py $(VENV)
 	touch $@
 
