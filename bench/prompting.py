@@ -65,7 +65,8 @@ def by_random_walker(array: Any, seed: tuple[int, ...], truth: Any, spacing: Any
     part = np.clip(array[box].astype(float), *np.percentile(array[box], (1, 99)))
     marks = np.full(part.shape, 2)
     marks[tuple(slice(1 if n > 2 else 0, -1 if n > 2 else None) for n in part.shape)] = 0
-    marks[tuple(np.subtract(seed, start))] = 1
+    near = np.maximum(np.subtract(seed, start) - 2, 0)
+    marks[tuple(slice(at, at + 5) for at in near)] = 1  # a single voxel is nothing beside a whole border
 
     def walked(beta: float) -> Any:
         out = np.zeros(truth.shape, bool)
