@@ -54,7 +54,7 @@ _FIXED = 100.0
 class _State:
     """What the prompts so far have done to the working image.
 
-        The pulls to either side, marks (1 inside, -1 outside), what lies beyond the box and in its middle; the density
+    The pulls to either side, marks (1 inside, -1 outside), what lies beyond the box and in its middle; the density
     of the tissue, what each value speaks against it, how much broader it is than the values near the prompt that told
     so, and how deep that lies; the mask, and where its border stands.
     """
