@@ -34,8 +34,8 @@ def connected_threshold(
     seeds_mm
         World points (x, y, z), one or several; each means the voxel that it lies in.
     low, high
-        In the unit of the volume, both included; left out, that side is open. A seed whose value is outside grows
-        nothing, and a reason says so (``SEED_OUTSIDE_LIMITS``).
+        In the unit of the volume, both included; left out, that side is open, but not to infinite values. A seed whose
+        value is outside grows nothing, and a reason says so (``SEED_OUTSIDE_LIMITS``).
     inside
         Where to grow; everywhere by default.
     name
@@ -152,6 +152,8 @@ def _grown(values: Array, seeds: npt.NDArray[np.int64], limits: tuple[float, flo
     from isocenter.ops.masks.floods import connected_to
 
     free = between(values, *limits)
+    if values.dtype.kind == "f":
+        free &= np.isfinite(values)
     if room is not None:
         free &= room
     return connected_to(free, seeds)

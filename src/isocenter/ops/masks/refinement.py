@@ -117,7 +117,7 @@ def _fit(values: Array, within: Mask, beyond: Mask, band: Mask) -> npt.NDArray[n
     if inner == outer:
         return np.zeros(np.count_nonzero(band), np.float32)
     fit = (2 * values[band].astype(np.float64) - inner - outer) / (inner - outer)
-    return np.clip(np.nan_to_num(fit, nan=0.0), -1, 1).astype(np.float32)
+    return np.clip(np.where(np.isfinite(fit), fit, 0.0), -1, 1).astype(np.float32)
 
 
 def _about_moves(before: Segmentation, after: Segmentation) -> tuple[Reason, ...]:

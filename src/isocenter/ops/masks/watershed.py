@@ -20,6 +20,7 @@ from isocenter.ops.masks.layers import (
     mask_of,
     numbered,
     on_one_grid,
+    telling_lost,
     then,
     values_of,
 )
@@ -44,7 +45,8 @@ def watershed(relief: Volume, markers: Segmentation, *, inside: Segmentation | N
     markers
         Segments of one layer, on the grid of the relief; each stays and grows.
     inside
-        Where to grow; everywhere by default. Markers outside are dropped.
+        Where to grow; everywhere by default. Markers outside are dropped; a segment that had no other is named in the
+        reason ``SEGMENT_VANISHED``.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def watershed(relief: Volume, markers: Segmentation, *, inside: Segmentation | N
     segments = tuple(replace(segment, layer=0) for segment in markers.segments)
     reasons = merge(relief.reasons, markers.reasons, inside.reasons if inside is not None else ())
     algorithm = then(Algorithm("Watershed", VERSION), "markers", by=markers.algorithm.name)
-    return Segmentation((out,), relief.grid, segments, algorithm, relief.sources, reasons)
+    made = Segmentation((out,), relief.grid, segments, algorithm, relief.sources, reasons)
+    return telling_lost(made, replace(markers, layers=(layer,), segments=segments))
 
 
 def _flooded(values: Array, markers: Array, room: Mask | None) -> Array:

@@ -106,6 +106,13 @@ def test_a_seed_that_nothing_grows_from_is_told():
     assert nothing.reasons[0].message == "Nothing grew from 1 of 1 seed."
 
 
+def test_infinite_values_are_never_grown_into():
+    holed = CT.array.astype(np.float32)
+    holed[12, 25, 21], holed[12, 25, 19] = np.inf, -np.inf
+    found = masks.connected_threshold(CT.with_array(holed), GRID.to_world((12, 25, 20)))
+    np.testing.assert_array_equal(found.mask("region"), np.isfinite(holed))
+
+
 def test_confidence_connected_is_that_of_itk():
     volume = CT.with_array(CT.array.astype(np.float32))
     seeds = np.array([[12, 25, 20], [10, 22, 18]])
@@ -154,6 +161,13 @@ def test_no_number_in_a_relief_is_flooded_last():
     assert found.mask("out")[ball(12) & ~ball(10)].all()
 
 
+def test_a_marker_that_lies_nowhere_water_may_stand_is_told_of():
+    markers = masks.of(ball(2) + 2 * ~ball(24), CT, name={"in": 1, "out": 2})
+    found = masks.watershed(CT, markers, inside=TRUTH)
+    assert not found.mask("out").any()
+    assert ("SEGMENT_VANISHED", "Nothing is left of: Out.") in [(each.code, each.message) for each in found.reasons]
+
+
 def test_touching_balls_are_parted_at_their_neck():
     both = masks.of(ball(9, at=(8, 0, 0)) | ball(8, at=(-7, 2, 0)), CT, name="cell")
     assert len(masks.components(both)) == 1
@@ -183,3 +197,8 @@ def test_refining_pulls_nowhere_where_there_is_no_number():
     blind = CT.with_array(np.full(GRID.shape, np.nan, np.float32))
     unpulled = masks.refined(blind, TRUTH, smoothing_mm=0)
     np.testing.assert_array_equal(unpulled.array, TRUTH.array)
+    endless = CT.array.astype(np.float32)
+    rim = ball(17) & ~ball(15)
+    endless[rim] = np.inf
+    fine = masks.refined(CT.with_array(endless), TRUTH, smoothing_mm=0, pull=2)
+    assert not fine.mask("ball")[rim].any()
