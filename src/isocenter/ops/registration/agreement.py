@@ -164,7 +164,7 @@ def cost(metric: Metric, samples: Samples, met: Met, scale: Scale) -> tuple[floa
 def _msd(fixed: Floats, moving: Floats, scale: Scale) -> tuple[float, Floats]:
     spread = ((scale.fixed[1] - scale.fixed[0]) / 4) ** 2 or 1.0
     apart = moving - fixed
-    return float(apart @ apart) / apart.size / spread, 2 * apart / (apart.size * spread)
+    return float((apart * apart).sum()) / apart.size / spread, 2 * apart / (apart.size * spread)
 
 
 def _ncc(fixed: Floats, moving: Floats, scale: Scale) -> tuple[float, Floats]:  # noqa: ARG001 - free of any scale

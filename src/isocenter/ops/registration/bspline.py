@@ -17,7 +17,7 @@ from isocenter.ops.registration.linear import TOO_LITTLE, View
 from isocenter.volume import Array
 
 _ROUNDS = 40
-_BENDING = 0.002  # cost of a second difference of one millimetre in every knot
+_BENDING = 0.02  # cost of a second difference of one millimetre in every knot
 _CHUNK = 4096
 _PARTS = 4  # sums made side by side, always as many, so that they are the same on any number of threads
 

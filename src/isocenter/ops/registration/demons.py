@@ -28,7 +28,7 @@ _AROUND = 4.0  # voxels; standard deviation of the surroundings that a voxel is 
 _LONGEST = 0.45  # voxels; no step is longer, so that none folds
 _QUIET = 0.1  # of the image's own standard deviation: what is flatter than this is noise
 _PATIENCE = 6  # rounds over which the cost has to fall
-_GAIN = 0.01  # by this share, else a level is done
+_GAIN = 0.004  # by this share, else a level is done
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ def register(
     _expect_one_of(kind, metric, start)
     _expect_pair(fixed, moving, start)
     settings = settings or Settings()
+    if not (settings.samples > 0 and settings.knots_mm > 0):
+        raise UsageError("The number of samples and the distance of knots are positive.")
     metric_used: Metric = "mattes" if metric == "auto" or kind == "diffeomorphic" else metric
     linear: Linear = kind if kind in get_args(Linear) else "affine"  # type: ignore[assignment]
     search = Search(linear, metric_used, settings.samples)

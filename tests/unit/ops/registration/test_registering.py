@@ -193,6 +193,7 @@ def test_wrong_calls_say_what_is_wrong():
         (FIXED, {"start": "principal"}, "moments"),
         (FIXED, {"kind": "diffeomorphic", "metric": "mattes"}, "bspline"),
         (FIXED, {"start": bent}, "without displacement"),
+        (FIXED, {"settings": reg.Settings(knots_mm=0)}, "positive"),
         (FIXED, {"start": reg.Transform(np.eye(4), centred(uid="7"), FIXED.grid)}, "frames of reference"),
     ):
         with pytest.raises(UsageError, match=words):
