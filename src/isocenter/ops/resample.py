@@ -116,7 +116,7 @@ def to_spacing(
     :func:`invert`.
     """
     expect(image, Volume, Segmentation)
-    wanted = (spacing_mm,) * 3 if isinstance(spacing_mm, int | float) else spacing_mm
+    wanted = spacing_mm if isinstance(spacing_mm, Sequence | np.ndarray) else (spacing_mm,) * 3
     try:
         grid = image.grid.with_spacing(wanted)
     except (ValueError, TypeError) as error:
@@ -138,9 +138,7 @@ def stretched_to_shape(
     pads. Parameters as of :func:`onto`; nothing lies outside. The way back is :func:`invert`.
     """
     expect(image, Volume, Segmentation)
-    if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
-        raise UsageError(f"A shape is three positive numbers of voxels, not {tuple(shape)}.")
-    grid = image.grid.with_shape(shape)
+    grid = image.grid.with_shape(expect_shape(shape))
     return onto(image, grid, interpolation=interpolation, smoothing=smoothing, labels=labels)
 
 
@@ -196,6 +194,13 @@ def invert(
     return replace(back, sources=source.sources, reasons=merge(back.reasons, source.reasons))
 
 
+def expect_shape(shape: Sequence[int]) -> Sequence[int]:
+    """The shape, if it is one of three whole numbers of voxels."""
+    if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+        raise UsageError(f"A shape is three positive whole numbers of voxels, not {tuple(shape)}.")
+    return shape
+
+
 def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
     words = {"interpolation": interpolation, "smoothing": smoothing, "labels": labels}
     for (name, value), known in zip(words.items(), (Interpolation, Smoothing, Labels), strict=True):
@@ -221,7 +226,7 @@ def outside_of(volume: Volume, grid: Grid, outside: float | None) -> float:
         outside = 0
     if volume.array.dtype.kind in "ui":
         limits = np.iinfo(volume.array.dtype)
-        if outside != int(outside) or not limits.min <= outside <= limits.max:
+        if not (limits.min <= outside <= limits.max and outside == int(outside)):  # NaN lies nowhere
             if _covers(volume.grid, grid):
                 return 0
             raise UsageError(f"Values of type {volume.array.dtype} cannot hold the outside value {outside}.")

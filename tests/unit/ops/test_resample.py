@@ -40,6 +40,9 @@ def test_an_outside_value_that_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="-1024"):
         onto(bytes_in_hu, GRID.pad((1, 0, 0), (0, 0, 0)))
     assert onto(bytes_in_hu, GRID.crop((0, 1, 0), (3, 4, 5))).shape == (3, 3, 5)
+    for wrong in (np.nan, np.inf, 0.5, 40000):
+        with pytest.raises(UsageError, match="cannot hold"):
+            onto(CT, GRID.pad((1, 0, 0), (0, 0, 0)), outside=wrong)
     with pytest.raises(UsageError, match="background"):
         onto(LABELS, GRID, outside=1)
 
@@ -95,6 +98,14 @@ def test_a_grid_a_hair_off_the_lattice_is_still_copied_and_one_farther_off_is_no
     np.testing.assert_array_equal(onto(CT, near).array, CT.array)
     assert onto(CT, near).sources == SOURCES
     assert (onto(CT, far).array != CT.array).any()
+
+
+def test_one_spacing_is_a_number_of_any_type():
+    for number in (2, np.float32(2), np.int64(2)):
+        assert to_spacing(CT, number).grid == to_spacing(CT, (2.0, 2.0, 2.0)).grid
+    for wrong in (0, np.float32(-1), "2", (1, 2), None):
+        with pytest.raises(UsageError, match="Spacing"):
+            to_spacing(CT, wrong)
 
 
 def test_values_that_cannot_be_interpolated_are_refused_but_can_be_copied():
