@@ -188,6 +188,8 @@ def _why_absent(family: str, name: str, subject: _Subject) -> str:
         return "the region has a single voxel" if subject.shape.sum() == 1 else _CAUSES[name]
     if len(subject.values) == 1:
         return "the region has a single voxel"
+    if name == "robust_mean_absolute_deviation":
+        return "no voxel lies between the 10th and the 90th percentile"
     if subject.binned.levels.min() == subject.binned.levels.max():
         return "the region has a single grey level"
     too_large = f"the box around the region has more than {MOST_VOXELS} voxels"

@@ -45,7 +45,7 @@ def statistics(values: Floats) -> Floats:
             third - first,
             values.max() - values.min(),
             np.abs(away).mean(),
-            np.abs(inner - inner.mean()).mean(),
+            np.abs(inner - inner.mean()).mean() if inner.size else math.nan,
             np.abs(values - median).mean(),
             ratio(math.sqrt(variance), mean),
             ratio(third - first, third + first),

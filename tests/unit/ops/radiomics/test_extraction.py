@@ -332,3 +332,12 @@ def test_a_feature_becomes_a_measurement_that_dicom_can_code():
     assert made.segments == ("lesion",)
     names = [item.to_measurement().name for item in found]
     assert len(set(names)) == len(names)
+
+
+def test_two_voxels_have_nothing_between_their_percentiles():
+    array = np.array([[[-77, -184]]], np.int16)
+    volume = Volume(array, Grid.from_vectors(array.shape), codes.HU, modality="CT")
+    mask = Segmentation.of(np.ones(array.shape, bool), volume, [Segment.named("pair")], Algorithm("hand", "1"))
+    found = features(volume, mask, families=["statistics"])
+    absent = [item for item in found if item.value is None and "robust" in item.name]
+    assert [item.absent for item in absent] == ["no voxel lies between the 10th and the 90th percentile"]
