@@ -1,4 +1,4 @@
-"""What operations in millimetres ask of a volume: perpendicular axes of known length, three dimensions at a time."""
+"""What operations ask of images: one grid for all that go together; three axes, perpendicular and of known length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect
+from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.volume import Array, Volume
 
@@ -26,6 +27,33 @@ def spacing_of(grid: Grid) -> Spacing:
     if grid.is_sheared:
         raise UsageError("The slices of this image are sheared: bring it onto an orthogonal grid first (iso.onto).")
     return grid.spacing_mm
+
+
+def expect_one_grid(image: Volume | Segmentation, segmentation: Segmentation) -> None:
+    """Tell a caller whose segmentation does not lie on the grid of an image, voxel upon voxel.
+
+    Raises
+    ------
+    UsageError
+        If it does not, or they are no image and no segmentation.
+    """
+    expect(image, Volume, Segmentation)
+    expect(segmentation, Segmentation)
+    if not image.grid.coincides(segmentation.grid):
+        raise UsageError("The images lie on different grids: bring one onto the other first (iso.onto).")
+
+
+def expect_three_axes(volume: Volume, what: str) -> None:
+    """Tell a caller whose volume has axes beyond the spatial ones; ``what`` is done, as in ``"Noise is measured"``.
+
+    Raises
+    ------
+    UsageError
+        If it has, or is no volume.
+    """
+    expect(volume, Volume)
+    if volume.axes:
+        raise UsageError(f"{what} along three axes: take one place of {', '.join(volume.axes)} first.")
 
 
 def each(volume: Volume, work: Callable[[Array], Array]) -> Array:

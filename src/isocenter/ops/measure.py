@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import UsageError, expect
 from isocenter.findings import Measurement, Segmentation
 from isocenter.geometry import Space
 from isocenter.kernels import kernel
+from isocenter.ops.lattice import expect_one_grid, expect_three_axes
 from isocenter.volume import Array, Volume
 
 Floats = npt.NDArray[np.float64]
@@ -127,12 +127,8 @@ def densities(volume: Volume, segmentation: Segmentation) -> dict[str, Density |
     UsageError
         If these are no volume and segmentation, they lie on different grids, or the volume has further axes.
     """
-    expect(volume, Volume)
-    expect(segmentation, Segmentation)
-    if volume.axes:
-        raise UsageError(f"Only three spatial axes are measured: take one place of {', '.join(volume.axes)} first.")
-    if not volume.grid.coincides(segmentation.grid):
-        raise UsageError("Volume and segmentation lie on different grids; resample one onto the other first.")
+    expect_three_axes(volume, "Segments are measured")
+    expect_one_grid(volume, segmentation)
     return {
         segment.name: found
         for layer in sorted({segment.layer for segment in segmentation.segments})

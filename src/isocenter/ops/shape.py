@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Triple
-from isocenter.ops.resample import Image, onto
+from isocenter.ops.lattice import expect_one_grid
+from isocenter.ops.resample import Image, expect_shape, onto
 
 
 def to_shape(
@@ -39,8 +40,7 @@ def to_shape(
     outside
         Value of voxels outside the image, as in :func:`isocenter.ops.resample.onto`.
     """
-    if len(shape) != 3 or min(shape) < 1:
-        raise UsageError(f"A shape is three positive numbers of voxels, not {tuple(shape)}.")
+    expect_shape(shape)
     middle = image.grid.to_index(image.grid.center_mm if center_mm is None else center_mm)
     start = [int(np.floor(m - (n - 1) / 2 + 0.5 - 1e-6)) for m, n in zip(middle, shape, strict=True)]
     return onto(image, image.grid.window(start, shape), outside=outside)
@@ -51,8 +51,7 @@ def crop_to(image: Image, segmentation: Segmentation, *names: str, margin_mm: fl
 
     The segmentation must lie on the image's grid; without names all of its segments count.
     """
-    if not image.grid.coincides(segmentation.grid):
-        raise UsageError("The segmentation lies on another grid than the image: bring one onto the other first.")
+    expect_one_grid(image, segmentation)
     first, last = box(segmentation, *names)
     margins = [int(np.ceil(margin_mm / spacing - 1e-6)) for spacing in image.grid.spacing_mm]
     start = [max(0, a - margin) for a, margin in zip(first, margins, strict=True)]

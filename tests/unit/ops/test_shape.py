@@ -51,7 +51,7 @@ def test_an_absent_structure_has_no_box():
 
 
 def test_a_segmentation_of_another_grid_and_a_wrong_shape_are_refused():
-    with pytest.raises(UsageError, match="another grid"):
+    with pytest.raises(UsageError, match="different grids"):
         crop_to(CT, onto(BLOCK, GRID.flip(0)))
     with pytest.raises(UsageError, match="three positive"):
         to_shape(CT, (0, 1, 1))

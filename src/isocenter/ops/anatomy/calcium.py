@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from isocenter import codes
-from isocenter.errors import Refused, UsageError, expect
+from isocenter.errors import Refused, expect
 from isocenter.findings import Algorithm, Measurement, Segment, Segmentation
 from isocenter.ops.anatomy.coarse import AXIAL, to_volume_axes
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_one_grid, spacing_of
 from isocenter.ops.resample import to_orientation
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -91,11 +91,9 @@ def calcium_score(volume: Volume, region: Segmentation, *names: str) -> CalciumS
         With ``WRONG_MODALITY`` if the volume is no CT in HU.
     """
     expect(volume, Volume)
-    expect(region, Segmentation)
     if volume.unit != codes.HU or volume.axes:
         raise Refused([Reason("WRONG_MODALITY", f"Calcium is scored in HU; this volume is in {volume.unit.value}.")])
-    if not volume.grid.coincides(region.grid):
-        raise UsageError("The region lies on another grid than the image: bring one onto the other first.")
+    expect_one_grid(volume, region)
     axial = to_orientation(volume, AXIAL)
     where = to_orientation(region, AXIAL).mask(*(names or region.names))
     depth_mm, height_mm, width_mm = spacing_of(axial.grid)

@@ -11,6 +11,7 @@ from isocenter import codes
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Measurement, Segmentation
 from isocenter.geometry import Space
+from isocenter.ops.lattice import expect_one_grid
 from isocenter.volume import Volume
 
 
@@ -42,11 +43,9 @@ def areas_at(
         not reach over all of it.
     """
     expect(volume, Volume)
-    expect(segmentation, Segmentation)
     if volume.grid.space is not Space.PATIENT or volume.axes:
         raise UsageError("A level of the body needs one image with a place in the patient.")
-    if not volume.grid.coincides(segmentation.grid):
-        raise UsageError("The segmentation lies on another grid than the image: bring one onto the other first.")
+    expect_one_grid(volume, segmentation)
     steps = volume.grid.affine[2, :3]
     if thickness_mm < np.abs(steps).sum():
         raise UsageError(f"A slab of {thickness_mm:g} mm is thinner than the voxels: {np.abs(steps).sum():.3g} mm.")

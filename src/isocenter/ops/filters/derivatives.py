@@ -13,7 +13,7 @@ from isocenter.kernels import compiled, over_slices
 from isocenter.ops.filters.reach import Lengths, about_gaussian, in_voxels, lengths_of
 from isocenter.ops.filters.smoothing import convolved, half_gaussian, smooth
 from isocenter.ops.filters.values import Singles, filtered, per_mm, prepared
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_three_axes, spacing_of
 from isocenter.volume import Array, Volume
 
 _NARROWEST = 0.5  # voxels; a sampled second derivative of a narrower Gaussian is none
@@ -43,9 +43,7 @@ def gradient(volume: Volume, *, sigma_mm: Lengths = 0.0) -> Volume:
     InputError
         If a value is NaN or infinite.
     """
-    expect(volume, Volume)
-    if volume.axes:
-        raise UsageError(f"A gradient is taken of three axes: take one place of {', '.join(volume.axes)} first.")
+    expect_three_axes(volume, "A gradient is taken")
     lengths, halves = lengths_of(sigma_mm, "sigma_mm"), _halves(volume)
     turn = volume.grid.direction.astype(np.float32)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 import isocenter
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Mask, Segment, Segmentation
 from isocenter.kernels import kernel, over_slices
 from isocenter.ops.filters.derivatives import steepness
 from isocenter.ops.filters.reach import Lengths, about_gaussian, in_voxels, lengths_of
 from isocenter.ops.filters.smoothing import smooth
 from isocenter.ops.filters.values import Singles, check_values, prepared
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_three_axes, spacing_of
 from isocenter.ops.runs import pieces_of
 from isocenter.volume import Array, Volume
 
@@ -48,10 +48,8 @@ def canny(volume: Volume, low: float, high: float, *, sigma_mm: Lengths) -> Segm
     InputError
         If a value is NaN or infinite.
     """
-    expect(volume, Volume)
+    expect_three_axes(volume, "Edges are found")
     check_values(volume)
-    if volume.axes:
-        raise UsageError(f"Edges are found along three axes: take one place of {', '.join(volume.axes)} first.")
     if not 0 < low <= high < np.inf:
         raise UsageError(f"The limits of the gradient are 0 < low <= high, not {low} and {high}.")
     sigma = in_voxels(volume, lengths_of(sigma_mm, "sigma_mm"))

@@ -8,11 +8,11 @@ import numpy as np
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import Refused, UsageError, expect
+from isocenter.errors import Refused, UsageError
 from isocenter.findings import Mask, Measurement, Segmentation
 from isocenter.ops.filters.smoothing import half_gaussian, smooth
 from isocenter.ops.filters.values import Singles, as_singles, check_values, prepared
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_one_grid, expect_three_axes, spacing_of
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
@@ -64,12 +64,10 @@ def measure_noise(
     Refused
         If fewer than 500 voxels are left to look at.
     """
-    expect(volume, Volume)
+    expect_three_axes(volume, "Noise is measured")
     check_values(volume)
-    if volume.axes:
-        raise UsageError(f"Noise is measured along three axes: take one place of {', '.join(volume.axes)} first.")
-    if segmentation is not None and not volume.grid.coincides(segmentation.grid):
-        raise UsageError("Volume and segmentation lie on different grids; resample one onto the other first.")
+    if segmentation is not None:
+        expect_one_grid(volume, segmentation)
     chosen = method or {"CT": "tissue", "MR": "rician"}.get(volume.modality, "white")
     if chosen not in _METHODS:
         raise UsageError(f"No method {method!r}; there are {', '.join(_METHODS)}.")

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.errors import InputError, UsageError, expect
+from isocenter.errors import InputError, UsageError
 from isocenter.extras import needed
 from isocenter.findings import Segmentation
+from isocenter.ops.lattice import expect_one_grid, expect_three_axes
 from isocenter.volume import Array, Volume
 
 _COARSE_MM = 4.0
@@ -46,9 +47,7 @@ def bias_corrected(
     MissingExtra
         If SimpleITK is not installed.
     """
-    expect(volume, Volume)
-    if volume.axes:
-        raise UsageError("The bias field of one image is estimated at a time: take the time points one by one.")
+    expect_three_axes(volume, "A bias field is estimated")
     if not iterations or min(iterations) < 1 or not spans_mm > 0:
         raise UsageError("N4 takes one or more numbers of iterations, and a distance of its control points above 0.")
     array = volume.array.astype(np.float32)
@@ -65,9 +64,7 @@ def bias_corrected(
 def _mask(volume: Volume, inside: Segmentation | None) -> Array | None:
     if inside is None:
         return None
-    expect(inside, Segmentation)
-    if not volume.grid.coincides(inside.grid):
-        raise UsageError("The segmentation lies on another grid than the image: bring one onto the other first.")
+    expect_one_grid(volume, inside)
     return inside.mask(*inside.names).astype(np.uint8)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from isocenter import codes
 from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
+from isocenter.ops.lattice import expect_one_grid
 from isocenter.volume import Array, Volume
 from isocenter.windows import mapped
 
@@ -185,9 +186,7 @@ def values_of(volume: Volume, inside: Segmentation | None) -> Array:
     expect(volume, Volume)
     array = volume.array
     if inside is not None:
-        expect(inside, Segmentation)
-        if not volume.grid.coincides(inside.grid):
-            raise UsageError("The segmentation lies on another grid than the image: bring one onto the other first.")
+        expect_one_grid(volume, inside)
         array = array[inside.mask(*inside.names)]
     values = array.reshape(-1)
     if values.dtype.kind == "f":

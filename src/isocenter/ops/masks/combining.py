@@ -8,7 +8,8 @@ import numpy as np
 
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segment, Segmentation
-from isocenter.ops.masks.layers import Mask, mask_of, on_one_grid, telling_lost, then
+from isocenter.ops.lattice import expect_one_grid
+from isocenter.ops.masks.layers import Mask, mask_of, telling_lost, then
 from isocenter.reasons import merge
 
 
@@ -22,7 +23,7 @@ def union(*segmentations: Segmentation, name: str = "union") -> Segmentation:
     first = segmentations[0]
     mask = mask_of(first)
     for other in segmentations[1:]:
-        on_one_grid(first, other)
+        expect_one_grid(first, other)
         mask |= mask_of(other)
     parts = "+".join("+".join(each.names) for each in segmentations)
     algorithm = then(first.algorithm, "union", of=parts)
@@ -42,8 +43,7 @@ def difference(first: Segmentation, second: Segmentation) -> Segmentation:
 
 def _beside(first: Segmentation, second: Segmentation) -> Segmentation:
     expect(first, Segmentation)
-    expect(second, Segmentation)
-    on_one_grid(first, second)
+    expect_one_grid(first, second)
     return second
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
-from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, on_one_grid, values_of
+from isocenter.ops.lattice import expect_one_grid
+from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, values_of
 from isocenter.ops.masks.thresholds import between
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume
@@ -125,7 +126,7 @@ def _room(volume: Volume, inside: Segmentation | None) -> Mask | None:
     """Where to grow; None for everywhere."""
     if inside is None:
         return None
-    on_one_grid(volume, inside)
+    expect_one_grid(volume, inside)
     return mask_of(inside)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
-from isocenter.ops.lattice import Spacing
+from isocenter.ops.lattice import Spacing, expect_three_axes
 from isocenter.ops.masks.morphology import box_of, distance_mm
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -103,18 +103,9 @@ def mask_of(segmentation: Segmentation, names: Names = None) -> Mask:
     return segmentation.mask(*(segment.name for segment in taken))
 
 
-def on_one_grid(first: Volume | Segmentation, other: Volume | Segmentation) -> None:
-    """Tell a caller whose images do not lie on one grid."""
-    expect(other, Volume, Segmentation)
-    if not first.grid.coincides(other.grid):
-        raise UsageError("The images lie on different grids: bring one onto the other first (iso.onto).")
-
-
 def values_of(volume: Volume) -> Array:
     """The values (slice, row, column) of a volume without further axes."""
-    expect(volume, Volume)
-    if volume.axes:
-        raise UsageError(f"A mask has three axes: take one place of {', '.join(volume.axes)} first.")
+    expect_three_axes(volume, "Masks are made")
     return volume.array
 
 

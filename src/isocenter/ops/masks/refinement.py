@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.findings import Segmentation
-from isocenter.ops.lattice import Spacing, spacing_of
-from isocenter.ops.masks.layers import Mask, Names, length, on_one_grid, reshaped, then, values_of
+from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
+from isocenter.ops.masks.layers import Mask, Names, length, reshaped, then, values_of
 from isocenter.ops.masks.morphology import distance_mm
 from isocenter.ops.masks.shaping import smooth_share
 from isocenter.reasons import Reason, merge
@@ -64,7 +64,7 @@ def refined(
         If the grids differ, a length is negative, or the grid has no sizes in millimetres or is sheared.
     """
     values = values_of(volume)
-    on_one_grid(volume, segmentation)
+    expect_one_grid(volume, segmentation)
     spacing = spacing_of(segmentation.grid)
     reach, sigma = length(reach_mm, "The reach"), length(smoothing_mm, "The smoothing")
     strength = length(pull, "The pull")

@@ -14,8 +14,9 @@ import numpy as np
 from isocenter.errors import Refused, UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.kernels import kernel, over_slices
+from isocenter.ops.lattice import expect_one_grid
 from isocenter.ops.masks import levels
-from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, on_one_grid, values_of
+from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, values_of
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume, read_only
 
@@ -147,7 +148,7 @@ def _segments(
 ) -> Segmentation:
     """The labels as segments, without what has no finite value or lies outside; they are changed in place."""
     if inside is not None:
-        on_one_grid(volume, inside)
+        expect_one_grid(volume, inside)
         labels[~mask_of(inside)] = 0
     finite = np.isfinite(volume.array) if volume.array.dtype.kind == "f" else None
     odd = 0 if finite is None else finite.size - int(np.count_nonzero(finite))
@@ -185,7 +186,7 @@ def histogram(volume: Volume, inside: Segmentation | None, least: int) -> levels
     """
     values = values_of(volume)
     if inside is not None:
-        on_one_grid(volume, inside)
+        expect_one_grid(volume, inside)
         values = values[mask_of(inside)]
     values = read_only(np.ascontiguousarray(values).reshape(-1))
     low, high = _range(values)

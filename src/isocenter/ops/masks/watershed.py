@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
-from isocenter.ops.lattice import Spacing, spacing_of
+from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
 from isocenter.ops.masks.layers import (
     VERSION,
     Mask,
@@ -19,7 +19,6 @@ from isocenter.ops.masks.layers import (
     length,
     mask_of,
     numbered,
-    on_one_grid,
     telling_lost,
     then,
     values_of,
@@ -59,7 +58,7 @@ def watershed(relief: Volume, markers: Segmentation, *, inside: Segmentation | N
         If the grids differ or the markers have several layers.
     """
     values = values_of(relief)
-    on_one_grid(relief, markers)
+    expect_one_grid(relief, markers)
     if len({segment.layer for segment in markers.segments}) != 1:
         raise UsageError("The markers of a watershed are segments of one layer: give segments that do not overlap.")
     layer = markers.layers[markers.segments[0].layer]
@@ -67,7 +66,7 @@ def watershed(relief: Volume, markers: Segmentation, *, inside: Segmentation | N
     out = np.where(np.isin(layer, labels), layer, 0)
     room = None
     if inside is not None:
-        on_one_grid(relief, inside)
+        expect_one_grid(relief, inside)
         room = mask_of(inside)
         out[~room] = 0
     if room is None or room.any():

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.errors import Refused, UsageError, expect
+from isocenter.errors import Refused, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_one_grid, expect_three_axes, spacing_of
 from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.radiomics.peaks import RADIUS_MM
 from isocenter.ops.radiomics.processing import Processing
@@ -125,14 +125,10 @@ def regions(
         If a segment is empty, or nothing of it is left (reasons ``REGION_EMPTY``, ``REGION_EMPTIED``), or splines would
         have to run through voxels without a value (``REGION_BESIDE_GAPS``).
     """
-    expect(volume, Volume)
-    expect(segmentation, Segmentation)
-    if volume.axes:
-        raise UsageError(f"Features are of three spatial axes: take one place of {', '.join(volume.axes)} first.")
+    expect_three_axes(volume, "Features are taken")
     if volume.array.dtype.kind not in "buif":
         raise UsageError(f"Features are of real numbers, not of {volume.array.dtype}: take the magnitude first.")
-    if not volume.grid.coincides(segmentation.grid):
-        raise UsageError("Volume and segmentation lie on different grids; resample one onto the other first.")
+    expect_one_grid(volume, segmentation)
     wanted = [segmentation.segment(name).name for name in names] or segmentation.names
     return tuple(_region(volume, segmentation, name, processing, margin_mm) for name in wanted)
 

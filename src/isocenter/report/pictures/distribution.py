@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isocenter.errors import UsageError, expect
+from isocenter.errors import expect
 from isocenter.findings import Segmentation
+from isocenter.ops.lattice import expect_one_grid
 from isocenter.report import histogram as charts
 from isocenter.report.figure import Figure
 from isocenter.volume import Volume
@@ -27,7 +28,5 @@ def histogram(volume: Volume, segmentation: Segmentation | None = None) -> Figur
     expect(volume, Volume)
     if segmentation is None:
         return charts.volume_histogram(volume)
-    expect(segmentation, Segmentation)
-    if not segmentation.grid.coincides(volume.grid):
-        raise UsageError("The segmentation lies on another grid than the image: bring one onto the other (iso.onto).")
+    expect_one_grid(volume, segmentation)
     return charts.histogram(volume, segmentation)

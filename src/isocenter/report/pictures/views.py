@@ -10,6 +10,7 @@ import numpy as np
 from isocenter import codes, windows
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
+from isocenter.ops.lattice import expect_one_grid
 from isocenter.report.planes import NORMAL_AXIS, Plane, Stack, Window, preset, unit_of, window_by_content
 from isocenter.report.sections import Scene, scene
 from isocenter.report.stills import still
@@ -82,11 +83,7 @@ def seen(
     if shown.array.dtype == np.bool_:
         shown = shown.with_array(shown.array.view(np.uint8))
     if segmentation is not None:
-        expect(segmentation, Segmentation)
-        if not segmentation.grid.coincides(shown.grid):
-            raise UsageError(
-                "The segmentation lies on another grid than the image: bring one onto the other (iso.onto)."
-            )
+        expect_one_grid(shown, segmentation)
     chosen = None if shown.axes else window_for(shown, window)
     return replace(scene(shown, segmentation, plane, window=chosen), fill=fill)
 

@@ -95,5 +95,5 @@ def test_other_units_and_grids_are_refused() -> None:
     ct = _heart()
     with pytest.raises(Refused, match="HU"):
         calcium_score(Volume(ct.array, ct.grid), _region(ct))
-    with pytest.raises(UsageError, match="another grid"):
+    with pytest.raises(UsageError, match="different grids"):
         calcium_score(ct, _region(_heart(slices=5)))

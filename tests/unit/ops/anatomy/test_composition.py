@@ -47,7 +47,7 @@ def test_levels_that_give_no_area_are_refused() -> None:
         areas_at(ct, segments, 100.0)
     with pytest.raises(UsageError, match="thinner"):
         areas_at(ct, segments, 60.0, thickness_mm=2)
-    with pytest.raises(UsageError, match="another grid"):
+    with pytest.raises(UsageError, match="different grids"):
         areas_at(Volume(ct.array[1:], GRID.crop((1, 0, 0), GRID.shape), codes.HU), segments, 60.0)
     turn = np.radians(30)
     oblique = np.array([[0, 0, 1], [np.sin(turn), np.cos(turn), 0], [-np.cos(turn), np.sin(turn), 0]])

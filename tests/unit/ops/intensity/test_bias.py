@@ -52,5 +52,5 @@ def test_what_has_no_bias_field_is_refused():
         bias_corrected(empty)
     with pytest.raises(UsageError, match="iterations"):
         bias_corrected(empty, iterations=())
-    with pytest.raises(UsageError, match="one by one"):
+    with pytest.raises(UsageError, match="one place of time"):
         bias_corrected(Volume(np.zeros((2, 2, 2, 2)), Grid.from_vectors((2, 2, 2)), axes=("time",)))

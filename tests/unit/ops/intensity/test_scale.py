@@ -63,7 +63,7 @@ def test_what_has_no_spread_or_no_values_is_refused():
         zscored(constant, _mask(constant, []))
     with pytest.raises(InputError, match="no values"):
         zscored(_volume([np.nan], np.float32))
-    with pytest.raises(UsageError, match="another grid"):
+    with pytest.raises(UsageError, match="different grids"):
         zscored(constant, _mask(_volume([1, 2, 3]), [0]))
 
 
