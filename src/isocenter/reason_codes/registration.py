@@ -31,6 +31,12 @@ CODES: dict[str, CodeEntry] = {
         "The transform is returned as it is; where it folds it has no way back.",
         "Bend less: a greater distance of knots, a stiffer field, or the diffeomorphic kind.",
     ),
+    "MOVED_AGAINST_FRAME": CodeEntry(
+        _V,
+        "Images of one frame of reference, as of one visit, were moved by millimetres against it.",
+        "The transform is returned as it is.",
+        "If the patient lay still, lay them over each other by their frame (iso.registration.by_frame) instead.",
+    ),
     "NOTHING_TO_REGISTER": CodeEntry(
         _X,
         "An image is constant, or both overlap too little to be compared.",

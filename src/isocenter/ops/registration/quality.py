@@ -131,7 +131,7 @@ def judged(view: View, transform: Transform, start: Floats, back: Floats, metric
 
 def reasons_of(quality: Quality, transform: Transform, likeness: Likeness) -> tuple[Reason, ...]:
     """What is to be said of a registration of a quality, of images of one kind or of two."""
-    found = [*_about_agreement(quality), *_about_inside(quality, likeness)]
+    found = [*_about_agreement(quality), *_about_inside(quality, likeness), *_about_frame(quality, transform)]
     growth = float(np.linalg.det(transform.affine[:3, :3]))
     if not 1 / _SIZE < growth < _SIZE:
         text = f"The linear part changes volumes by a factor of {growth:.2f}."
@@ -164,6 +164,14 @@ def _about_inside(quality: Quality, likeness: Likeness) -> list[Reason]:
         text = f"Inside the bodies, the images share {quality.shared_information:.1%} of their information only."
         return [Reason("REGISTRATION_DOUBTFUL", text)]
     return []
+
+
+def _about_frame(quality: Quality, transform: Transform) -> list[Reason]:
+    uid = transform.fixed.frame_of_reference_uid
+    if uid is None or uid != transform.moving.frame_of_reference_uid or quality.move_mm <= DOUBTFUL_MM:
+        return []
+    text = f"The images share a frame of reference, and registration moved them by {quality.move_mm:.1f} mm against it."
+    return [Reason("MOVED_AGAINST_FRAME", text)]
 
 
 def threshold(array: Array) -> float:

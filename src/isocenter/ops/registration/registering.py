@@ -55,6 +55,11 @@ class Settings:
         Distance between knots of the B-spline lattice.
     stiffness
         How freely the diffeomorphic field may bend.
+
+    Raises
+    ------
+    UsageError
+        If a number is not positive.
     """
 
     fixed_mask: Segmentation | None = None
@@ -62,6 +67,10 @@ class Settings:
     samples: int = 60_000
     knots_mm: float = 25.0
     stiffness: Stiffness = field(default_factory=Stiffness)
+
+    def __post_init__(self) -> None:
+        if not (self.samples > 0 and self.knots_mm > 0):
+            raise UsageError("The number of samples and the distance of knots are positive.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +137,9 @@ def register(
     Refused
         If an image is constant, or image and mask leave too little to compare.
     """
-    for image in (fixed, moving):
-        _expect_fit(image)
+    settings = settings or Settings()
     _expect_one_of(kind, metric, start)
     _expect_pair(fixed, moving, start)
-    settings = settings or Settings()
-    if not (settings.samples > 0 and settings.knots_mm > 0):
-        raise UsageError("The number of samples and the distance of knots are positive.")
     metric_used: Metric = "mattes" if metric == "auto" or kind == "diffeomorphic" else metric
     linear: Linear = kind if kind in get_args(Linear) else "affine"  # type: ignore[assignment]
     search = Search(linear, metric_used, settings.samples)
@@ -176,6 +181,8 @@ def _expect_one_of(kind: str, metric: str, start: object) -> None:
 
 
 def _expect_pair(fixed: Volume, moving: Volume, start: object) -> None:
+    for image in (fixed, moving):
+        _expect_fit(image)
     if fixed.grid.space != moving.grid.space:
         raise UsageError(f"One image lies in the {fixed.grid.space}, the other in the {moving.grid.space}.")
     if not isinstance(start, Transform):

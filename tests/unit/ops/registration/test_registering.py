@@ -153,6 +153,12 @@ def test_a_small_piece_says_that_it_overlaps_little():
     assert found.quality.covered < 0.4
 
 
+def test_images_of_one_frame_that_are_moved_against_it_say_so():
+    moving = painted(centred(), moved_by(matrix(shift_mm=(9, 0, 0))))
+    assert codes_of(reg.register(FIXED, moving)) == {"MOVED_AGAINST_FRAME"}
+    assert codes_of(reg.register(FIXED, painted(centred(), seed=2))) == set()
+
+
 def test_an_image_that_is_constant_is_refused():
     flat = FIXED.with_array(np.zeros(FIXED.shape, np.int16))
     for pair in ((FIXED, flat), (flat, FIXED)):
@@ -193,13 +199,14 @@ def test_wrong_calls_say_what_is_wrong():
         (FIXED, {"start": "principal"}, "moments"),
         (FIXED, {"kind": "diffeomorphic", "metric": "mattes"}, "bspline"),
         (FIXED, {"start": bent}, "without displacement"),
-        (FIXED, {"settings": reg.Settings(knots_mm=0)}, "positive"),
         (FIXED, {"start": reg.Transform(np.eye(4), centred(uid="7"), FIXED.grid)}, "frames of reference"),
     ):
         with pytest.raises(UsageError, match=words):
             reg.register(FIXED, wrong, **options)
     with pytest.raises(UsageError, match="Volume"):
         reg.register("ct", FIXED)
+    with pytest.raises(UsageError, match="positive"):
+        reg.Settings(knots_mm=0)
     with pytest.raises(UsageError, match="complex"):
         reg.register(FIXED, FIXED.with_array(FIXED.array.astype(complex)))
 
