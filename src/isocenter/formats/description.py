@@ -137,10 +137,14 @@ def unnamed_segments(labels: Volume) -> Segmentation:
 def _segment(row: dict[str, Any]) -> Segment:
     property_type, category = Code(**row["property_type"]), Code(**row["property_category"])
     red, green, blue = row["color"]
+    modifier, region = (Code(**row[name]) if row.get(name) else None for name in ("modifier", "region"))
     return Segment(
-        row["name"], row["label"], row["title"], property_type, category, (red, green, blue), row.get("layer", 0)
-    )
+        row["name"], row["label"], row["title"], property_type, category, (red, green, blue), row.get("layer", 0),
+        modifier, region,
+    )  # fmt: skip
 
 
 def _algorithm(row: dict[str, Any]) -> Algorithm:
-    return Algorithm(row["name"], row["version"], tuple((key, value) for key, value in row["settings"]))
+    settings = tuple((key, value) for key, value in row["settings"])
+    family = {"family": Code(**row["family"])} if row.get("family") else {}
+    return Algorithm(row["name"], row["version"], settings, **family)

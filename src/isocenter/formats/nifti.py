@@ -7,6 +7,7 @@ Source: NIfTI-1 Data Format (nifti1.h, Cox et al. 2004), NIfTI-2 (2011).
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ def load(path: Path) -> Volume | Segmentation:
     if said is not None and "grid" in said:
         grid, reasons = description.grid_of(said), ()
     if said is not None:
-        layers = list(np.moveaxis(array, 3, 0)) if said.get("kind") == "segmentation" and array.ndim == 4 else [array]
+        if said.get("kind") == "segmentation":
+            layers = list(np.moveaxis(array, 3, 0)) if array.ndim == 4 else [array]
+        else:
+            layers = [_with_axes(array, header, said)]
         return description.image_of(said, [np.ascontiguousarray(layer) for layer in layers], grid, reasons=reasons)
     if int(header["intent_code"]) != _LABEL:
         return Volume(array, grid, UNSAID, axes, reasons=reasons, time_step_s=_time_step_s(header, axes))
@@ -100,6 +104,15 @@ def _voxels(content: bytes, header: Any) -> tuple[Array, tuple[str, ...]]:
         raise InputError("The file is cut short: it holds fewer voxels than its header says.")
     raw = np.frombuffer(content, dtype, wanted, offset).reshape(sizes[::-1])
     return _scaled(*_our_axes(raw), header)
+
+
+def _with_axes(array: Array, header: Any, said: dict[str, Any]) -> Array:
+    """The values with each axis that their description names, those of one place too."""
+    samples = array.shape[-1:] if header.get_data_dtype().names else ()
+    count = len(axes) if isinstance(axes := said.get("axes"), list) else 0
+    further = [int(n) for n in header["dim"][4 : 4 + count - len(samples)]]
+    whole = (*array.shape[:3], *further, *samples)
+    return array.reshape(whole) if math.prod(whole) == array.size else array
 
 
 def _our_axes(raw: Array) -> tuple[Array, tuple[str, ...]]:

@@ -28,8 +28,11 @@ CT = Volume(
 LABELS = Segmentation(
     ((VALUES % 3).astype(np.uint8),),
     GRID,
-    (Segment("lung_left", 2, "Left lung", codes.LEFT_LUNG), Segment("one", 1, "One", codes.LUNG)),
-    Algorithm("a", "1", (("threshold", -320),)),
+    (
+        Segment("lung_left", 2, "Left lung", codes.LEFT_LUNG, modifier=codes.LEFT),
+        Segment("one", 1, "One", codes.NODULE, region=codes.LUNG),
+    ),
+    Algorithm("a", "1", (("threshold", -320),), codes.ARTIFICIAL_INTELLIGENCE),
 )
 
 

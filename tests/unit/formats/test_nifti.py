@@ -132,6 +132,16 @@ def test_a_fourth_dimension_is_time_and_a_single_one_is_dropped(file):
     assert formats.load(again).axes == ("time",)
 
 
+@pytest.mark.parametrize("sizes", [(1,), (1, 1), (1, 3), (3, 1)])
+def test_axes_of_one_place_come_back_where_they_were(tmp_path, sizes):
+    array = np.arange(24 * int(np.prod(sizes)), dtype=np.int16).reshape(2, 3, 4, *sizes)
+    film = Volume(array, Grid.from_vectors((2, 3, 4)), codes.HU, axes=("time", "echo")[: len(sizes)])
+    formats.save(film, tmp_path / "film.nii")
+    again = formats.load(tmp_path / "film.nii")
+    np.testing.assert_array_equal(again.array, array)
+    assert again.axes == film.axes
+
+
 def test_colours_are_an_axis(file):
     color = np.zeros((4, 3, 2), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     color["G"][3, 2, 1] = 9
