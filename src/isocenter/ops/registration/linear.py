@@ -30,7 +30,7 @@ TOO_LITTLE = 1e3
 """Cost of too little overlap, which no metric reaches."""
 _ROUNDS = 60
 _TINY = 1e-6  # step of the parameters in finite differences; the matrices are smooth in them
-_STILL = 0.01  # voxels, in the root mean square; a step no longer than this ends a level
+_STILL = 0.001  # voxels, in the root mean square; a step no longer than this ends a level
 
 
 @dataclass(frozen=True, eq=False)
