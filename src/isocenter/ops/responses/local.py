@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect_word
 from isocenter.ops.lattice import spacing_of
-from isocenter.ops.responses.mapping import SCIPY_MODE, Boundary, Dimension, Singles, axes_of, check, mapped
+from isocenter.ops.responses.mapping import SCIPY_MODE, Boundary, Dimension, Singles, axes_of, mapped
 from isocenter.ops.responses.turning import path, responses
 from isocenter.volume import Volume
 
@@ -32,8 +32,8 @@ class Mean:
     boundary: Boundary = "mirror"
 
     def __post_init__(self) -> None:
-        check(self.dimension, "dimension", Dimension)
-        check(self.boundary, "boundary", Boundary)
+        expect_word(self.dimension, Dimension, "The dimension")
+        expect_word(self.boundary, Boundary, "The boundary")
         if self.support < 1 or self.support % 2 == 0:
             raise UsageError(f"The support of a mean is an odd number of voxels, not {self.support}.")
 
@@ -66,13 +66,13 @@ class LaplacianOfGaussian:
     boundary: Boundary = "mirror"
 
     def __post_init__(self) -> None:
-        check(self.dimension, "dimension", Dimension)
-        check(self.boundary, "boundary", Boundary)
+        expect_word(self.dimension, Dimension, "The dimension")
+        expect_word(self.boundary, Boundary, "The boundary")
         if not (0 < self.sigma_mm < math.inf and 0 < self.cutoff < math.inf):
             raise UsageError(f"Scale and cutoff are positive, not {self.sigma_mm} mm and {self.cutoff}.")
 
     def response(self, volume: Volume) -> Volume:
-        """The response map, float32, per voxel squared as the standard has it.
+        """The response map, float32, per voxel squared as the standard has it: of the smallest side of a voxel.
 
         Raises
         ------
@@ -82,7 +82,8 @@ class LaplacianOfGaussian:
         spacing = spacing_of(volume.grid)
         axes = axes_of(self.dimension)
         bells = [_bell(self.sigma_mm / spacing[axis], self.cutoff) for axis in axes]
-        curves = [_curved(self.sigma_mm / spacing[axis], self.cutoff) for axis in axes]
+        least = min(spacing[axis] for axis in axes)  # one unit of length, or it would be no Laplacian
+        curves = [_curved(self.sigma_mm / spacing[axis], self.cutoff) * (least / spacing[axis]) ** 2 for axis in axes]
 
         def work(part: Singles) -> Singles:
             total = np.zeros(part.shape, np.float32)
