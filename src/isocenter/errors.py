@@ -16,7 +16,7 @@ A message says what is wrong, what was expected and what to do. It never holds p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, get_args
 
 from isocenter.reasons import Reason
 
@@ -80,3 +80,25 @@ def expect(value: object, *kinds: type) -> None:
         given = type(value).__name__
         hint = ": read it first, by isocenter.read(series)" if given == "Series" else ""
         raise UsageError(f"Expected a {' or a '.join(kind.__name__ for kind in kinds)}, not a {given}{hint}.")
+
+
+def expect_word(word: object, known: Any, what: str) -> None:
+    """Tell a caller whose word is none of a ``Literal``.
+
+    Parameters
+    ----------
+    word
+        What was given.
+    known
+        The ``Literal``.
+    what
+        What the word says: ``"The layout"``.
+
+    Raises
+    ------
+    UsageError
+        If it is none of them.
+    """
+    words = get_args(known)
+    if word not in words:
+        raise UsageError(f"{what} is one of {', '.join(words)}; not {word!r}.")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect_word
 
 Array = npt.NDArray[Any]
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
@@ -42,8 +42,7 @@ class Window:
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if self.function not in get_args(Function):
-            raise UsageError(f"A window's function is {', '.join(get_args(Function))}; not {self.function!r}.")
+        expect_word(self.function, Function, "The function of a window")
         least = 1.0 if self.function == "LINEAR" else np.nextafter(0.0, 1.0)
         if not (np.isfinite(self.center) and np.isfinite(self.width) and self.width >= least):
             limit = "of at least 1" if self.function == "LINEAR" else "above 0"

@@ -56,6 +56,18 @@ def expect_three_axes(volume: Volume, what: str) -> None:
         raise UsageError(f"{what} along three axes: take one place of {', '.join(volume.axes)} first.")
 
 
+def expect_length(length_mm: float, what: str) -> None:
+    """Tell a caller whose length is no positive number of millimetres; ``what`` it is of, as in ``"The width"``.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    if not (isinstance(length_mm, int | float | np.number) and 0 < length_mm < np.inf):
+        raise UsageError(f"{what} is a positive length in millimetres, not {length_mm!r}.")
+
+
 def each(volume: Volume, work: Callable[[Array], Array]) -> Array:
     """The volume's array with ``work`` done on each (slice, row, column) part of it: time point, color sample."""
     if not volume.axes:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Triple
 from isocenter.ops.copying import Shift, copied, lattice_shift, sources_of
@@ -202,10 +202,9 @@ def expect_shape(shape: Sequence[int]) -> Sequence[int]:
 
 
 def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
-    words = {"interpolation": interpolation, "smoothing": smoothing, "labels": labels}
-    for (name, value), known in zip(words.items(), (Interpolation, Smoothing, Labels), strict=True):
-        if value not in get_args(known):
-            raise UsageError(f"{name} is one of {', '.join(map(repr, get_args(known)))}, not {value!r}.")
+    expect_word(interpolation, Interpolation, "The interpolation")
+    expect_word(smoothing, Smoothing, "The smoothing")
+    expect_word(labels, Labels, "The way of labels")
     if interpolation == "nearest" and smoothing != "none":
         raise UsageError("The nearest voxel is taken as it is, with nothing to smooth: choose another interpolation.")
 

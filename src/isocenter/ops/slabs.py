@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from isocenter.errors import UsageError, expect
+from isocenter.errors import expect, expect_word
 from isocenter.geometry import Space
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_length, spacing_of
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
 Plane = Literal["axial", "coronal", "sagittal"]
 How = Literal["max", "min", "mean"]
+"""Which value of a thickness is shown: the greatest (MIP), the least (MinIP), the mean."""
 
 _ACROSS = {"axial": (0, "SI"), "coronal": (1, "AP"), "sagittal": (2, "LR")}  # array axis if unplaced, and letters
 _NAMES = {"max": "MIP", "min": "MinIP", "mean": "Average"}
@@ -47,12 +48,10 @@ def slab(volume: Volume, plane: Plane = "axial", *, thickness_mm: float | None =
         If the plane, thickness or way is none, or the image is sheared or has pixels of unknown size.
     """
     expect(volume, Volume)
-    if plane not in get_args(Plane) or how not in get_args(How):
-        raise UsageError(
-            f"A slab is {', '.join(get_args(Plane))} and of {', '.join(get_args(How))}; not {plane!r}, {how!r}."
-        )
-    if thickness_mm is not None and not (np.isfinite(thickness_mm) and thickness_mm > 0):
-        raise UsageError(f"The thickness of a slab is a positive length in millimetres, not {thickness_mm!r}.")
+    expect_word(plane, Plane, "The plane of a slab")
+    expect_word(how, How, "What a slab shows")
+    if thickness_mm is not None:
+        expect_length(thickness_mm, "The thickness of a slab")
     axis = _axis(volume, plane)
     spacing = list(spacing_of(volume.grid))
     moved = np.moveaxis(volume.array, axis, 0)

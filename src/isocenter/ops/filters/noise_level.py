@@ -8,7 +8,7 @@ import numpy as np
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import Refused, UsageError
+from isocenter.errors import Refused, UsageError, expect_word
 from isocenter.findings import Mask, Measurement, Segmentation
 from isocenter.ops.filters.smoothing import half_gaussian, smooth
 from isocenter.ops.filters.values import Singles, as_singles, check_values, prepared
@@ -69,8 +69,7 @@ def measure_noise(
     if segmentation is not None:
         expect_one_grid(volume, segmentation)
     chosen = method or {"CT": "tissue", "MR": "rician"}.get(volume.modality, "white")
-    if chosen not in _METHODS:
-        raise UsageError(f"No method {method!r}; there are {', '.join(_METHODS)}.")
+    expect_word(chosen, Method, "The method")
     names = () if segmentation is None else segmentation.names
     inside = None if segmentation is None else segmentation.mask(*names)
     value = _in_tissue(volume, inside) if chosen == "tissue" else _in_details(volume, inside, chosen)

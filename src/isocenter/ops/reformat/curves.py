@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError, expect, expect_word
 from isocenter.geometry import Floats, Space
+from isocenter.ops.lattice import expect_length
 from isocenter.ops.reformat.planes import direction_of, numbers_of
 from isocenter.ops.resample import AIR_HU
 from isocenter.reasons import Reason
@@ -57,8 +58,7 @@ class Curve:
         points = numbers_of(points_mm)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) < 2 or not np.isfinite(points).all():
             raise UsageError(f"A curve goes through two or more points (x, y, z), not an array of {points.shape}.")
-        if not (np.isfinite(spacing_mm) and spacing_mm > 0):
-            raise UsageError(f"The spacing of a curve is a positive length in millimetres, not {spacing_mm!r}.")
+        expect_length(spacing_mm, "The spacing of a curve")
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         if steps.min() < 1e-6:
             raise UsageError("Two neighbouring points of the curve are the same.")
@@ -116,10 +116,8 @@ def curved(
     expect(curve, Curve)
     if volume.grid.space is not Space.PATIENT:
         raise UsageError("A curve runs through a volume with a place in the patient, and this picture has none.")
-    if layout not in get_args(Layout):
-        raise UsageError(f"layout is one of {', '.join(map(repr, get_args(Layout)))}, not {layout!r}.")
-    if not (np.isfinite(width_mm) and width_mm > 0):
-        raise UsageError(f"The width of the picture is a positive length in millimetres, not {width_mm!r}.")
+    expect_word(layout, Layout, "The layout")
+    expect_length(width_mm, "The width of the picture")
     half = round(width_mm / curve.spacing_mm / 2)
     offsets = np.arange(-half, half + 1.0) * curve.spacing_mm
     side = _side(curve) if towards is None else direction_of(towards)

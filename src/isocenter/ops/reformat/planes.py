@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Space
+from isocenter.ops.lattice import expect_length
 from isocenter.ops.resample import Interpolation, onto, outside_of
+from isocenter.ops.slabs import How
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
-
-How = Literal["mean", "max", "min"]
 
 _EDGES = [(a, b) for a, b in product(range(8), repeat=2) if a < b and (a ^ b).bit_count() == 1]  # of a box's corners
 
@@ -65,8 +64,7 @@ def plane(
     rows = direction_of(rows - across * (rows @ across), "The direction down lies along the normal of the plane")
     axes = np.stack([across, rows, np.cross(across, rows)], axis=1)
     step = min(grid.spacing_mm) if spacing_mm is None else spacing_mm
-    if not (np.isfinite(step) and step > 0):
-        raise UsageError(f"The spacing of a plane is a positive length in millimetres, not {spacing_mm!r}.")
+    expect_length(step, "The spacing of a plane")
     if size_mm is None:
         first, last = _extent(grid, point, axes)
     else:
@@ -116,10 +114,8 @@ def section(
         raise UsageError(f"A plane has one slice, not {grid.shape[0]}: take onto(volume, grid) for a stack.")
     if thickness_mm is None:
         return onto(volume, grid, interpolation=interpolation, outside=outside)
-    if how not in get_args(How):
-        raise UsageError(f"A slab is condensed by {', '.join(map(repr, get_args(How)))}, not {how!r}.")
-    if not (np.isfinite(thickness_mm) and thickness_mm > 0):
-        raise UsageError(f"The thickness of a slab is a positive length in millimetres, not {thickness_mm!r}.")
+    expect_word(how, How, "What a slab shows")
+    expect_length(thickness_mm, "The thickness of a slab")
     count = int(np.ceil(thickness_mm / min(volume.grid.spacing_mm) - 1e-6))
     offsets = (np.arange(count) - (count - 1) / 2) * thickness_mm / count
     fill = outside_of(volume, stacked(grid, offsets), outside)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect_word
 from isocenter.kernels import over_slices
 from isocenter.ops.lattice import spacing_of
-from isocenter.ops.responses.mapping import NUMPY_MODE, Boundary, Dimension, Pooling, Singles, check, mapped
+from isocenter.ops.responses.mapping import NUMPY_MODE, Boundary, Dimension, Pooling, Singles, mapped
 from isocenter.ops.responses.turning import pooled
 from isocenter.volume import Volume
 
@@ -56,9 +56,9 @@ class Gabor:
     boundary: Boundary = "mirror"
 
     def __post_init__(self) -> None:
-        check(self.dimension, "dimension", Dimension)
-        check(self.boundary, "boundary", Boundary)
-        check(self.pooling, "pooling", Pooling)
+        expect_word(self.dimension, Dimension, "The dimension")
+        expect_word(self.boundary, Boundary, "The boundary")
+        expect_word(self.pooling, Pooling, "The pooling")
         if not all(0 < x < math.inf for x in (self.sigma_mm, self.wavelength_mm, self.aspect)):
             raise UsageError("Scale, wavelength and aspect of a Gabor filter are positive.")
         if not math.isfinite(self.angle) or not (self.step is None or 0 < self.step <= math.pi):

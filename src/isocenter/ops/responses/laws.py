@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from isocenter.errors import UsageError
-from isocenter.ops.responses.mapping import SCIPY_MODE, Boundary, Pooling, Singles, axes_of, check, mapped
+from isocenter.errors import UsageError, expect_word
+from isocenter.ops.responses.mapping import SCIPY_MODE, Boundary, Pooling, Singles, axes_of, mapped
 from isocenter.ops.responses.turning import Kernel, path, pooled, responses, turned
 from isocenter.volume import Volume
 
@@ -61,9 +61,9 @@ class Laws:
     boundary: Boundary = "mirror"
 
     def __post_init__(self) -> None:
-        check(self.boundary, "boundary", Boundary)
+        expect_word(self.boundary, Boundary, "The boundary")
         if self.pooling is not None:
-            check(self.pooling, "pooling", Pooling)
+            expect_word(self.pooling, Pooling, "The pooling")
         if not re.fullmatch(rf"({'|'.join(KERNELS)}){{2,3}}", self.kernels):
             raise UsageError(
                 f"Laws' kernels are two or three of {', '.join(KERNELS)}, as 'L5E5E5'; not {self.kernels!r}."

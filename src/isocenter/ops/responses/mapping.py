@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
-from isocenter.errors import InputError, UsageError, expect
-from isocenter.ops.lattice import each
+from isocenter.ops.filters.values import filtered
 from isocenter.volume import Volume
 
 Singles = npt.NDArray[np.float32]
@@ -47,27 +46,7 @@ def mapped(volume: Volume, work: Callable[[Singles], Any], unit: Code = codes.ON
     InputError
         If a value is NaN or infinite, which every filter would spread.
     """
-    expect(volume, Volume)
-    if volume.array.dtype.kind not in "buif":
-        raise UsageError(f"A filter takes real values, not {volume.array.dtype}.")
-    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
-        raise InputError(
-            "The image holds values that are NaN or infinite, which a filter would spread: fill them first."
-        )
-    return volume.with_array(each(volume, lambda part: _singles(work(part.astype(np.float32)))), unit=unit)
-
-
-def check(value: object, name: str, known: Any) -> None:
-    """That a word is one of those of a type such as :data:`Boundary`.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-    """
-    words = get_args(known)
-    if value not in words:
-        raise UsageError(f"The {name} is one of {', '.join(words)}; not {value!r}.")
+    return filtered(volume, lambda part: _singles(work(part.astype(np.float32))), unit=unit)
 
 
 def axes_of(dimension: Dimension) -> tuple[int, ...]:

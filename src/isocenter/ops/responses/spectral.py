@@ -14,8 +14,8 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import UsageError
-from isocenter.ops.responses.mapping import Dimension, Filter, Singles, axes_of, check, mapped
+from isocenter.errors import UsageError, expect_word
+from isocenter.ops.responses.mapping import Dimension, Filter, Singles, axes_of, mapped
 from isocenter.volume import Volume
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ class Simoncelli:
     dimension: Dimension = "3D"
 
     def __post_init__(self) -> None:
-        check(self.dimension, "dimension", Dimension)
+        expect_word(self.dimension, Dimension, "The dimension")
         if not 1 <= self.level <= 10:
             raise UsageError(f"The level of a wavelet is 1 to 10, not {self.level}.")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isocenter.errors import UsageError
-from isocenter.ops.responses.mapping import Boundary, Pooling, Singles, axes_of, check, mapped
+from isocenter.errors import UsageError, expect_word
+from isocenter.ops.responses.mapping import Boundary, Pooling, Singles, axes_of, mapped
 from isocenter.ops.responses.turning import Kernel, path, pooled, responses, turned
 from isocenter.volume import Volume
 
@@ -40,9 +40,9 @@ class SeparableWavelet:
     def __post_init__(self) -> None:
         import pywt
 
-        check(self.boundary, "boundary", Boundary)
+        expect_word(self.boundary, Boundary, "The boundary")
         if self.pooling is not None:
-            check(self.pooling, "pooling", Pooling)
+            expect_word(self.pooling, Pooling, "The pooling")
         if self.wavelet not in pywt.wavelist(kind="discrete"):
             raise UsageError(f"There is no discrete wavelet {self.wavelet!r}; there are haar, db2, coif1, sym4, ...")
         if len(self.band) not in (2, 3) or set(self.band) - {"L", "H"}:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from isocenter.errors import UsageError
+from isocenter.errors import UsageError, expect_word
 from isocenter.ops.resample import Interpolation, Labels, Smoothing
 from isocenter.windows import preset
 
+Fit = Literal["crop", "stretch"]
+Center = Literal["middle", "body", "mask"]
 Format = Literal["zarr", "npy", "npz"]
 Dtype = Literal["float32", "float16", "int16", "uint16", "uint8"]
 
@@ -56,8 +58,8 @@ class ExportSettings:
 
     shape: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
-    fit: Literal["crop", "stretch"] = "crop"
-    center: Literal["middle", "body", "mask"] = "middle"
+    fit: Fit = "crop"
+    center: Center = "middle"
     window: str = ""
     segment: str = ""
     series: str = "best"
@@ -71,8 +73,7 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}.")
+            expect_word(getattr(self, name), known, f"The {name}")
         if self.shape is not None and (len(self.shape) != 3 or not all(int(n) == n >= 1 for n in self.shape)):
             raise UsageError(f"A shape is three positive numbers of slices, rows and columns, not {self.shape}.")
         if self.spacing_mm is not None and (
@@ -95,12 +96,12 @@ class ExportSettings:
         return asdict(self)
 
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "fit": ("crop", "stretch"),
-    "center": ("middle", "body", "mask"),
-    "interpolation": get_args(Interpolation),
-    "smoothing": get_args(Smoothing),
-    "labels": get_args(Labels),
-    "dtype": ("float32", "float16", "int16", "uint16", "uint8"),
-    "format": ("zarr", "npy", "npz"),
+_CHOICES: dict[str, Any] = {
+    "fit": Fit,
+    "center": Center,
+    "interpolation": Interpolation,
+    "smoothing": Smoothing,
+    "labels": Labels,
+    "dtype": Dtype,
+    "format": Format,
 }

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from isocenter import windows
 from isocenter.errors import UsageError, expect
+from isocenter.ops.lattice import expect_length
 from isocenter.report import canvas
 from isocenter.report.annotation import Notes, annotated, with_bar
 from isocenter.report.colors import DIVERGING, HOT, colored
@@ -54,8 +55,7 @@ def checkerboard(
     UsageError
         If the images lie in different frames of reference, or an argument is none of the image.
     """
-    if not (np.isfinite(tile_mm) and tile_mm > 0):
-        raise UsageError(f"The side of a square is a positive length in millimetres, not {tile_mm!r}.")
+    expect_length(tile_mm, "The side of a square")
     found = pair(fixed, moving, plane, at_mm)
     first = window_for(still(fixed), window)
     second = first if fixed.unit == moving.unit and fixed.modality == moving.modality else window_of(still(moving))

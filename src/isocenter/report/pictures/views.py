@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from isocenter import codes, windows
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Segmentation
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.report.planes import NORMAL_AXIS, Plane, Stack, Window, preset, unit_of, window_by_content
@@ -31,8 +31,7 @@ def plane_of(name: str) -> Plane:
     UsageError
         If there is none.
     """
-    if name not in set(Plane):
-        raise UsageError(f"No plane {name!r}; there are {', '.join(Plane)}.")
+    expect_word(name, PlaneName, "The plane")
     return Plane(name)
 
 

@@ -91,7 +91,7 @@ def test_what_is_no_curve_is_refused():
     line, ct = Curve.through([(0, 0, 20), (0, 0, 60)]), _tube(ARC)
     for options, said in (
         ({"width_mm": -1}, "width"),
-        ({"width_mm": 5, "layout": "flat"}, "'stretched'"),
+        ({"width_mm": 5, "layout": "flat"}, "straightened, stretched"),
         ({"width_mm": 5, "towards": (0, 0, 1)}, "along the direction"),
         ({"width_mm": 5, "towards": (0, 0, 1), "layout": "stretched"}, "along the direction"),
         ({"width_mm": 5, "towards": (0, 0, 0)}, "direction"),

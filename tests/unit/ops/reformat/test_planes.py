@@ -105,7 +105,7 @@ def test_what_is_no_plane_is_refused():
     with pytest.raises(UsageError, match="no"):
         plane(flat, center, (0, 0, 1))
     axial = plane(CT, center, (0, 0, 1))
-    for options, said in (({"thickness_mm": 0}, "positive"), ({"thickness_mm": 1, "how": "sum"}, "'mean'")):
+    for options, said in (({"thickness_mm": 0}, "positive"), ({"thickness_mm": 1, "how": "sum"}, "max, min, mean")):
         with pytest.raises(UsageError, match=said):
             section(CT, axial, **options)
     with pytest.raises(UsageError, match="one slice"):
