@@ -53,8 +53,9 @@ def test_an_absent_structure_has_no_box():
 def test_a_segmentation_of_another_grid_and_a_wrong_shape_are_refused():
     with pytest.raises(UsageError, match="different grids"):
         crop_to(CT, onto(BLOCK, GRID.flip(0)))
-    with pytest.raises(UsageError, match="three positive"):
-        to_shape(CT, (0, 1, 1))
+    for wrong in ((0, 1, 1), (1.5, 2, 2), (2, 2)):
+        with pytest.raises(UsageError, match="three positive whole numbers"):
+            to_shape(CT, wrong)
 
 
 def test_a_segment_that_the_new_grid_cuts_says_so():

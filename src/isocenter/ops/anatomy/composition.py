@@ -65,7 +65,7 @@ def areas_at(
         area = total * volume.grid.voxel_volume_mm3 / thickness_mm / 100
         found.append(Measurement("area", "Area", area, codes.CM2, codes.AREA, (segment.name,), method=how))
         if total:
-            mean = float((values * part).sum() / total)
+            mean = float((values[part > 0] * part[part > 0]).sum() / total)  # NaN elsewhere is none of its
             concept = codes.ATTENUATION if volume.unit == codes.HU else codes.MEAN
             found.append(
                 Measurement("mean", "Mean", mean, volume.unit, concept, (segment.name,), codes.MEAN, method=how)

@@ -41,6 +41,12 @@ def test_the_orientation_of_the_array_does_not_matter() -> None:
     assert [one.value for one in turned] == pytest.approx([one.value for one in areas_at(ct, segments, 62.0)])
 
 
+def test_values_that_are_no_numbers_elsewhere_leave_the_mean_alone() -> None:
+    ct, segments = _trunk()
+    holed = ct.with_array(np.where(segments.array, ct.array, np.nan).astype(np.float32))
+    assert [one.value for one in areas_at(holed, segments, 62.0)][1] == pytest.approx(50)
+
+
 def test_levels_that_give_no_area_are_refused() -> None:
     ct, segments = _trunk()
     with pytest.raises(UsageError, match="leaves the image"):
