@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+ImagePath = Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")]
+WindowName = Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 SeriesName = Annotated[
     str,
@@ -58,3 +60,22 @@ def volume_of(path: Path, series: str, *, values: Quantity, gaps: Gaps) -> tuple
 
     with words.err.status("Reading", spinner="line"):
         return look.volume(path, series, values=values, gaps=gaps)
+
+
+def three(text: str, option: str, kind: type) -> Any:
+    """Three numbers, or one for all three, parted by commas or an x; None without any.
+
+    Raises
+    ------
+    UsageError
+        If there are others.
+    """
+    if not text:
+        return None
+    try:
+        numbers = [kind(part) for part in text.lower().replace("x", ",").split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 3):
+        raise UsageError(f"{option} wants one number or three, as in 3,1,1; not {text!r}.")
+    return tuple(numbers * 3 if len(numbers) == 1 else numbers)

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from isocenter import __version__
 from isocenter.cli import words
-from isocenter.cli.app import GapsRule, Json, SeriesName, Values, app, scanned, volume_of
+from isocenter.cli.app import GapsRule, ImagePath, Json, SeriesName, Values, WindowName, app, scanned, volume_of
 from isocenter.errors import UsageError
 from isocenter.reasons import CODES, Severity
 
@@ -63,7 +63,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
         )
         return
     for study, members in groupby(rows(scan), key=lambda row: row.series[0].study_uid):
-        words.out.print(f"[bold]Study[/] {escape(study) or 'without UID'}", highlight=False, soft_wrap=True)
+        words.say(f"[bold]Study[/] {escape(study) or 'without UID'}")
         for row in members:
             words.show_row(row)
     words.show_findings(scan.findings)
@@ -75,7 +75,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
 @app.command()
 def run(
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline, such as lungs.")],
-    path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
+    path: ImagePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder per study.")],
     series: SeriesName = "best",
     every: Annotated[bool, typer.Option("--all", help="Take every series that fits, not the best alone.")] = False,
@@ -102,11 +102,11 @@ def run(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
+    path: ImagePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")] = Path(),
     series: SeriesName = "best",
     segmenter: Annotated[str, typer.Option("--segment", help="Draw what this segmenter finds, and a 3D view.")] = "",
-    window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
+    window: WindowName = "",
     values: Values = "native",
     gaps: GapsRule = "hold",
     as_json: Json = False,
@@ -117,17 +117,17 @@ def show(
     volume, taken = volume_of(path, series, values=values, gaps=gaps)
     paths = [str(path) for path in look.write(look.pictures(volume, segmenter=segmenter, window=window), out)]
     if as_json:
-        reasons = [reason.to_dict() for reason in volume.reasons]
+        reasons = words.reason_facts(volume.reasons)
         words.print_json({"pictures": paths, **words.taken_facts(taken), "reasons": reasons})
         return
     words.show_taken(taken)
-    words.out.print("\n".join(paths), highlight=False, markup=False, soft_wrap=True)
+    words.say(escape("\n".join(paths)))
     words.explain_reasons(volume.reasons)
 
 
 @app.command()
 def convert(
-    path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
+    path: ImagePath,
     out: Annotated[Path, typer.Argument(help="File to write: .nii, .nii.gz, .nrrd, .mha, .npz, .npy, .zarr or .tif.")],
     series: SeriesName = "best",
     values: Values = "native",
@@ -152,7 +152,7 @@ def convert(
     words.show_taken(taken)
     unit = "" if isinstance(image, Segmentation) else f", {image.unit.meaning} ({image.unit.value})"
     size = "x".join(map(str, facts["shape"]))
-    words.out.print(f"{out}: {size} {facts['dtype']}{unit}", highlight=False, markup=False, soft_wrap=True)
+    words.say(escape(f"{out}: {size} {facts['dtype']}{unit}"))
     if isinstance(image, Segmentation):
         words.show_segments(image)
     words.explain_reasons(image.reasons)
@@ -191,7 +191,7 @@ def explain(
     for name, entry in found.items():
         words.out.print(f"[bold]{name}[/] [dim]({entry['severity']})[/]", highlight=False)
         for label, key in (("Met", "meaning"), ("Done", "done"), ("You can", "advice")):
-            words.out.print(f"  [dim]{label:<8}[/]{escape(entry[key])}", highlight=False, soft_wrap=True)
+            words.say(f"  [dim]{label:<8}[/]{escape(entry[key])}")
 
 
 @app.command()

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from isocenter.cli import words
-from isocenter.cli.app import GapsRule, Json, SeriesName, Values, app, volume_of
+from isocenter.cli.app import GapsRule, ImagePath, Json, SeriesName, Values, WindowName, app, volume_of
 from isocenter.errors import UsageError
-
-
-class PlaneOption(StrEnum):
-    """A plane of the body."""
-
-    AXIAL = "axial"
-    CORONAL = "coronal"
-    SAGITTAL = "sagittal"
-
-
-class HowOption(StrEnum):
-    """What a slab shows."""
-
-    MAX = "max"
-    MIN = "min"
-    MEAN = "mean"
+from isocenter.ops.slabs import How, Plane
 
 
 @app.command()
 def draw(
-    path: Annotated[Path, typer.Argument(help="Folder, file or zip file of DICOM, or a NIfTI or NRRD file.")],
+    path: ImagePath,
     out: Annotated[Path, typer.Argument(help="File to write: .png.")],
-    plane: Annotated[PlaneOption | None, typer.Option("--plane", help="One plane. By default all three.")] = None,
+    plane: Annotated[Plane | None, typer.Option("--plane", help="One plane. By default all three.")] = None,
     at_mm: Annotated[
         float | None,
         typer.Option("--at", help="Where across the plane, in mm: z, y or x in LPS. By default the middle."),
@@ -42,10 +27,8 @@ def draw(
     slab_mm: Annotated[
         float | None, typer.Option("--slab", help="Show slabs so thick, in mm. With --how alone: the whole image.")
     ] = None,
-    how: Annotated[
-        HowOption | None, typer.Option("--how", help="What a slab shows. By default the most (MIP).")
-    ] = None,
-    window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung, bone or 'soft tissue'.")] = "",
+    how: Annotated[How | None, typer.Option("--how", help="What a slab shows. By default the most (MIP).")] = None,
+    window: WindowName = "",
     segmenter: Annotated[str, typer.Option("--segment", help="Outline what this segmenter finds.")] = "",
     fill: Annotated[float, typer.Option("--fill", help="Fill segments, from 0 (outlines) to 1.", min=0, max=1)] = 0.0,
     series: SeriesName = "best",
@@ -57,16 +40,16 @@ def draw(
     from isocenter.pipeline.draw import View, picture
 
     volume, taken = volume_of(path, series, values=values, gaps=gaps)
-    view = View(plane.value if plane else None, at_mm, count, window, fill)
-    figure = picture(volume, view, segmenter=segmenter, thickness_mm=slab_mm, how=how.value if how else None)
+    view = View(plane, at_mm, count, window, fill)
+    figure = picture(volume, view, segmenter=segmenter, thickness_mm=slab_mm, how=how)
     figure.save(out)
     if as_json:
-        reasons = [reason.to_dict() for reason in volume.reasons]
+        reasons = words.reason_facts(volume.reasons)
         facts = {"picture": str(out), "title": figure.title, "caption": figure.caption}
         words.print_json({**facts, **words.taken_facts(taken), "reasons": reasons})
         return
     words.show_taken(taken)
-    words.out.print(f"{out}: {figure.title}. {figure.caption}", highlight=False, markup=False, soft_wrap=True)
+    words.say(escape(f"{out}: {figure.title}. {figure.caption}"))
     words.explain_reasons(volume.reasons)
 
 
@@ -109,11 +92,11 @@ def mesh(
         for one in made
     ]
     if as_json:
-        meshes = {"output": str(out), "meshes": facts, "reasons": [reason.to_dict() for reason in reasons]}
+        meshes = {"output": str(out), "meshes": facts, "reasons": words.reason_facts(reasons)}
         words.print_json({**meshes, **words.taken_facts(taken)})
         return
     words.show_taken(taken)
     for fact in facts:
         text = f"{fact['triangles']} triangles, {fact['volume_ml']} ml, {fact['area_cm2']} cm²"
-        words.out.print(f"{out}: {fact['name']}, {text}", highlight=False, markup=False, soft_wrap=True)
+        words.say(escape(f"{out}: {fact['name']}, {text}"))
     words.explain_reasons(reasons)

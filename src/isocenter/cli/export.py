@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from isocenter.cli import words
-from isocenter.cli.app import Json, SeriesName, app
-from isocenter.errors import UsageError
+from isocenter.cli.app import Json, SeriesName, app, three
 from isocenter.ops.resample import Interpolation, Smoothing
+from isocenter.pipeline.exporting.settings import Center, Dtype, Fit, Format
 
 if TYPE_CHECKING:
     from isocenter.pipeline.export import Exported
-
-
-class Format(StrEnum):
-    """How the array of all cases is stored."""
-
-    ZARR = "zarr"
-    NPY = "npy"
-    NPZ = "npz"
-
-
-class Fit(StrEnum):
-    """How a case comes to the shape."""
-
-    CROP = "crop"
-    STRETCH = "stretch"
-
-
-class Center(StrEnum):
-    """What comes to the middle."""
-
-    MIDDLE = "middle"
-    BODY = "body"
-    MASK = "mask"
-
-
-class Dtype(StrEnum):
-    """Type of the values."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    INT16 = "int16"
-    UINT16 = "uint16"
-    UINT8 = "uint8"
 
 
 @app.command()
@@ -63,8 +29,8 @@ def export(
     fit: Annotated[
         Fit,
         typer.Option("--fit", help="Crop and pad to the shape, voxels as they are; or stretch the whole image to it."),
-    ] = Fit.CROP,
-    center: Annotated[Center, typer.Option("--center", help="What comes to the middle when cropping.")] = Center.MIDDLE,
+    ] = "crop",
+    center: Annotated[Center, typer.Option("--center", help="What comes to the middle when cropping.")] = "middle",
     window: Annotated[str, typer.Option("--window", help="Window for CT, such as lung; values become 0 to 1.")] = "",
     segment: Annotated[str, typer.Option("--segment", help="Export what this segmenter finds beside each image.")] = "",
     masks: Annotated[
@@ -82,10 +48,10 @@ def export(
         Smoothing,
         typer.Option("--smoothing", help="Smooth images that shrink to match, or not at all."),
     ] = "matched",
-    dtype: Annotated[Dtype, typer.Option("--dtype", help="Type of the values.")] = Dtype.FLOAT32,
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Type of the values.")] = "float32",
     kind: Annotated[
         Format, typer.Option("--format", help="One Zarr or NumPy array, or one file for each case.")
-    ] = Format.ZARR,
+    ] = "zarr",
     as_json: Json = False,
 ) -> None:
     """Export many studies to one array of equal shapes and a table, for learning. Interrupted, it goes on later."""
@@ -93,10 +59,10 @@ def export(
     from isocenter.pipeline.export import export as export_cases
 
     settings = ExportSettings(
-        shape=_three(shape, "--shape", int),
-        spacing_mm=_three(spacing, "--spacing", float),
-        fit=fit.value,
-        center=center.value,
+        shape=three(shape, "--shape", int),
+        spacing_mm=three(spacing, "--spacing", float),
+        fit=fit,
+        center=center,
         window=window,
         segment=segment,
         series=series,
@@ -104,8 +70,8 @@ def export(
         outside=outside,
         interpolation=interpolation,
         smoothing=smoothing,
-        dtype=dtype.value,
-        format=kind.value,
+        dtype=dtype,
+        format=kind,
     )
     with words.err.status("Reading headers", spinner="line") as status:
         made = export_cases(
@@ -116,19 +82,6 @@ def export(
     else:
         _show(made)
     raise typer.Exit(1 if made.failed else 0)
-
-
-def _three(text: str, option: str, kind: type) -> Any:
-    """Three numbers, or one for all three; None without any."""
-    if not text:
-        return None
-    try:
-        numbers = [kind(part) for part in text.replace("x", ",").split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 3):
-        raise UsageError(f"{option} wants three numbers, as in 64,96,96; not {text!r}.")
-    return tuple(numbers * 3 if len(numbers) == 1 else numbers)
 
 
 def _show(made: Exported) -> None:
@@ -146,5 +99,5 @@ def _show(made: Exported) -> None:
             whose.setdefault(f"[red]{reason['code']}[/] {escape(reason['message'])}", []).append(row["case"])
     for said, cases in whose.items():
         others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-        words.out.print(f"  {said} [dim]({escape(cases[0])}{others})[/]", highlight=False, soft_wrap=True)
+        words.say(f"  {said} [dim]({escape(cases[0])}{others})[/]")
     words.out.print(f"{len(made.usable)} of {len(made.rows)} cases in {escape(str(made.folder))}", soft_wrap=True)

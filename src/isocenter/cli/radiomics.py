@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocenter.cli import words
-from isocenter.cli.app import Json, SeriesName, Values, app
+from isocenter.cli.app import Json, SeriesName, Values, app, three
 from isocenter.errors import UsageError
 from isocenter.reasons import counted
 
@@ -72,7 +72,7 @@ def radiomics(
     if out is not None and out.suffix.lower() not in pipeline.SUFFIXES:
         raise UsageError(f"Features are written as {' or '.join(pipeline.SUFFIXES)}, not as {out.name!r}.")
     settings: dict[str, Any] = {
-        "spacing_mm": _spacing(spacing) if spacing else None,
+        "spacing_mm": three(spacing, "--spacing", float),
         "intensity_range": intensities,
         "outliers_sd": outliers,
         "bins": _bins(bins, bin_size),
@@ -95,9 +95,7 @@ def radiomics(
     if out is None:
         words.out.print(_table(found))
     else:
-        words.out.print(
-            f"{out}: {counted(len(found), 'feature', 'features')}", highlight=False, markup=False, soft_wrap=True
-        )
+        words.say(escape(f"{out}: {counted(len(found), 'feature', 'features')}"))
     words.explain_reasons(found.reasons)
 
 
@@ -116,16 +114,6 @@ def _bins(number: int | None, size: float | None) -> Bins | None:
     if number is not None:
         return FixedBinNumber(number)
     return None if size is None else FixedBinSize(size)
-
-
-def _spacing(text: str) -> tuple[float, ...]:
-    try:
-        parts = tuple(float(part) for part in text.lower().split("x"))
-    except ValueError:
-        parts = ()
-    if len(parts) not in (1, 3):
-        raise UsageError(f"A spacing is one length in mm, or three as in 3x1x1, not {text!r}.")
-    return parts * 3 if len(parts) == 1 else parts
 
 
 def _table(found: Features) -> Table:

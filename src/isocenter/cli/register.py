@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from isocenter.cli import words
@@ -85,7 +86,7 @@ def register(
     else:
         for one in (still_taken, moved_taken):
             words.show_taken(one)
-        words.out.print("\n".join(map(str, written.files)), highlight=False, markup=False, soft_wrap=True)
+        words.say(escape("\n".join(map(str, written.files))))
         words.out.print(_table(found.quality))
         words.explain_reasons(found.reasons)
     raise typer.Exit(0 if found.verdict.usable else 1)

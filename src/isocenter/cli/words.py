@@ -46,6 +46,16 @@ err = Console(stderr=True)
 _STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_orange", Verdict.REJECTED: "red"}
 
 
+def say(text: str) -> None:
+    """Print a line as it is: marks of style count, but nothing is wrapped, coloured or read as an emoji."""
+    out.print(text, emoji=False, highlight=False, soft_wrap=True)
+
+
+def reason_facts(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Reasons as plain values."""
+    return [reason.to_dict() for reason in reasons]
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     try:
@@ -67,7 +77,7 @@ def series_facts(series: Series) -> dict[str, Any]:
         "series_uid": series.series_uid,
         "slices": len(series),
         "verdict": str(series.verdict),
-        "reasons": [reason.to_dict() for reason in series.reasons],
+        "reasons": reason_facts(series.reasons),
         "grid": series.grid.to_dict() if series.grid else None,
         "kernel": series.kernel,
         "files": [str(instance.path) for instance in series.instances],
@@ -83,7 +93,7 @@ def volume_facts(volume: Volume) -> dict[str, Any]:
         "unit": volume.unit.value,
         "modality": volume.modality,
         "range": [float(volume.array.min()), float(volume.array.max())],
-        "reasons": [reason.to_dict() for reason in volume.reasons],
+        "reasons": reason_facts(volume.reasons),
     }
 
 
@@ -103,14 +113,14 @@ def show_taken(taken: Taken | None) -> None:
         return
     others = f" [dim]of {taken.others + 1} volumes[/]" if taken.others else ""
     held = f" [dim]({taken.held} of the others held or rejected)[/]" if taken.held else ""
-    out.print(f"[dim]Series[/] {escape(taken.series.name)}{others}{held}", highlight=False, soft_wrap=True)
+    say(f"[dim]Series[/] {escape(taken.series.name)}{others}{held}")
 
 
 def show_segments(found: Segmentation) -> None:
     """Print the segments of a segmentation, one a line."""
     for segment in found.segments:
         name = segment.title or segment.name
-        out.print(f"  [dim]{segment.label}[/] {escape(name)}", highlight=False, soft_wrap=True)
+        say(f"  [dim]{segment.label}[/] {escape(name)}")
 
 
 def image_facts(image: Volume | Segmentation) -> dict[str, Any]:
@@ -134,7 +144,7 @@ def image_facts(image: Volume | Segmentation) -> dict[str, Any]:
             }
             for segment in image.segments
         ],
-        "reasons": [reason.to_dict() for reason in image.reasons],
+        "reasons": reason_facts(image.reasons),
     }
 
 
@@ -164,9 +174,7 @@ def show_findings(findings: Iterable[FoundObject]) -> None:
     """Print stored segmentations and RT Structure Sets, one a line."""
     for found in findings:
         name = f" {found.description}" if found.description else ""
-        out.print(
-            f"[dim]Found {found.kind}[/]{escape(name)}  [dim]{escape(found.path)}[/]", highlight=False, soft_wrap=True
-        )
+        say(f"[dim]Found {found.kind}[/]{escape(name)}  [dim]{escape(found.path)}[/]")
 
 
 def show_row(row: Row) -> None:
@@ -180,7 +188,7 @@ def show_row(row: Row) -> None:
         facts.append(" x ".join(str(n) for n in series.grid.shape))
         facts += _size(series.grid)
     verdict = f"[{_STYLE[row.verdict]}]{row.verdict:<8}[/]"
-    out.print(f"  {verdict} [bold]{escape(row.name)}[/]  [dim]{', '.join(facts)}[/]", highlight=False, soft_wrap=True)
+    say(f"  {verdict} [bold]{escape(row.name)}[/]  [dim]{', '.join(facts)}[/]")
     explain_reasons(row.reasons, indent=11)
 
 
@@ -197,16 +205,12 @@ def show_result(result: Result) -> None:
         out.print(_measured(result.measurements, result.segments))
     explain_reasons(result.reasons)
     for series, reason in result.case.left:
-        out.print(f"  [dim]{reason.code}[/] {escape(series.name)}", highlight=False, soft_wrap=True)
+        say(f"  [dim]{reason.code}[/] {escape(series.name)}")
     page = result.outputs.get("html")
     if page is not None:
-        out.print(f"  [bold]Report[/] {escape(str(page))}", highlight=False, soft_wrap=True)
+        say(f"  [bold]Report[/] {escape(str(page))}")
     place = escape(str(result.folder))
-    out.print(
-        f"  [dim]{counted_as(len(result.outputs), 'file lies', 'files lie')} in[/] {place}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"  [dim]{counted_as(len(result.outputs), 'file lies', 'files lie')} in[/] {place}")
 
 
 def _measured(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:
@@ -229,7 +233,7 @@ def explain_reasons(reasons: Iterable[Reason], indent: int = 2) -> None:
         shade = "dim" if reason.severity is Severity.INFO else color
         weight = "" if reason.severity is Severity.INFO else f" [dim]({reason.severity})[/]"
         text = f"{' ' * indent}[{shade}]{reason.code}[/]{weight} {escape(reason.message)}"
-        out.print(text, highlight=False, soft_wrap=True)
+        say(text)
 
 
 def counted(reasons: Iterable[Reason]) -> str:
