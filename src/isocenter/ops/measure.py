@@ -18,10 +18,9 @@ from isocenter.codes import Code
 from isocenter.findings import Measurement, Segmentation
 from isocenter.geometry import Space
 from isocenter.kernels import kernel
+from isocenter.ops.counts import Counts, Floats
 from isocenter.ops.lattice import expect_one_grid, expect_three_axes
 from isocenter.volume import Array, Volume
-
-Floats = npt.NDArray[np.float64]
 
 _LUNGS = ("lung_right", "lung_left")
 _EMPHYSEMA_HU = -950
@@ -34,51 +33,19 @@ _PATIENT_AXES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Density:
-    """Values of a structure: how often each occurs, and where it reaches.
+class Density(Counts):
+    """Values of a structure, and where it reaches.
 
     Parameters
     ----------
-    values
-        The values that occur, ascending.
-    counts
-        Number of voxels of each.
+    values, counts
+        As of :class:`isocenter.ops.counts.Counts`.
     low_mm, high_mm
         LPS of the outermost voxel centres.
     """
 
-    values: Floats
-    counts: npt.NDArray[np.int64]
     low_mm: Floats
     high_mm: Floats
-
-    @property
-    def voxels(self) -> int:
-        """Number of voxels."""
-        return int(self.counts.sum())
-
-    @property
-    def mean(self) -> float:
-        """Mean value."""
-        return float(self.values @ self.counts / self.voxels)
-
-    @property
-    def standard_deviation(self) -> float:
-        """Standard deviation over all voxels (ddof 0)."""
-        return float(np.sqrt((self.values - self.mean) ** 2 @ self.counts / self.voxels))
-
-    def percentile(self, percent: float) -> float:
-        """Percentile with linear interpolation between neighbours, as ``numpy.percentile``."""
-        place = percent / 100 * (self.voxels - 1)
-        below = np.floor(place)
-        order = np.cumsum(self.counts)
-        low, high = self.values[np.searchsorted(order, [below, min(below + 1, self.voxels - 1)], side="right")]
-        return float(low + (high - low) * (place - below))
-
-    def share_percent(self, above: float, below: float) -> float:
-        """Percentage of voxels with ``above <= value < below``."""
-        chosen = (self.values >= above) & (self.values < below)
-        return float(100 * self.counts[chosen].sum() / self.voxels)
 
     def __add__(self, other: Density) -> Density:
         values, where = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)

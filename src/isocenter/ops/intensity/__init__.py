@@ -14,9 +14,10 @@
 """
 
 from isocenter.ops.intensity.bias import bias_corrected
+from isocenter.ops.intensity.bins import quantised
 from isocenter.ops.intensity.contrast import equalised
 from isocenter.ops.intensity.display import to_grey, windowed
-from isocenter.ops.intensity.scale import clipped, percentile_rescaled, percentiles, quantised, rescaled, zscored
+from isocenter.ops.intensity.scale import clipped, percentile_rescaled, percentiles, rescaled, zscored
 from isocenter.ops.intensity.standard import Standard, learn_standard
 from isocenter.windows import PRESETS, LookupTable, Window, preset
 

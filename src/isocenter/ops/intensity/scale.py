@@ -1,8 +1,7 @@
-"""Bringing values to a common scale: clipping, rescaling, z-score, percentiles, bins. No window lives here."""
+"""Bringing values to a common scale: clipping, rescaling, z-score, percentiles. Windows and bins live elsewhere."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,10 @@ import numpy as np
 from isocenter import codes
 from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
+from isocenter.ops.counts import Counts, is_countable
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.volume import Array, Volume
 from isocenter.windows import mapped
-
-_CHUNK = 1 << 20
-"""Values counted at a time: NumPy makes a wide copy of them."""
 
 
 def clipped(volume: Volume, low: float, high: float) -> Volume:
@@ -64,22 +61,15 @@ def zscored(volume: Volume, inside: Segmentation | None = None) -> Volume:
     values = values_of(volume, inside)
     if not np.isfinite([values.min(), values.max()]).all():
         raise InputError("Some values are infinite, so that there is no mean: clip them first.")
-    mean, deviation = _moments(values)
+    if is_countable(values):
+        found = Counts.of(values)
+        mean, deviation = found.mean, found.standard_deviation
+    else:
+        mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     if deviation == 0:
         raise InputError("All values are equal, so that they have no deviation to be scaled by.")
     array = mapped(volume.array, lambda x: (x - mean) / deviation)
     return volume.with_array(array, unit=codes.ONE)
-
-
-def _moments(values: Array) -> tuple[float, float]:
-    """Mean and standard deviation."""
-    if _is_small(values):
-        least, up_to = _up_to(values)
-        counts = np.diff(up_to, prepend=0)
-        levels = least + np.arange(len(counts), dtype=np.float64)
-        mean = float(levels @ counts) / len(values)
-        return mean, math.sqrt(float((levels - mean) ** 2 @ counts) / len(values))
-    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
 
 
 def percentile_rescaled(
@@ -107,70 +97,10 @@ def percentiles(volume: Volume, shares: Sequence[float], *, inside: Segmentation
     if not all(0 <= share <= 100 for share in shares):
         raise UsageError(f"Percentiles lie from 0 to 100, not {tuple(shares)}.")
     values = values_of(volume, inside)
-    if _is_small(values):
-        return _percentiles_by_counting(values, shares)
+    if is_countable(values):
+        found = Counts.of(values)
+        return tuple(found.percentile(share) for share in shares)
     return tuple(float(value) for value in np.percentile(values, list(shares)))
-
-
-def _percentiles_by_counting(values: Array, shares: Sequence[float]) -> tuple[float, ...]:
-    """Percentiles of whole numbers of up to 16 bits, without sorting them."""
-    least, up_to = _up_to(values)
-    found = []
-    for share in shares:
-        rank = share / 100 * (len(values) - 1)
-        low, high = (int(np.searchsorted(up_to, whole, "right")) for whole in (np.floor(rank), np.ceil(rank)))
-        found.append(least + low + (high - low) * (rank - np.floor(rank)))
-    return tuple(float(value) for value in found)
-
-
-def _is_small(values: Array) -> bool:
-    """Whether they are whole numbers of up to 16 bits, few enough to be counted."""
-    return values.dtype.kind in "ui" and values.dtype.itemsize <= 2
-
-
-def _up_to(values: Array) -> tuple[int, Array]:
-    """The least value of the type, and how many values there are up to it and each of those after it."""
-    bits = np.dtype(f"u{values.dtype.itemsize}")
-    counts = np.zeros(2 ** (8 * bits.itemsize), np.int64)
-    for start in range(0, len(values), _CHUNK):
-        counts += np.bincount(values[start : start + _CHUNK].view(bits), minlength=len(counts))
-    if values.dtype.kind == "u":
-        return 0, np.cumsum(counts)
-    half = len(counts) // 2  # where the negative numbers stand
-    return -half, np.cumsum(np.roll(counts, half))
-
-
-def quantised(volume: Volume, *, width: float | None = None, count: int | None = None) -> Volume:
-    """The volume in whole bins from 1: of one width from the smallest value on, or so many over the range of values.
-
-    Discretisation as the Image Biomarker Standardisation Initiative defines it: ``floor((x - min) / width) + 1``, and
-    ``floor(count (x - min) / (max - min)) + 1`` with the largest value in the last bin. The result has no unit; its
-    dtype is the smallest unsigned one that holds the bins.
-
-    Raises
-    ------
-    UsageError
-        If not exactly one of width and count is given, or it is not positive.
-    InputError
-        If values are NaN or infinite, or one bin for each would be more than 65,535.
-    """
-    if (width is None) == (count is None):
-        raise UsageError("Say either the width of a bin or how many there are.")
-    if not (width is None or width > 0) or not (count is None or 1 <= count <= 65535):
-        raise UsageError("A bin has a width above 0; their number lies from 1 to 65,535.")
-    values = volume.array.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise InputError("Values that are NaN or infinite belong to no bin: clip or fill them first.")
-    span = float(np.ptp(values))
-    number = count or math.floor(span / (width or 1.0)) + 1
-    if number > 65535:
-        raise InputError(f"There would be {number} bins of the width {width:g}, more than 65,535: make them wider.")
-    values -= values.min()
-    if span:  # divided, not multiplied by an inverse: a value on the edge of a bin would fall below it
-        values *= 1 if width else number
-        values /= width or span
-    bins = np.minimum(np.floor(values, out=values) + 1, number)
-    return volume.with_array(bins.astype(np.uint8 if number < 256 else np.uint16), unit=codes.ONE)
 
 
 def values_of(volume: Volume, inside: Segmentation | None) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError
+from isocenter.ops.intensity.bins import by_number, by_width
 from isocenter.ops.radiomics.processing import Bins, FixedBinNumber, FixedBinSize
 
 Floats = npt.NDArray[np.float64]
@@ -58,13 +59,13 @@ def binned(values: Floats, bins: Bins, *, low: float = -math.inf) -> Binned:
     """
     if isinstance(bins, FixedBinNumber):
         low, width = float(values.min()), float(np.ptp(values)) / bins.number
-        levels, first = _by_number(values, bins.number), low + width / 2
+        levels, first = by_number(values, bins.number), low + width / 2
     elif isinstance(bins, FixedBinSize):
         start = bins.start if bins.start is not None else low
         start = float(values.min()) if math.isinf(start) else start
         if np.float32(values.min()) < np.float32(start):  # images are mostly held in that precision
             raise UsageError(f"Bins start at {start:g}, above the smallest intensity of the region: start lower.")
-        levels = np.maximum(np.floor((values - start) / bins.width) + 1, 1)
+        levels = np.maximum(by_width(values, start, bins.width), 1)
         first, width = start + bins.width / 2, bins.width
     else:
         if values.min() < 1 or not is_whole(values):
@@ -81,11 +82,3 @@ def binned(values: Floats, bins: Bins, *, low: float = -math.inf) -> Binned:
 def is_whole(values: Floats) -> bool:
     """Whether all values are whole numbers."""
     return bool((values == np.rint(values)).all())
-
-
-def _by_number(values: Floats, number: int) -> Floats:
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return np.ones_like(values)
-    levels: Floats = np.floor(number * (values - low) / (high - low)) + 1
-    return np.minimum(levels, number, out=levels)
