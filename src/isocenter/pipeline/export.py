@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from isocenter.volume import Volume
 __all__ = ["ExportSettings", "Exported", "export", "exported"]
 
 _EXPECTED = ("SEVERAL_PATIENTS",)  # what every export has
+_SAME_MM = 0.02  # NIfTI rounds places to single precision
 _DECIDES = ("isocenter", "isocenter sources", "numpy", "numba", "scipy")  # versions that can change a value
 
 
@@ -116,7 +118,7 @@ def _numbered(rows: Sequence[keeping.Row], settings: ExportSettings) -> list[kee
     """The rows with the place of each in the array: those that can be used and mean what the first of them means."""
     numbered, count = [], 0
     unit: dict[str, str] | None = None
-    names: dict[int, str] = {}
+    names: dict[str | int, str | int] = {}  # of each label its name, of each name its label
     for row in rows:
         told = row
         if settings.format != "npz" and Verdict(row["verdict"]).usable:
@@ -128,15 +130,19 @@ def _numbered(rows: Sequence[keeping.Row], settings: ExportSettings) -> list[kee
     return numbered
 
 
-def _unlike(row: keeping.Row, unit: dict[str, str], names: dict[int, str]) -> keeping.Row:
+def _unlike(row: keeping.Row, unit: dict[str, str], names: dict[str | int, str | int]) -> keeping.Row:
     """The row; as one that failed if its values or labels mean something else than those of the cases before it."""
     problem = ""
     if row["unit"] != unit:
         problem = f"Its values are in {row['unit']['value']!r}, those of the cases before it in {unit['value']!r}."
-    for name, label in row["segments"].items():
-        if name != f"label_{label}" and names.setdefault(label, name) != name:
+    named = {name: label for name, label in row["segments"].items() if name != f"label_{label}"}
+    for name, label in named.items():
+        if names.get(label, name) != name:
             problem = f"Its label {label} is {name}; in the cases before it, it is {names[label]}."
+        if names.get(name, label) != label:
+            problem = f"Its {name} is the label {label}; in the cases before it, it is {names[name]}."
     if not problem:
+        names |= named | {label: name for name, label in named.items()}
         return row
     said = [*row["reasons"], {"code": "CASE_UNFIT", "message": Reason("CASE_UNFIT", problem).message}]
     return {**row, "verdict": str(Verdict.REJECTED), "reasons": said}
@@ -165,7 +171,7 @@ def _read(
     digests = dict(found.digests)
     mask = None
     if source.mask is not None:
-        mask = formats.load_segmentation(source.mask)
+        mask = _told_apart(formats.load_segmentation(source.mask), found.volume)
         digests[str(source.mask)] = sha256(source.mask)
     elif settings.segment:
         mask = anatomy.segment(found.volume, settings.segment)
@@ -175,6 +181,18 @@ def _read(
     if not verdict_of(reasons).usable:
         raise Refused(reasons)
     return digests, found.volume, mask
+
+
+def _told_apart(mask: Segmentation, volume: Volume) -> Segmentation:
+    """The mask, with a reason if its file puts it on another grid than that of the image."""
+    if mask.grid.coincides(volume.grid, _SAME_MM):
+        return mask
+    text = "The labels lie on another grid than the image, and were brought to where their file says that they lie."
+    if mask.grid.shape == volume.grid.shape:
+        ends = np.array(list(product(*((0, n - 1) for n in mask.grid.shape))))
+        apart = np.linalg.norm(mask.grid.to_world(ends) - volume.grid.to_world(ends), axis=1).max()
+        text = f"{text[:-1]}; voxels of one index lie up to {apart:.3g} mm apart."
+    return mask.with_reasons([Reason("MASK_ON_OTHER_GRID", text)])
 
 
 def _why(error: Exception) -> tuple[Reason, ...]:

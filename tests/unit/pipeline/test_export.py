@@ -207,6 +207,41 @@ def test_units_and_labels_are_never_mixed_in_one_array(tmp_path):
     assert apart.mask("c").names == ("x",)
 
 
+def test_one_name_has_one_label_in_all_cases(tmp_path):
+    (tmp_path / "masks").mkdir()
+    for number, label in enumerate((2, 7)):
+        volume = ct(number)
+        mask = (volume.array > 100).astype(np.uint8) * np.uint8(label)
+        told = Segmentation.of(mask, volume, [Segment.named("dense", label)], Algorithm("a", "1"))
+        formats.save(volume, tmp_path / f"case_{number}.nii")
+        formats.save(told, tmp_path / "masks" / f"case_{number}.nii")
+    paths = [tmp_path / "case_0.nii", tmp_path / "case_1.nii"]
+    settings = ExportSettings(shape=SHAPE, format="npy")
+    made = export(paths, tmp_path / "out", settings=settings, masks=tmp_path / "masks")
+    assert [row["index"] for row in made.rows] == [0, None]
+    assert "Its dense is the label 7" in made.failed[0]["reasons"][-1]["message"]
+
+
+def test_labels_that_lie_elsewhere_than_their_image_are_told_of(tmp_path):
+    volume = ct()
+    moved = Volume(volume.array, Grid.from_vectors(volume.grid.shape, spacing_mm=(3, 2, 2), origin_mm=(4, 1, 5)))
+    for name, mask in (("same", labels(volume)), ("moved", labels(moved)), ("other", labels(ct(0, (5, 9, 8))))):
+        (tmp_path / name).mkdir()
+        formats.save(volume, tmp_path / name / "case.nii")
+        formats.save(mask, tmp_path / name / "mask.nii")
+    table = tmp_path / "cases.csv"
+    names = ("same", "moved", "other")
+    table.write_text("\n".join(["case,path,mask", *(f"{n},{n}/case.nii,{n}/mask.nii" for n in names)]))
+    made = export(table, tmp_path / "out", settings=ExportSettings(shape=SHAPE, format="npy"))
+    told = {
+        row["case"]: [each["message"] for each in row["reasons"] if each["code"] == "MASK_ON_OTHER_GRID"]
+        for row in made.rows
+    }
+    assert not told["same"]
+    assert "5 mm apart" in told["moved"][0]
+    assert len(told["other"]) == 1
+
+
 def test_the_same_cases_give_the_same_bytes(cohort, tmp_path):
     for name in ("a", "b"):
         export(cohort, tmp_path / name, settings=ExportSettings(shape=SHAPE, format="npy"))
