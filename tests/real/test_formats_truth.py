@@ -20,11 +20,18 @@ def test_label_volumes_shapes_and_orientations_are_the_published_ones(shared_dat
         np.testing.assert_allclose(volume.spacing_mm[::-1], expected["zooms"][:3], rtol=1e-3, err_msg=name)
         if isinstance(expected["labels"], dict):
             labels = formats.load_segmentation(shared_data / name)
-            assert {f"label_{label}" for label in expected["labels"]} == set(labels.names), name
+            named = {str(segment.label): segment.name for segment in labels.segments}
+            assert set(expected["labels"]) == set(named), name
             for label, size in expected["labels"].items():
-                assert labels.volume_ml(f"label_{label}") == pytest.approx(size["ml"], rel=1e-3, abs=1e-3), name
+                assert labels.volume_ml(named[label]) == pytest.approx(size["ml"], rel=1e-3, abs=1e-3), name
                 checked += 1
     assert checked > 600
+
+
+def test_the_organs_that_totalsegmentator_names_are_had_by_their_names(shared_data):
+    found = formats.load_segmentation(shared_data / "totalsegmentator_example" / "example_seg.nii.gz")
+    assert {"liver", "spleen", "kidney_left", "vertebrae_L1"} < set(found.names)
+    assert found.segment("liver").label == 5
 
 
 def test_ct_without_a_unit_is_guessed_and_mr_and_labels_are_not(shared_data):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -120,8 +120,8 @@ def grid_of(values: dict[str, Any]) -> Grid:
         raise InputError(f"The file's grid is damaged: {error}") from error
 
 
-def unnamed_segments(labels: Volume) -> Segmentation:
-    """Segmentation of a label map without names: one segment per label, ``label_1`` and so on."""
+def segments_of(labels: Volume, named: Mapping[int, Segment] | None = None) -> Segmentation:
+    """Segmentation of a label map of others: one segment per label that it holds, as it is named, or ``label_7``."""
     array = labels.array
     if labels.axes or (array.dtype.kind == "f" and not np.array_equal(array, np.rint(array))):
         raise InputError("The file is no label map: it has further axes or values that are not whole.")
@@ -130,7 +130,8 @@ def unnamed_segments(labels: Volume) -> Segmentation:
         raise InputError(f"The file is no label map: its values reach from {low} to {high}.")
     whole = array if array.dtype.kind == "u" else array.astype(np.uint8 if high < 256 else np.uint16)
     found = [int(label) for label in np.unique(whole) if label]
-    segments = [Segment.named(f"label_{label}", label) for label in found]
+    known = named or {}
+    segments = [known.get(label) or Segment.named(f"label_{label}", label) for label in found]
     return Segmentation.of(whole, labels, segments, Algorithm("unknown", ""))
 
 

@@ -63,15 +63,17 @@ def load(path: str | os.PathLike[str], *, unit: Code | None = None, modality: st
 def load_segmentation(path: str | os.PathLike[str]) -> Segmentation:
     """Segmentation of a label file; each label without a name in the file gets one (``label_7``).
 
+    Names are those that :func:`save` writes, or of a NIfTI file the label table that TotalSegmentator writes.
+
     Raises
     ------
     UsageError, InputError
         As :func:`load`, and if the values are no labels.
     """
-    from isocenter.formats.description import unnamed_segments
+    from isocenter.formats.description import segments_of
 
     image = _loaded(path)
-    return image if isinstance(image, Segmentation) else unnamed_segments(image)
+    return image if isinstance(image, Segmentation) else segments_of(image)
 
 
 def save(image: Volume | Segmentation, path: str | os.PathLike[str]) -> None:

@@ -8,6 +8,8 @@ Source: NIfTI-1 Data Format (nifti1.h, Cox et al. 2004), NIfTI-2 (2011).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ import numpy as np
 from isocenter import codes
 from isocenter.bridges import grid_from_ras, ras_affine
 from isocenter.errors import InputError, UsageError
-from isocenter.findings import Segmentation
+from isocenter.findings import Segment, Segmentation
 from isocenter.formats import description, inflating, writing
+from isocenter.formats.caret import label_table
 from isocenter.formats.meaning import UNSAID
 from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
@@ -30,6 +33,7 @@ _UNIT_S = {8: 1.0, 16: 1e-3, 24: 1e-6}  # xyzt_units: second, millisecond, micro
 _PLAUSIBLE_MM = (0.01, 50.0)  # spacing that needs no unit to be believed to be in millimetres
 _LABEL = 1002  # NIFTI_INTENT_LABEL
 _COMMENT = 6  # NIFTI_ECODE_COMMENT
+_CARET = (0, 30)  # NIFTI_ECODE_CARET; TotalSegmentator says NIFTI_ECODE_IGNORE
 _FURTHER = ("time", "channel")  # what dimensions 4 and 5 hold
 _AGREE_MM = 0.05
 
@@ -57,6 +61,9 @@ def load(path: Path) -> Volume | Segmentation:
         else:
             layers = [_with_axes(array, header, said)]
         return description.image_of(said, [np.ascontiguousarray(layer) for layer in layers], grid, reasons=reasons)
+    if named := _label_table(content, header):
+        with suppress(InputError):  # no label map: the table was left by an earlier file
+            return description.segments_of(Volume(array, grid, codes.ONE, axes, reasons=reasons), named)
     if int(header["intent_code"]) != _LABEL:
         return Volume(array, grid, UNSAID, axes, reasons=reasons, time_step_s=_time_step_s(header, axes))
     label = Reason("UNIT_UNKNOWN", "The file holds labels, which have no unit.", (path.name,))
@@ -216,21 +223,30 @@ def _qform(header: Any) -> Floats:
 
 def _description(content: bytes, header: Any) -> dict[str, Any] | None:
     """Our description among the header's extensions, if there is one."""
+    texts = (
+        said.rstrip(b"\0").decode("utf-8", "replace") for kind, said in _extensions(content, header) if kind == _COMMENT
+    )
+    return next((found for text in texts if (found := description.parsed(text)) is not None), None)
+
+
+def _label_table(content: bytes, header: Any) -> dict[int, Segment]:
+    """The segments that others named among the header's extensions, by their labels."""
+    tables = (label_table(said) for kind, said in _extensions(content, header) if kind in _CARET)
+    return next((table for table in tables if table), {})
+
+
+def _extensions(content: bytes, header: Any) -> Iterator[tuple[int, bytes]]:
+    """Kind and content of each extension of the header."""
     place, end = int(header["sizeof_hdr"]) + 4, min(int(header["vox_offset"]), len(content))
     order: Any = "little" if header.endianness == "<" else "big"
     if end <= place or content[place - 4] == 0:
-        return None
+        return
     while place + 8 <= end:
         size = int.from_bytes(content[place : place + 4], order)
-        kind = int.from_bytes(content[place + 4 : place + 8], order)
         if size < 8 or place + size > end:
-            return None
-        if kind == _COMMENT:
-            found = description.parsed(content[place + 8 : place + size].rstrip(b"\0").decode("utf-8", "replace"))
-            if found is not None:
-                return found
+            return
+        yield int.from_bytes(content[place + 4 : place + 8], order), content[place + 8 : place + size]
         place += size
-    return None
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

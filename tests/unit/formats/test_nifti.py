@@ -263,3 +263,59 @@ def test_a_time_step_is_taken_with_its_unit_alone(file, unit, step, seconds):
     assert formats.load(file).time_step_s == seconds
     _write(file, film[..., 0], xyzt_units=2 | unit)
     assert formats.load(file).time_step_s is None
+
+
+CARET = b"""<?xml version="1.0" encoding="UTF-8"?> <CaretExtension> <VolumeInformation Index="0"> <LabelTable>
+<Label Key="0" Red="0" Green="0" Blue="0" Alpha="0"><![CDATA[???]]></Label>
+<Label Key="1" Red="0.0" Green="1.0" Blue="0.5" Alpha="1"><![CDATA[spleen]]></Label>
+<Label Key="3" Red="1.0" Green="0.0" Blue="0.0" Alpha="1"><![CDATA[vertebrae_L5]]></Label>
+<Label Key="9" Red="1.0" Green="0.0" Blue="0.0" Alpha="1"><![CDATA[liver]]></Label>
+</LabelTable> </VolumeInformation> </CaretExtension>"""
+
+
+def _with_extension(file, array, text, kind):
+    image = nibabel.Nifti1Image(array, RAS)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(kind, text))
+    nibabel.save(image, file)
+    return file
+
+
+@pytest.mark.parametrize("kind", [0, 30])
+def test_labels_have_the_names_and_colours_of_the_label_table_of_others(file, kind):
+    labels = (VALUES % 4).astype(np.uint8).transpose(2, 1, 0)
+    found = formats.load_segmentation(_with_extension(file, labels, CARET, kind))
+    assert found.names == ("spleen", "label_2", "vertebrae_L5")
+    assert (found.segment("spleen").label, found.segment("spleen").color) == (1, (0, 255, 128))
+    np.testing.assert_array_equal(found.mask("vertebrae_L5"), VALUES % 4 == 3)
+    assert formats.load(file).unit == codes.ONE
+    np.testing.assert_array_equal(formats.load(file).array, VALUES % 4)
+    again = file.with_name("again.nii")
+    formats.save(found, again)
+    assert formats.load_segmentation(again).names == found.names
+
+
+def test_a_label_table_that_a_file_of_values_carries_names_nothing(file):
+    values = (VALUES - 5).transpose(2, 1, 0)
+    volume = formats.load(_with_extension(file, values, CARET, 0))
+    np.testing.assert_array_equal(volume.array, VALUES - 5)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        CARET[:300],
+        CARET.replace(b'Key="1"', b'Key="one"'),
+        CARET.replace(b'Red="0.0"', b'Red=""'),
+        CARET.replace(b"?>", b'?><!DOCTYPE a [<!ENTITY b "c">]>'),
+        CARET.replace(b"[spleen]", b"[label_2]").replace(b"[vertebrae_L5]", b"[label_2]"),
+    ],
+)
+def test_a_damaged_label_table_leaves_labels_their_numbers(file, table):
+    labels = (VALUES % 4).astype(np.uint8).transpose(2, 1, 0)
+    assert formats.load_segmentation(_with_extension(file, labels, table, 0)).names == ("label_1", "label_2", "label_3")
+
+
+def test_two_labels_never_share_a_name(file):
+    labels = (VALUES % 4).astype(np.uint8).transpose(2, 1, 0)
+    table = CARET.replace(b"vertebrae_L5", b"spleen")
+    assert formats.load_segmentation(_with_extension(file, labels, table, 0)).names == ("spleen", "label_2", "label_3")
