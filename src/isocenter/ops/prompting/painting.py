@@ -11,21 +11,21 @@ from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.prompting.cutting import Field
 from isocenter.ops.prompting.prompts import Frame, Prompt, Side
+from isocenter.ops.prompting.refining import redrawn
 from isocenter.ops.prompting.scene import Scene
-from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, counted
-from isocenter.volume import Volume
 
 Mask = npt.NDArray[np.bool_]
 
-_HALF = 128
+_HALF, _BELOW = 0.5, 0.498
+_MARGIN = 4  # working voxels around the mask, in which its surroundings are looked at
 _SHARE_ON_FACE = 0.01  # of a face of the image; less of the mask may lie on it by chance
 
 
 def drawn(
     scene: Scene, found: tuple[Mask, Field], prompts: Sequence[Prompt], *, frame: Frame | None = None
 ) -> Segmentation:
-    """The working mask on the whole image: its border interpolated, every prompt honoured, nothing where no value is.
+    """The working mask on the whole image: its border redrawn, every prompt honoured, nothing where no value is.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def drawn(
     out = np.zeros(whole.shape, np.uint8)
     if mask.any():
         near, part = _near(scene, mask, level)
-        out[part] = near.array >= _HALF
+        out[part] = near
         if scene.volume.array.dtype.kind == "f":
             out[part] &= np.isfinite(scene.volume.array[part])
     if frame is not None:
@@ -55,18 +55,19 @@ def drawn(
     return Segmentation((out,), whole, (Segment.named("drawn"),), Algorithm("", ""))
 
 
-def _near(scene: Scene, mask: Mask, level: Field) -> tuple[Volume, tuple[slice, ...]]:
-    """The level around the mask on the whole image's voxels, from 0 to 255, and where that part lies."""
+def _near(scene: Scene, mask: Mask, level: Field) -> tuple[npt.NDArray[np.uint8], tuple[slice, ...]]:
+    """The part of the whole image around a working mask drawn, and where it lies."""
     whole = scene.volume.grid
-    steep = np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
-    steep = np.where(mask, np.maximum(steep, _HALF), np.minimum(steep, _HALF - 1)).astype(np.uint8)
-    box = box_of(mask, (1, 1, 1))
+    box = box_of(mask, (_MARGIN, _MARGIN, _MARGIN))
     small = scene.grid.crop([part.start for part in box], [part.stop for part in box])
     corners = whole.to_index(small.to_world([(-0.5, -0.5, -0.5), [n - 0.5 for n in small.shape]]))
     start = np.clip(np.floor(corners[0] + 0.5), 0, np.asarray(whole.shape) - 1).astype(int)
     stop = np.clip(np.ceil(corners[1] + 0.5), start + 1, whole.shape).astype(int)
     part = tuple(slice(a, b) for a, b in zip(start.tolist(), stop.tolist(), strict=True))
-    return onto(Volume(steep[box], small), whole.crop(start.tolist(), stop.tolist()), outside=0), part
+    first, second = small.to_index(whole.to_world([start, start + 1]))
+    steep = np.where(mask, np.maximum(level, _HALF), np.minimum(level, _BELOW))[box].astype(np.float32)
+    found = scene.values[box], mask[box], steep
+    return redrawn((scene.volume.array[part], scene.noise), found, scene.steps, (first, second - first)), part
 
 
 def remarks(found: Segmentation, scene: Scene, prompts: Sequence[Prompt]) -> Iterator[Reason]:

@@ -45,6 +45,8 @@ class Scene:
         All of the image, along the patient's axes.
     grid
         Where the voxels of the working image lie.
+    noise
+        Standard deviation of the working image's noise, in the image's unit.
     values
         float32 (slice, row, column): the working image without its noise, in units of the noise.
     kinds
@@ -57,6 +59,7 @@ class Scene:
 
     volume: Volume
     grid: Grid
+    noise: float
     values: Field = field(repr=False)
     kinds: npt.NDArray[np.int16] = field(repr=False)
     width: float
@@ -107,11 +110,12 @@ def prepare(volume: Volume) -> Scene:
     values = small.array.astype(np.float32)
     values = np.clip(values, *np.percentile(values, _ENDS).astype(np.float32))
     steps = steps_of(small.grid.spacing_mm)
-    values = smoothed(values / _noise_of(values), _SMOOTHING, steps, _SMOOTHING_ROUNDS)
+    noise = _noise_of(values)
+    values = smoothed(values / noise, _SMOOTHING, steps, _SMOOTHING_ROUNDS)
     low, high = float(values.min()), float(values.max())
     width = max((high - low) / (KINDS - 1), 1e-6)
     kinds = np.rint((values - low) / width).astype(np.int16)
-    return Scene(whole, small.grid, values, kinds, width, _weights(values, steps))
+    return Scene(whole, small.grid, noise, values, kinds, width, _weights(values, steps))
 
 
 def steps_of(spacing_mm: Sequence[float]) -> Steps:
