@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from isocenter.report.figure import Picture
 from isocenter.report.planes import Floats, coverage
@@ -180,6 +180,26 @@ def legend(
         write(draw, (right - size * 0.9, middle), text, size=size, anchor="rm")
         box = (right - 2 * radius, middle - radius, right, middle + radius)
         draw.ellipse(box, fill=color, outline=BLACK, width=max(1, size // 14))
+
+
+def with_names_below(picture: Picture, entries: Sequence[tuple[str, Color]], *, size: int) -> Picture:
+    """The picture with names below it, each after a dot in its colour, in as many lines as they need."""
+    lines, x = [[]], 14.0  # type: list[list[tuple[float, str, Color]]], float
+    for text, color in entries:
+        width = 2.3 * size + font(size).getlength(text)
+        if x + width > picture.shape[1] and lines[-1]:
+            lines, x = [*lines, []], 14.0
+        lines[-1].append((x, text, color))
+        x += width
+    high, radius = round(1.8 * size), size / 3
+    image = Image.fromarray(np.pad(picture, ((0, high * len(lines)), (0, 0), (0, 0))))
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        y = picture.shape[0] + high * (number + 0.5)
+        for left, text, color in line:
+            draw.ellipse([(left, y - radius), (left + 2 * radius, y + radius)], fill=color)
+            write(draw, (left + size, y), text, size=size, anchor="lm")
+    return np.asarray(image)
 
 
 def framed(picture: npt.NDArray[Any], shape: tuple[int, int]) -> Picture:

@@ -24,7 +24,6 @@ _MOST_SAMPLES = 224  # along each axis
 _ROOM_PX = (440, 440)
 _BAR_PX = 130
 _TEXT_PX = 30  # 9 points where the four views are printed 18 cm wide
-_LEGEND_PX = 54
 _GAP = 6
 _RIM = 6  # samples around a segment, for its smooth fields to fade out
 _GLASS = 0.45  # opacity of a surface met face on, where a small segment lies behind it
@@ -109,7 +108,7 @@ def surface(segmentation: Segmentation) -> Figure | None:
             "Surface of the segments, seen from the front, the right, behind and the left, without perspective; "
             f"drawn from the label map at {block.grid.spacing_mm[0]:.1f} mm."
         ),
-        image=_with_legend(strip, block.segments),
+        image=canvas.with_names_below(strip, [(s.title, s.color) for s in block.segments], size=_TEXT_PX),
     )
 
 
@@ -282,14 +281,3 @@ def _composite(hits: Sequence[Hit], shape: tuple[int, int]) -> npt.NDArray[np.ui
             picture[where] += (turn[where] * glass)[:, None] * (lit - picture[where])
             painted[where] = hit.size
     return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def _with_legend(strip: npt.NDArray[np.uint8], segments: Sequence[Segment]) -> npt.NDArray[np.uint8]:
-    image = Image.fromarray(np.pad(strip, ((0, _LEGEND_PX), (0, 0), (0, 0))))
-    draw = ImageDraw.Draw(image)
-    x, y = 14.0, strip.shape[0] + _LEGEND_PX / 2
-    for segment in segments:
-        draw.ellipse([(x, y - 10), (x + 20, y + 10)], fill=segment.color)
-        canvas.write(draw, (x + 30, y), segment.title, size=_TEXT_PX, anchor="lm")
-        x += 70 + canvas.font(_TEXT_PX).getlength(segment.title)
-    return np.asarray(image)

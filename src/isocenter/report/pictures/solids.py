@@ -37,7 +37,6 @@ _ROOM_PX = 640
 _OVERSAMPLED = 2
 _MARGIN_PX = 56
 _TEXT_PX = 30
-_LEGEND_PX = 54
 _LEAST_PX = 380  # columns of a view, for its name
 
 
@@ -74,11 +73,12 @@ def solid(
     middle, reach = _extent(drawn)
     scale = _ROOM_PX / (2 * reach)
     pictures = [_view(drawn, thickness, view, turn, (middle, scale)) for view, turn in zip(views, axes, strict=True)]
+    strip = np.concatenate(pictures, axis=1)
     return Figure(
         name="solid",
         title="Surfaces in three dimensions",
         caption=f"Seen from {', '.join(views)}, without perspective. " + _words(drawn, thickness),
-        image=_with_legend(np.concatenate(pictures, axis=1), drawn),
+        image=canvas.with_names_below(strip, [(mesh.title, mesh.color) for mesh in drawn], size=_TEXT_PX),
     )
 
 
@@ -171,22 +171,3 @@ def _words(drawn: Sequence[Mesh], thickness: Sequence[float]) -> str:
     count = sum(len(mesh.faces) for mesh in drawn)
     clear = [mesh.title for mesh, thick in zip(drawn, thickness, strict=True) if thick < 1]
     return f"{count} triangles." + (f" Clear: {', '.join(clear)}." if clear else "")
-
-
-def _with_legend(strip: Picture, drawn: Sequence[Mesh]) -> Picture:
-    """The strip with names below it, in as many lines as they need."""
-    lines, x = [[]], 14.0  # type: list[list[tuple[float, Mesh]]], float
-    for mesh in drawn:
-        width = 70 + canvas.font(_TEXT_PX).getlength(mesh.title)
-        if x + width > strip.shape[1] and lines[-1]:
-            lines, x = [*lines, []], 14.0
-        lines[-1].append((x, mesh))
-        x += width
-    image = Image.fromarray(np.pad(strip, ((0, _LEGEND_PX * len(lines)), (0, 0), (0, 0))))
-    draw = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        y = strip.shape[0] + _LEGEND_PX * (number + 0.5)
-        for left, mesh in line:
-            draw.ellipse([(left, y - 10), (left + 20, y + 10)], fill=mesh.color)
-            canvas.write(draw, (left + 30, y), mesh.title, size=_TEXT_PX, anchor="lm")
-    return np.asarray(image)
