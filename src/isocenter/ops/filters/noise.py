@@ -38,7 +38,7 @@ def gaussian_noise(volume: Volume, standard_deviation: float, *, seed: Seed) -> 
     Raises
     ------
     UsageError
-        If it is no volume of real numbers, or the standard deviation is negative.
+        If it is no volume of real numbers, the standard deviation is negative, or the seed is none.
     InputError
         If a value is NaN or infinite.
     """
@@ -101,6 +101,8 @@ def _with_noise(
     """Each slice with a generator of its own, so that threads may take them in any order."""
     expect(volume, Volume)
     check_values(volume)
+    if not isinstance(seed, np.random.Generator) and not (isinstance(seed, int | np.integer) and seed >= 0):
+        raise UsageError(f"A seed is a whole number from 0, or a generator of NumPy, not {seed!r}.")
     out: Array = as_singles(volume.array)
     roots = np.random.SeedSequence(int(np.random.default_rng(seed).integers(2**63))).spawn(out.shape[0])
 

@@ -16,6 +16,7 @@ from isocenter.volume import Array, Volume, read_only
 
 Singles = npt.NDArray[np.float32]
 
+_MOST = float(np.finfo(np.float32).max)
 _COMPILED_FOR = ("uint8", "int16", "uint16", "float32")
 
 
@@ -27,7 +28,7 @@ def filtered(volume: Volume, work: Callable[[Array], Array], **changes: Any) -> 
     UsageError
         If it is no volume, or holds no real numbers.
     InputError
-        If a value is NaN or infinite: it would spread as far as the filter reaches.
+        If a value is NaN or infinite (in float32): it would spread as far as the filter reaches.
     """
     expect(volume, Volume)
     check_values(volume)
@@ -39,8 +40,8 @@ def check_values(volume: Volume) -> None:
     kind = volume.array.dtype.kind
     if kind not in "buif":
         raise UsageError(f"A filter takes real numbers, not values of type {volume.array.dtype}.")
-    if kind == "f" and not np.isfinite([volume.array.min(), volume.array.max()]).all():
-        raise InputError("Some values are NaN or infinite: replace them before filtering.")
+    if kind == "f" and not -_MOST <= float(volume.array.min()) <= float(volume.array.max()) <= _MOST:
+        raise InputError("Some values are NaN, infinite, or too large for float32: replace them before filtering.")
 
 
 def prepared(array: Array) -> Array:

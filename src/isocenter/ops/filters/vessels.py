@@ -66,7 +66,7 @@ def frangi(
     expect(volume, Volume)
     scales = [float(scale) for scale in np.atleast_1d(np.asarray(scales_mm, np.float64))]
     constants = [alpha, beta, 1.0 if gamma is None else gamma]
-    if polarity not in _SIGN or not scales or min(*scales, *constants) <= 0:
+    if polarity not in _SIGN or not scales or not all(0 < number < np.inf for number in (*scales, *constants)):
         raise UsageError("Give scales above 0 mm, positive constants, and the polarity 'bright' or 'dark'.")
     sigmas = [in_voxels(volume, lengths_of(scale, "scales_mm")) for scale in scales]
     inverse = (1 / np.asarray(spacing_of(volume.grid))).astype(np.float32)

@@ -54,6 +54,9 @@ def test_noise_that_does_not_fit_the_image_is_refused() -> None:
         filters.rician_noise(step(-5), 1, seed=1)
     with pytest.raises(UsageError, match="at least 0"):
         filters.gaussian_noise(step(), -1, seed=1)
+    for wrong in (None, -1, 1.5, "one"):
+        with pytest.raises(UsageError, match="seed"):
+            filters.gaussian_noise(step(), 1, seed=wrong)
     nan = Volume(np.full((3, 3, 3), np.nan), Grid((3, 3, 3), np.eye(4)))
     with pytest.raises(InputError):
         filters.gaussian_noise(nan, 1, seed=1)

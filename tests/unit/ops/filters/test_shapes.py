@@ -75,7 +75,18 @@ def test_a_line_in_a_picture_is_a_vessel_whichever_way_the_picture_faces(axis: i
     assert not filters.frangi(Volume(0 * array, Grid(array.shape, np.eye(4))), [1.0]).array.any()
 
 
-@pytest.mark.parametrize("wrong", [{"scales_mm": []}, {"scales_mm": [0]}, {"polarity": "red"}, {"beta": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scales_mm": []},
+        {"scales_mm": [0]},
+        {"polarity": "red"},
+        {"beta": 0},
+        {"gamma": np.nan},
+        {"alpha": np.inf},
+        {"scales_mm": [np.nan]},
+    ],
+)
 def test_wrong_calls_for_vessels_are_refused(wrong: dict) -> None:
     image = Volume(np.zeros((5, 5, 5)), Grid((5, 5, 5), np.eye(4)))
     with pytest.raises(UsageError):

@@ -77,6 +77,8 @@ def test_what_cannot_be_filtered_is_refused(run: object) -> None:
     array[0, 0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
         run(volume(array))
+    with pytest.raises(InputError, match="too large"):
+        run(volume(impulse().astype(np.float64) * 1e39))
     with pytest.raises(UsageError, match="real numbers"):
         run(volume(array.astype(np.complex64)))
     with pytest.raises(UsageError, match="unknown"):
