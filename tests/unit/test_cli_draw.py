@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import isocenter as iso
-from isocenter import cli
+from isocenter import cli, codes
 from isocenter.testing.phantom import chest_grid, chest_phantom
 
 Call = Callable[..., str]
@@ -22,6 +23,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     phantom = chest_phantom(chest_grid((40, 96, 96), (7.5, 3.7, 3.7)))
     iso.save(phantom.volume, folder / "ct.npz")
+    lungs = phantom.truth.only("lung_right", "lung_left")
+    iso.save(lungs, folder / "lungs.nii.gz")
+    plain = lungs.mask("lung_right").astype(np.uint8)
+    iso.save(phantom.volume.with_array(plain, unit=codes.ONE, modality=""), folder / "plain.nii.gz")
+    ramp = np.arange(plain.size, dtype=np.int16).reshape(plain.shape) % 300
+    iso.save(phantom.volume.with_array(ramp, unit=codes.ONE, modality="MR"), folder / "mr.nii.gz")
     return folder
 
 
@@ -93,3 +100,24 @@ def test_mesh_says_what_it_wrote_to_people(isocenter: Call, files: Path, tmp_pat
 def test_mesh_asks_what_to_find_in_an_image(isocenter: Call, files: Path, tmp_path: Path) -> None:
     isocenter("mesh", files / "ct.npz", tmp_path / "a.stl", status=2)
     isocenter("mesh", files / "ct.npz", tmp_path / "a.stl", "--segment", "bone", "--keep", "0", status=2)
+
+
+@pytest.mark.parametrize(("name", "segments"), [("lungs", {"lung_right", "lung_left"}), ("plain", {"label_1"})])
+def test_mesh_takes_masks_that_lie_in_image_files(
+    isocenter: Call, files: Path, tmp_path: Path, name: str, segments: set[str]
+) -> None:
+    facts = json.loads(isocenter("mesh", files / f"{name}.nii.gz", tmp_path / "a.glb", "--json"))
+    assert {one["name"] for one in facts["meshes"]} == segments
+    isocenter("mesh", files / "lungs.nii.gz", tmp_path / "a.glb", "--segment", "bone", status=2)
+
+
+def test_an_image_without_a_segmenter_is_no_label_map(isocenter: Call, files: Path, tmp_path: Path) -> None:
+    isocenter("mesh", files / "mr.nii.gz", tmp_path / "a.stl", status=2)
+    isocenter("mesh", files / "lungs.nii.gz", tmp_path / "a.stl", "--series", "3", status=2)
+    assert not (tmp_path / "a.stl").exists()
+
+
+def test_convert_keeps_the_names_of_segments(isocenter: Call, files: Path, tmp_path: Path) -> None:
+    told = isocenter("convert", files / "lungs.nii.gz", tmp_path / "lungs.nrrd")
+    assert "Right lung" in told
+    assert iso.load_segmentation(tmp_path / "lungs.nrrd").names == ("lung_right", "lung_left")

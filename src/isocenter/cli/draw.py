@@ -10,7 +10,6 @@ from rich.markup import escape
 
 from isocenter.cli import words
 from isocenter.cli.app import GapsRule, ImagePath, Json, SeriesName, Values, WindowName, app, volume_of
-from isocenter.errors import UsageError
 from isocenter.ops.slabs import How, Plane
 
 
@@ -55,7 +54,7 @@ def draw(
 
 @app.command()
 def mesh(
-    path: Annotated[Path, typer.Argument(help="As for convert: an image, or a stored segmentation.")],
+    path: Annotated[Path, typer.Argument(help="An image, a stored segmentation or a label map.")],
     out: Annotated[Path, typer.Argument(help="File to write: .stl, .obj, .glb or .mz3.")],
     segmenter: Annotated[str, typer.Option("--segment", help="What to find in an image, such as lungs or bone.")] = "",
     rounds: Annotated[int, typer.Option("--smooth", help="Rounds of smoothing.", min=0)] = 20,
@@ -65,20 +64,11 @@ def mesh(
     as_json: Json = False,
 ) -> None:
     """Write the surfaces of what is segmented, for printing, modelling and viewers."""
-    from isocenter.findings import Segmentation
-    from isocenter.ops import anatomy
     from isocenter.pipeline import look
     from isocenter.pipeline.draw import write_surfaces
 
     with words.err.status("Reading", spinner="line"):
-        image, taken = look.image(path, series, gaps=gaps)
-    if isinstance(image, Segmentation) == bool(segmenter):
-        raise UsageError(
-            "A stored segmentation is meshed as it is: leave --segment out."
-            if segmenter
-            else "This is an image: say by --segment what to find in it (`isocenter segmenters` lists what there is)."
-        )
-    found = image if isinstance(image, Segmentation) else anatomy.segment(image, segmenter)
+        found, taken = look.segmented(path, segmenter, series, gaps=gaps)
     made = write_surfaces(found, out, rounds=rounds, share=share)
     reasons = tuple(dict.fromkeys(reason for one in made for reason in one.reasons))
     facts = [

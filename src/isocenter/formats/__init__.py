@@ -16,8 +16,8 @@ same image gives the same bytes. Images larger than memory are read and written 
 :func:`save_parts`. Meshes live in :mod:`isocenter.formats.surfaces`.
 """
 
-from isocenter.formats.files import load, load_segmentation, save
-from isocenter.formats.pictures import save_slices
 from isocenter.formats.by_parts import Stored, save_parts, stored
+from isocenter.formats.files import load, load_as_is, load_segmentation, save
+from isocenter.formats.pictures import save_slices
 
-__all__ = ["Stored", "load", "load_segmentation", "save", "save_parts", "save_slices", "stored"]
+__all__ = ["Stored", "load", "load_as_is", "load_segmentation", "save", "save_parts", "save_slices", "stored"]

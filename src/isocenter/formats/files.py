@@ -60,6 +60,12 @@ def load(path: str | os.PathLike[str], *, unit: Code | None = None, modality: st
     return with_meaning(replace(image, modality=modality or image.modality), name=Path(path).name)
 
 
+def load_as_is(path: str | os.PathLike[str]) -> Volume | Segmentation:
+    """What a file says it is: a :func:`load_segmentation` where it names segments, else a volume as of :func:`load`."""
+    image = _loaded(path)
+    return image if isinstance(image, Segmentation) else with_meaning(image, name=Path(path).name)
+
+
 def load_segmentation(path: str | os.PathLike[str]) -> Segmentation:
     """Segmentation of a label file; each label without a name in the file gets one (``label_7``).
 

@@ -13,7 +13,7 @@ from isocenter.dicom.reading.pixels import Gaps, Quantity, read
 from isocenter.dicom.scan import Scan, scan
 from isocenter.dicom.sorting.series import Series
 from isocenter.disk import replacing
-from isocenter.errors import UsageError
+from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops import anatomy
@@ -28,6 +28,8 @@ from isocenter.report.planes import preset
 from isocenter.volume import Volume
 
 _NO_DICOM = "a file that is not DICOM"
+_SEGMENTERS = "`isocenter segmenters` lists what there is"
+_MOST_LABELS = 255  # more are values of an image; FreeSurfer's parcellations have some 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def volume(
         If the series is held or rejected.
     """
     if is_image_file(path):
-        _refuse({"--series": series != "best", "--values": values != "native", "--gaps": gaps != "hold"}, _NO_DICOM)
+        _refuse_for_file(series, values, gaps)
         return formats.load(path), None
     return _read(scanned(path), series, values=values, gaps=gaps)
 
@@ -83,7 +85,7 @@ def volume(
 def image(
     path: Path, series: str = "best", *, values: Quantity = "native", gaps: Gaps = "hold", on: Path | None = None
 ) -> tuple[Volume | Segmentation, Taken | None]:
-    """The volume of a path, as of :func:`volume`; or, where it holds no image, the stored segmentation that it holds.
+    """The volume of a path, as of :func:`volume`; or the stored segmentation where it holds no image or names segments.
 
     Parameters
     ----------
@@ -107,7 +109,8 @@ def image(
     unfit = {"--on": on is not None}
     if is_image_file(path):
         _refuse(unfit, _NO_DICOM)
-        return volume(path, series, values=values, gaps=gaps)
+        _refuse_for_file(series, values, gaps)
+        return formats.load_as_is(path), None
     found = scan(path)
     if found or not found.findings:
         _refuse(unfit, "an image: it is for a stored segmentation or RT Structure Set")
@@ -123,6 +126,38 @@ def image(
     below, taken = under(stored, on, series, gaps=gaps)
     found_there = stored_on(stored, below.grid)
     return replace(found_there, reasons=merge(below.reasons, found_there.reasons)), taken
+
+
+def segmented(
+    path: Path, segmenter: str = "", series: str = "best", *, gaps: Gaps = "hold"
+) -> tuple[Segmentation, Taken | None]:
+    """What a segmenter finds in the image of a path; without one the stored segmentation or label map at the path.
+
+    Raises
+    ------
+    UsageError
+        As :func:`image`; or if the path holds an image and no segmenter is named, or a segmentation and one is.
+    """
+    if not segmenter and is_image_file(path):
+        _refuse_for_file(series, "native", gaps)
+        hint = f"Of an image, say by --segment what to find in it ({_SEGMENTERS})."
+        try:
+            labels = formats.load_segmentation(path)
+        except InputError as error:
+            raise UsageError(f"{error} {hint}") from error
+        if len(labels.segments) > _MOST_LABELS:
+            raise UsageError(f"The file holds {len(labels.segments)} values and looks like an image. {hint}")
+        return labels, None
+    found, taken = image(path, series, gaps=gaps)
+    if isinstance(found, Segmentation):
+        _refuse({"--segment": bool(segmenter)}, "a stored segmentation, which is taken as it is")
+        return found, taken
+    if not segmenter:
+        raise UsageError(
+            f"This is an image: say by --segment what to find in it ({_SEGMENTERS}), or name the file of a stored "
+            "segmentation alone."
+        )
+    return anatomy.segment(found, segmenter), taken
 
 
 def stored_on(stored: FoundObject, grid: Grid) -> Segmentation:
@@ -154,6 +189,11 @@ def _read(found: Scan, wanted: str, *, values: Quantity, gaps: Gaps) -> tuple[Vo
     others = [one for one in found if id(one.frames[0]) not in frames]
     taken = Taken(series, len(others), sum(not one.verdict.usable for one in others))
     return read(series, values=values, gaps=gaps), taken
+
+
+def _refuse_for_file(series: str, values: Quantity, gaps: Gaps) -> None:
+    """Refuse what chooses or reads series of DICOM, for a file that is none."""
+    _refuse({"--series": series != "best", "--values": values != "native", "--gaps": gaps != "hold"}, _NO_DICOM)
 
 
 def _refuse(options: Mapping[str, bool], what: str) -> None:
