@@ -106,7 +106,7 @@ def table(title: str, runs: Iterator[tuple[str, Callable[[], Any]]]) -> None:
 
 
 def main() -> None:
-    from isocenter.ops.masks.morphology import box_of
+    from isocenter.ops.boxes import box_of
     from isocenter.ops.surfaces import mesh, smoothed
     from isocenter.report.pictures import planes, solid
 

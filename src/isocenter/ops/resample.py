@@ -18,6 +18,7 @@ from isocenter import codes
 from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid, Triple
+from isocenter.ops.boxes import box_of
 from isocenter.ops.copying import Shift, copied, lattice_shift, sources_of
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
@@ -245,10 +246,9 @@ def _about_cut(image: Segmentation, grid: Grid) -> tuple[Reason, ...]:
     cut = []
     for segment in image.segments:
         found = image.mask(segment.name)
-        hits = [np.flatnonzero(found.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-        if not hits[0].size:
+        if not found.any():
             continue
-        corners = np.array(list(product(*((hit[0], hit[-1]) for hit in hits))))
+        corners = np.array(list(product(*((side.start, side.stop - 1) for side in box_of(found)))))
         index = grid.to_index(image.grid.to_world(corners))
         if (index < -0.5 - 1e-4).any() or (index > np.asarray(grid.shape) - 0.5 + 1e-4).any():
             cut.append(segment.title)

@@ -12,6 +12,7 @@ import numpy as np
 from isocenter.errors import InputError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Triple
+from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.ops.resample import Image, expect_shape, onto
 
@@ -70,14 +71,10 @@ def box(segmentation: Segmentation, *names: str) -> tuple[Triple, Triple]:
         If none of them has a voxel.
     """
     mask = segmentation.mask(*(names or segmentation.names))
-    ends = []
-    for axis in range(3):
-        hit = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if not hit.size:
-            raise InputError(f"The structures {', '.join(names or segmentation.names)} have no voxels.")
-        ends.append((int(hit[0]), int(hit[-1]) + 1))
-    (k, k_end), (r, r_end), (c, c_end) = ends
-    return (k, r, c), (k_end, r_end, c_end)
+    if not mask.any():
+        raise InputError(f"The structures {', '.join(names or segmentation.names)} have no voxels.")
+    k, r, c = box_of(mask)
+    return (k.start, r.start, c.start), (k.stop, r.stop, c.stop)
 
 
 def middle_mm(segmentation: Segmentation, *names: str) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from isocenter.findings import Segment, Segmentation
 from isocenter.geometry import Grid, Space
+from isocenter.ops.boxes import box_of
 from isocenter.report import canvas
 from isocenter.report.figure import Figure
 from isocenter.report.planes import Floats, Plane, letters, resized, stack
@@ -153,23 +154,15 @@ def _box(layers: Sequence[npt.NDArray[np.integer]], segments: Sequence[Segment])
                 found |= thin == segment.label
     if not found.any():
         return None
-    box = []
-    for axis, step in enumerate(steps):
-        where = np.flatnonzero(found.any(axis=tuple(other for other in range(3) if other != axis)))
-        n = layers[0].shape[axis]
-        box.append((max(0, (int(where[0]) - 1) * step), min(n, (int(where[-1]) + 1) * step + 1)))
-    return box
+    sides = zip(box_of(found), steps, layers[0].shape, strict=True)
+    return [(max(0, (side.start - 1) * step), min(n, side.stop * step + 1)) for side, step, n in sides]
 
 
 def _part(mask: npt.NDArray[np.bool_], color: tuple[int, int, int]) -> Part:
-    start, stop = [], []
-    for axis in range(3):
-        where = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        start.append(max(0, int(where[0]) - _RIM))
-        stop.append(min(mask.shape[axis], int(where[-1]) + 1 + _RIM))
-    own = mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+    k, r, c = box_of(mask, (_RIM, _RIM, _RIM))
+    own = mask[k, r, c]
     sharp = _smooth(own.astype(np.float32), 2)
-    return Part((start[0], start[1], start[2]), sharp, _smooth(sharp, 3), int(own.sum()), color)
+    return Part((k.start, r.start, c.start), sharp, _smooth(sharp, 3), int(own.sum()), color)
 
 
 def _smooth(values: Floats, passes: int) -> Floats:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.masks.morphology import box_of, close, dilate, opened
+from isocenter.ops.boxes import box_of
+from isocenter.ops.masks.morphology import close, dilate, opened
 
 _NOTCH_MM = 70.0
 _RIB_MM = 14.0

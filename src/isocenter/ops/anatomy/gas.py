@@ -12,7 +12,8 @@ import numpy as np
 from isocenter.ops.anatomy.airways import Airways
 from isocenter.ops.anatomy.body import BONE_HU
 from isocenter.ops.anatomy.coarse import Axial, Mask
-from isocenter.ops.masks.morphology import box_of, close, components, dilate, erode, fill_cavities, opened
+from isocenter.ops.boxes import box_of
+from isocenter.ops.masks.morphology import close, components, dilate, erode, fill_cavities, opened
 
 _VESSEL_HU = -800
 _VESSELS = 0.02

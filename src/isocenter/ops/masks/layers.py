@@ -18,14 +18,14 @@ import numpy.typing as npt
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
+from isocenter.ops.boxes import Box, box_of
 from isocenter.ops.lattice import Spacing, expect_three_axes
-from isocenter.ops.masks.morphology import box_of, distance_mm
+from isocenter.ops.masks.morphology import distance_mm
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
 Mask = npt.NDArray[np.bool_]
 Names = Sequence[str] | None
-Box = tuple[slice, slice, slice]
 Work = Callable[[Mask, Box], Mask]
 
 VERSION = "1"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices, threads
+from isocenter.ops.boxes import box_of
 from isocenter.volume import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -104,15 +105,6 @@ def fill_cavities(mask: Mask) -> Mask:
     closed = np.all((boxes[:, 0] > 0) & (boxes[:, 1] < mask.shape), axis=1)
     closed[0] = False
     return around.painted(closed) | mask
-
-
-def box_of(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
-    """Slices of the bounding box of a mask that is not empty, with a margin in voxels."""
-    found = []
-    for axis, extra in enumerate(margin):
-        places = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        found.append(slice(max(0, int(places[0]) - extra), min(mask.shape[axis], int(places[-1]) + 1 + extra)))
-    return found[0], found[1], found[2]
 
 
 def outside_in_plane(wall: Mask, seeds: Mask) -> Mask:

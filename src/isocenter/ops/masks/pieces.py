@@ -15,7 +15,7 @@ import numpy.typing as npt
 from isocenter.errors import UsageError
 from isocenter.findings import Box, Segment, Segmentation
 from isocenter.geometry import Space
-from isocenter.ops.masks.layers import Box as Place
+from isocenter.ops.boxes import Box as Place
 from isocenter.ops.masks.layers import Names, boxes, chosen, numbered, telling_lost, then
 from isocenter.ops.runs import Pieces, pieces_of
 from isocenter.volume import Array

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
 from isocenter.ops.masks.layers import (
     VERSION,
@@ -23,7 +24,7 @@ from isocenter.ops.masks.layers import (
     then,
     values_of,
 )
-from isocenter.ops.masks.morphology import box_of, distance_mm
+from isocenter.ops.masks.morphology import distance_mm
 from isocenter.reasons import merge
 from isocenter.volume import Array, Volume
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.findings import Algorithm, Segment, Segmentation
-from isocenter.ops.masks.morphology import box_of
+from isocenter.ops.boxes import box_of
 from isocenter.ops.prompting.cutting import Field
 from isocenter.ops.prompting.prompts import Frame, Prompt, Side
 from isocenter.ops.prompting.refining import redrawn

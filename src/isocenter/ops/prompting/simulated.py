@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
+from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import Spacing, spacing_of
-from isocenter.ops.masks.morphology import box_of, components, distance_mm
+from isocenter.ops.masks.morphology import components, distance_mm
 from isocenter.ops.prompting.prompts import Side
 
 Mask = npt.NDArray[np.bool_]

@@ -15,8 +15,8 @@ from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Space
 from isocenter.kernels import threads
+from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import Spacing, spacing_of
-from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.radiomics import cooccurrence, intensities, morphology, peaks, runs, surroundings, zones
 from isocenter.ops.radiomics.autocorrelation import MOST_VOXELS
 from isocenter.ops.radiomics.catalog import FAMILIES

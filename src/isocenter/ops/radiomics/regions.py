@@ -18,8 +18,8 @@ from isocenter import codes
 from isocenter.errors import Refused, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
+from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import expect_one_grid, expect_three_axes, spacing_of
-from isocenter.ops.masks.morphology import box_of
 from isocenter.ops.radiomics.peaks import RADIUS_MM
 from isocenter.ops.radiomics.processing import Processing
 from isocenter.ops.resample import onto

@@ -10,7 +10,7 @@ from isocenter.findings import PALETTE, Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.kernels import kernel
 from isocenter.mesh import Mesh
-from isocenter.ops.masks.morphology import box_of
+from isocenter.ops.boxes import box_of
 from isocenter.ops.surfaces.cubes import extracted
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
