@@ -115,7 +115,7 @@ def main() -> None:
             print(f"{name} {importlib.metadata.version(name)}", end=", ")
     print(f"{len(os.sched_getaffinity(0))} cores, best of {ROUNDS}")
     found = lungs(sys.argv[1] if len(sys.argv) > 1 else None).only("lung_right", "lung_left")
-    mask = found.mask(*found.names)
+    mask = found.mask()
     box = np.pad(mask[box_of(mask)], 1).astype(np.uint8)
     print(f"mask {mask.shape}, cropped {box.shape}")
     table("surface of the cropped mask", extraction(box))

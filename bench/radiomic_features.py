@@ -70,7 +70,7 @@ def by_pyradiomics(volume: Any, segmentation: Any, spacing: Any = None) -> Calla
     for name in CLASSES:
         extractor.enableFeatureClassByName(name)
     image = sitk.GetImageFromArray(np.asarray(volume.array))
-    label = sitk.GetImageFromArray(segmentation.mask(*segmentation.names).astype(np.uint8))
+    label = sitk.GetImageFromArray(segmentation.mask().astype(np.uint8))
     for one in (image, label):
         one.SetSpacing(volume.spacing_mm[::-1])
     return lambda: extractor.execute(image, label)

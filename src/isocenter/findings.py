@@ -194,15 +194,13 @@ class Segmentation(Shown):
         raise UsageError(f"No segment {name!r}; there are {', '.join(self.names)}.")
 
     def mask(self, *names: str) -> Mask:
-        """Boolean (slice, row, column) array: where any of the named segments is."""
+        """Boolean (slice, row, column) array: where any of the named segments is; without names, any at all."""
         found: Mask | None = None
-        for name in names:
+        for name in names or self.names:
             segment = self.segment(name)
             one: Mask = self.layers[segment.layer] == segment.label
             found = one if found is None else np.logical_or(found, one, out=found)
-        if found is None:
-            raise ValueError("Name at least one segment.")
-        return found
+        return np.zeros(self.grid.shape, bool) if found is None else found
 
     def volume_ml(self, name: str) -> float:
         """Volume of a segment: its voxel count times the voxel volume."""

@@ -44,8 +44,11 @@ def test_asking_for_a_mask_changes_no_layer():
 def test_an_unknown_name_says_which_there_are():
     with pytest.raises(UsageError, match="lung_left, lung_right"):
         LUNGS.mask("liver")
-    with pytest.raises(ValueError, match="at least one"):
-        LUNGS.mask()
+
+
+def test_without_names_a_mask_is_of_all_segments():
+    np.testing.assert_array_equal(LUNGS.mask(), LUNGS.mask(*LUNGS.names))
+    assert not LUNGS.only().mask().any()
 
 
 @pytest.mark.parametrize(

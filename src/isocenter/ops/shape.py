@@ -70,7 +70,7 @@ def box(segmentation: Segmentation, *names: str) -> tuple[Triple, Triple]:
     InputError
         If none of them has a voxel.
     """
-    mask = segmentation.mask(*(names or segmentation.names))
+    mask = segmentation.mask(*names)
     if not mask.any():
         raise InputError(f"The structures {', '.join(names or segmentation.names)} have no voxels.")
     k, r, c = box_of(mask)

@@ -95,7 +95,7 @@ def calcium_score(volume: Volume, region: Segmentation, *names: str) -> CalciumS
         raise Refused([Reason("WRONG_MODALITY", f"Calcium is scored in HU; this volume is in {volume.unit.value}.")])
     expect_one_grid(volume, region)
     axial = to_orientation(volume, AXIAL)
-    where = to_orientation(region, AXIAL).mask(*(names or region.names))
+    where = to_orientation(region, AXIAL).mask(*names)
     depth_mm, height_mm, width_mm = spacing_of(axial.grid)
     counted, scores = _lesions(axial.array, where, height_mm * width_mm)
     how = Algorithm("Isocenter calcium score", "1", (("threshold_hu", CALCIUM_HU), ("least_mm2", LEAST_MM2)))

@@ -71,7 +71,7 @@ def measure_noise(
     chosen = method or {"CT": "tissue", "MR": "rician"}.get(volume.modality, "white")
     expect_word(chosen, Method, "The method")
     names = () if segmentation is None else segmentation.names
-    inside = None if segmentation is None else segmentation.mask(*names)
+    inside = None if segmentation is None else segmentation.mask()
     value = _in_tissue(volume, inside) if chosen == "tissue" else _in_details(volume, inside, chosen)
     return Measurement(
         "noise", "Noise", value, volume.unit, NOISE, names, codes.STANDARD_DEVIATION, method=_METHODS[chosen]

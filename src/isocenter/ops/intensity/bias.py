@@ -65,7 +65,7 @@ def _mask(volume: Volume, inside: Segmentation | None) -> Array | None:
     if inside is None:
         return None
     expect_one_grid(volume, inside)
-    return inside.mask(*inside.names).astype(np.uint8)
+    return inside.mask().astype(np.uint8)
 
 
 def _log_field(array: Array, mask: Array | None, volume: Volume, settings: tuple[tuple[int, ...], float]) -> Array:

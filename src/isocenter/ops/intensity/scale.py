@@ -117,7 +117,7 @@ def values_of(volume: Volume, inside: Segmentation | None) -> Array:
     array = volume.array
     if inside is not None:
         expect_one_grid(volume, inside)
-        array = array[inside.mask(*inside.names)]
+        array = array[inside.mask()]
     values = array.reshape(-1)
     if values.dtype.kind == "f":
         values = values[~np.isnan(values)]
