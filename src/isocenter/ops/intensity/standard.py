@@ -16,7 +16,8 @@ from isocenter import codes
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.ops.intensity.scale import percentiles
-from isocenter.volume import Volume
+from isocenter.volume import Array, Volume
+from isocenter.windows import mapped
 
 DECILES = (1.0, *(10.0 * i for i in range(1, 10)), 99.0)
 """Percentiles of the landmarks: the deciles between the 1st and the 99th."""
@@ -62,11 +63,15 @@ class Standard:
         """
         own = _landmarks(volume, self.shares, inside)
         places, values = _rising(own, np.asarray(self.landmarks))
-        array = np.interp(volume.array, places, values)
-        below, above = volume.array < places[0], volume.array > places[-1]
-        array[below] = values[0] + (volume.array[below] - places[0]) * _slope(places[:2], values[:2])
-        array[above] = values[-1] + (volume.array[above] - places[-1]) * _slope(places[-2:], values[-2:])
-        return volume.with_array(array.astype(np.float32), unit=codes.ONE)
+
+        def curve(x: Array) -> Array:
+            scaled = np.interp(x, places, values)
+            below, above = x < places[0], x > places[-1]
+            scaled[below] = values[0] + (x[below] - places[0]) * _slope(places[:2], values[:2])
+            scaled[above] = values[-1] + (x[above] - places[-1]) * _slope(places[-2:], values[-2:])
+            return np.asarray(scaled)
+
+        return volume.with_array(mapped(volume.array, curve), unit=codes.ONE)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
