@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isocenter.errors import InputError
+from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Triple
 from isocenter.ops.boxes import box_of
-from isocenter.ops.lattice import expect_one_grid
+from isocenter.ops.lattice import expect_length, expect_one_grid
 from isocenter.ops.resample import Image, expect_shape, onto
 
 
@@ -42,7 +42,10 @@ def to_shape(
         Value of voxels outside the image, as in :func:`isocenter.ops.resample.onto`.
     """
     expect_shape(shape)
-    middle = image.grid.to_index(image.grid.center_mm if center_mm is None else center_mm)
+    center = np.asarray(image.grid.center_mm if center_mm is None else center_mm, float)
+    if center.shape != (3,) or not np.isfinite(center).all():
+        raise UsageError(f"A center is three finite numbers (x, y, z) in millimetres, not {center_mm!r}.")
+    middle = image.grid.to_index(center)
     start = [int(np.floor(m - (n - 1) / 2 + 0.5 - 1e-6)) for m, n in zip(middle, shape, strict=True)]
     return onto(image, image.grid.window(start, shape), outside=outside)
 
@@ -53,6 +56,8 @@ def crop_to(image: Image, segmentation: Segmentation, *names: str, margin_mm: fl
     The segmentation must lie on the image's grid; without names all of its segments count.
     """
     expect_one_grid(image, segmentation)
+    if margin_mm != 0:
+        expect_length(margin_mm, "The margin")
     first, last = box(segmentation, *names)
     margins = [int(np.ceil(margin_mm / spacing - 1e-6)) for spacing in image.grid.spacing_mm]
     start = [max(0, a - margin) for a, margin in zip(first, margins, strict=True)]

@@ -56,6 +56,12 @@ def test_a_segmentation_of_another_grid_and_a_wrong_shape_are_refused():
     for wrong in ((0, 1, 1), (1.5, 2, 2), (2, 2)):
         with pytest.raises(UsageError, match="three positive whole numbers"):
             to_shape(CT, wrong)
+    for wrong in ((np.nan, 0, 0), (1, 2)):
+        with pytest.raises(UsageError, match="center"):
+            to_shape(CT, (2, 2, 2), center_mm=wrong)
+    for wrong in (-1, np.nan):
+        with pytest.raises(UsageError, match="margin"):
+            crop_to(CT, BLOCK, margin_mm=wrong)
 
 
 def test_a_segment_that_the_new_grid_cuts_says_so():
