@@ -28,8 +28,8 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev $(PEERS)/.ready
 	$(BIN)/python -m bench main_job resampling intensity filters masks formats prompting registration
-	$(PEERS)/bin/python bench/meshes.py
-	$(PEERS)/bin/python bench/radiomic_features.py
+	$(PEERS)/bin/python -m bench.meshes
+	$(PEERS)/bin/python -m bench.radiomic_features
 	$(BIN)/python -m bench reading --peers $(PEERS)/bin/python
 	$(BIN)/python -m bench conformance --python dicom2nifti=$(PEERS)/bin/python
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bench.resampling import best_of, chest_like
+from bench.resampling import chest_like
+from bench.timing import best_and_peak, best_of
 
 Runs = dict[str, Callable[[Any], Any]]
 
@@ -150,12 +151,12 @@ def main() -> None:
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         volume, few = part_of(whole, race.slices), part_of(whole, race.theirs).array
-        first, _, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 1)
-        ours, peak, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 3 if first < 10 else 1)
+        first, _ = best_of(lambda race=race, volume=volume: race.ours(volume), 1)
+        ours, peak, _ = best_and_peak(lambda race=race, volume=volume: race.ours(volume), 3 if first < 10 else 1)
         ours *= 300 / race.slices
         told = []
         for peer, run in race.peers.items():
-            seconds, _, _ = best_of(lambda run=run, few=few: run(few), 2)
+            seconds, _ = best_of(lambda run=run, few=few: run(few), 2)
             seconds *= 300 / race.theirs
             told.append(f"{peer} {seconds:.2f} ({seconds / ours:.1f})")
         print(f"{name:31} {ours:9.3f} {first:8.2f} {peak / 1e6:8.0f}  {', '.join(told)}", flush=True)

@@ -14,17 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.timing import best_of
 
 ROUNDS = 3
-
-
-def best_of(run: Callable[[], Any], rounds: int) -> tuple[float, Any]:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        result = run()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def phantom(slices: int) -> Any:

@@ -1,6 +1,6 @@
 """Mapping the values of a CT of 300 slices of 512 x 512, against NumPy, SimpleITK, OpenCV and scikit-image.
 
-Run it by ``python bench/intensity.py``. All work on the same input in one run; the best of a few rounds counts.
+Run it by ``python -m bench.intensity``. All work on the same input in one run; the best of a few rounds counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from bench.resampling import best_of, chest_like
+from bench.resampling import ROUNDS, chest_like
+from bench.timing import best_of
 
 Run = Callable[[], Any]
 _PACKAGES = ("numpy", "SimpleITK", "opencv-python-headless", "scikit-image")
@@ -78,7 +79,7 @@ def main() -> None:
         ours = None
         for who, run in runs.items():
             run()
-            seconds = best_of(run)[0] * (30 if "times 30" in who else 1)
+            seconds = best_of(run, ROUNDS)[0] * (30 if "times 30" in who else 1)
             ours = seconds if ours is None else ours
             print(f"{job:28} {who:34} {seconds:8.3f} {seconds / ours:14.1f}", flush=True)
 

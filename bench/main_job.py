@@ -1,6 +1,6 @@
 """The main job on a CT of 512 x 512 x 300: a folder of DICOM to all objects written, in seconds and memory per step.
 
-Run it by ``python bench/main_job.py``. The first run compiles; the others find its caches. Each run is a process of its
+Run it by ``python -m bench.main_job``. The first run compiles; the others find its caches. Each run is a process of its
 own, so that imports count. The limit is what the same bytes cost without any work: read once, written once.
 """
 

@@ -1,6 +1,6 @@
 """Masks on a CT of 300 slices of 512 x 512: components, distances, balls, thresholds, growing, watersheds.
 
-Run it by ``python bench/masks.py [WORD ...]``, each word the beginning of a job. All work on the same input in one
+Run it by ``python -m bench.masks [WORD ...]``, each word the beginning of a job. All work on the same input in one
 run; ``limit`` is the fastest library underneath on a bare array, without any of what makes a Segmentation.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from bench.timing import best_of
 
 ROUNDS = 3
 SPACING = (1.27, 0.703125, 0.703125)
@@ -180,17 +180,6 @@ def with_relief(ct: Any) -> Iterator[tuple[str, dict[str, Run]]]:
     )
 
 
-def best_of(run: Run, rounds: int) -> float:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-        if times[-1] > 10:  # who takes so long is not kept waiting for
-            break
-    return min(times)
-
-
 def main(words: list[str]) -> None:
     peers = ("numpy", "scipy", "scikit-image", "SimpleITK", "connected-components-3d", "edt", "numba")
     print(", ".join(f"{name} {version(name)}" for name in peers), end="")
@@ -199,7 +188,7 @@ def main(words: list[str]) -> None:
         if words and not name.startswith(tuple(words)):
             continue
         first = best_of(runs["isocenter"], 1)
-        took = {who: best_of(run, ROUNDS) for who, run in runs.items()}
+        took = {who: best_of(run, ROUNDS)[0] for who, run in runs.items()}
         others = "  ".join(f"{who} {seconds:.2f}" for who, seconds in took.items() if who != "isocenter")
         print(f"{name:26} isocenter {took['isocenter']:.2f} (first {first:.2f})  {others}", flush=True)
 

@@ -1,6 +1,6 @@
 """Surfaces of both lungs of a chest CT of 512 x 512, against scikit-image, VTK and fast-simplification in one run.
 
-Run it by ``python bench/meshes.py [FOLDER]``: of a CT in a folder, or of a phantom of 300 slices. Peers that are not
+Run it by ``python -m bench.meshes [FOLDER]``: of a CT in a folder, or of a phantom of 300 slices. Peers that are not
 installed are left out. The best of a few rounds counts; compiling is done before. Every peer gets the mask cropped to
 the lungs with a rim of one voxel, and makes vertices, triangles and, where it can, nothing else.
 """
@@ -10,24 +10,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from bench.timing import best_of
 
 ROUNDS = 5
 SHARE = 0.1
-
-
-def best_of(run: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, Any]:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        result = run()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def lungs(folder: str | None) -> Any:
@@ -99,7 +90,7 @@ def table(title: str, runs: Iterator[tuple[str, Callable[[], Any]]]) -> None:
     own = 0.0
     for name, run in runs:
         first, _ = best_of(run, 1)
-        took, (vertices, faces) = best_of(run)
+        took, (vertices, faces) = best_of(run, ROUNDS)
         own = own or took
         print(f"  {name:22} {took:7.3f} s ({first:6.3f} first) {took / own:5.1f} x", end="  ")
         print(f"{len(vertices):8d} vertices {len(faces):8d} triangles, {sides(np.asarray(faces))}")
@@ -119,14 +110,14 @@ def main() -> None:
     box = np.pad(mask[box_of(mask)], 1).astype(np.uint8)
     print(f"mask {mask.shape}, cropped {box.shape}")
     table("surface of the cropped mask", extraction(box))
-    whole, rough = best_of(lambda: mesh(found))
+    whole, rough = best_of(lambda: mesh(found), ROUNDS)
     print(f"  whole operation, from the label map to millimetres: {whole:.3f} s; {mask.nbytes / whole / 1e9:.2f} GB/s")
     table(f"decimation to {SHARE:.0%}", decimation(rough))
-    smooth, soft = best_of(lambda: smoothed(rough))
+    smooth, soft = best_of(lambda: smoothed(rough), ROUNDS)
     print(f"\nsmoothing, 20 rounds: {smooth:.3f} s; {soft.reasons[-1].message}")
-    drawn, _ = best_of(lambda: solid([soft], views=["anterior"]))
+    drawn, _ = best_of(lambda: solid([soft], views=["anterior"]), ROUNDS)
     print(f"one view of {len(soft.faces)} triangles, 640 pixels, oversampled twice: {drawn:.3f} s")
-    three, _ = best_of(lambda: planes(found).png)
+    three, _ = best_of(lambda: planes(found).png, ROUNDS)
     print(f"three planes of the segmentation as PNG: {three:.3f} s")
 
 

@@ -1,6 +1,6 @@
 """One click into a structure of a CT, against SimpleITK and scikit-image from the same point, seconds and Dice.
 
-Run it by ``python bench/prompting.py IMAGE.nii.gz LABELS.nii.gz 5 1 2``: an image, a label map on its grid, and the
+Run it by ``python -m bench.prompting IMAGE.nii.gz LABELS.nii.gz 5 1 2``: an image, a label map on its grid, and the
 labels to look for; without arguments it takes the lungs of a phantom of 512 x 512 x 300. The peers are given what a
 person would have to find out by trying: of several tolerances (SimpleITK) or weights (scikit-image, which is also given
 the box around the structure, whose border it takes for outside) the one that comes nearest to the truth.
@@ -14,18 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from bench.timing import best_of
 
 ROUNDS = 3
 CLICKS = 5
-
-
-def best_of(run: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, Any]:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        result = run()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def dice(one: Any, other: Any) -> float:
@@ -110,7 +102,7 @@ def main() -> None:
     print("structure    prepare  isocenter: clicks (seconds each)   confidence     fast march.    random walker")
     for volume, name, truth in cases():
         mask = truth.mask(name)
-        prepare, session = best_of(lambda volume=volume, name=name: begin(volume, name=name))
+        prepare, session = best_of(lambda volume=volume, name=name: begin(volume, name=name), ROUNDS)
         seed = np.unravel_index(0, mask.shape)
         found, scores, times = None, [], []
         for number in range(CLICKS):
@@ -119,7 +111,9 @@ def main() -> None:
                 break
             if number == 0:
                 seed = tuple(np.rint(volume.grid.to_index(click.point_mm)).astype(int).tolist())
-            seconds, session = best_of(lambda click=click, session=session: session.click(click.point_mm, click.side))
+            seconds, session = best_of(
+                lambda click=click, session=session: session.click(click.point_mm, click.side), ROUNDS
+            )
             start = time.perf_counter()
             found = session.segmentation
             times.append(seconds + time.perf_counter() - start)

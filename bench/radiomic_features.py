@@ -1,6 +1,6 @@
 """Radiomic features of the lesion of the IBSI's CT phantom, against pyradiomics on the same input in one run.
 
-Run it by ``python bench/radiomic_features.py [FOLDER]`` with a Python that has both; the folder holds the data set
+Run it by ``python -m bench.radiomic_features [FOLDER]`` with a Python that has both; the folder holds the data set
 ``ibsi_1_ct_phantom``, by default where the tests look for it. Without it a made lesion of that size is measured.
 The best of a few rounds counts; compiling is stated apart.
 """
@@ -10,26 +10,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.timing import best_of
 
 ROUNDS = 5
 CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 SAME = ("morphology", "statistics", "histogram", "glcm", "glrlm", "glszm", "ngldm", "ngtdm")
 """Families here that hold what those classes compute."""
-
-
-def best_of(run: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, Any]:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        result = run()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def lesion(folder: Path) -> tuple[Any, Any, str]:
@@ -107,8 +98,8 @@ def main() -> None:
     print(f"{'job':32} {'voxels':>8} {'all':>7} {'(first)':>8} {'same':>7} {'pyradiomics':>12} {'ratios':>12}")
     for name, image, mask, processing, spacing in jobs(volume, segmentation):
         first, _ = best_of(by_isocenter(image, mask, processing), 1)
-        every, found = best_of(by_isocenter(image, mask, processing))
-        same, _ = best_of(by_isocenter(image, mask, processing, SAME))
+        every, found = best_of(by_isocenter(image, mask, processing), ROUNDS)
+        same, _ = best_of(by_isocenter(image, mask, processing, SAME), ROUNDS)
         peer = by_pyradiomics(image, mask, spacing)
         theirs = best_of(peer, 2)[0] if peer else float("nan")
         volume_mm3 = found.of("morphology", "volume_voxels").value

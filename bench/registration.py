@@ -1,6 +1,6 @@
 """Registration of planted moves and warps, against SimpleITK and elastix on the same images in one run: error and time.
 
-Run it by ``python bench/registration.py [image]`` with any CT (a DICOM folder, NIfTI or NRRD), which is brought to
+Run it by ``python -m bench.registration [image]`` with any CT (a DICOM folder, NIfTI or NRRD), which is brought to
 256^3; by default a phantom. elastix is taken if ``itk-elastix`` is installed. The tutorial recipe (Mattes with 50 bins
 on every voxel at full resolution, gradient descent) is stopped after ``LIMIT_S`` seconds; its error there is shown.
 """

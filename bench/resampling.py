@@ -8,39 +8,20 @@ output grid than asked for (corners on corners, or other rounding), so their val
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib.metadata
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from bench.peers import memory
+from bench.timing import best_and_peak
 
 ROUNDS = 3
-SLOW_S = 3.0  # what takes longer is run once
 PEERS = ("numpy", "numba", "SimpleITK", "scipy", "torch", "monai", "torchio", "scikit-image", "opencv-python-headless",
          "nnunetv2")  # fmt: skip
 
 Run = Callable[[], Any]
-
-
-def best_of(run: Run, rounds: int = ROUNDS) -> tuple[float, float, Any]:
-    """Seconds of the best round, peak of memory above what was held before in bytes, and the result of the last."""
-    best, peak, result = float("inf"), 0.0, None
-    for _ in range(rounds):
-        result = None
-        gc.collect()
-        before = memory("VmRSS", fresh_peak=True)
-        start = time.perf_counter()
-        result = run()
-        best = min(best, time.perf_counter() - start)
-        peak = memory("VmHWM") - before
-        if best > SLOW_S:
-            break
-    return best, peak, result
 
 
 def chest_like(slices: int = 300) -> Any:
@@ -250,7 +231,7 @@ def peers_on(volume: Any, grid: Any, kind: str, ours: tuple[float, Any]) -> Iter
             run = way(volume, grid, kind)
             if run is None:
                 continue
-            theirs, peak, result = best_of(run)
+            theirs, peak, result = best_and_peak(run, ROUNDS)
         except ImportError:
             continue
         share = peak / (volume.array.nbytes + mine.nbytes)
@@ -272,8 +253,8 @@ def main() -> None:
     for kind, name in jobs(list(grids)):
         volume = labels if "labels" in kind else image
         run = by_isocenter(volume, grids[name], kind)
-        first, _, _ = best_of(run, 1)
-        seconds, peak, mine = best_of(run)
+        first, _, _ = best_and_peak(run, 1)
+        seconds, peak, mine = best_and_peak(run, ROUNDS)
         share = peak / (volume.array.nbytes + mine.nbytes)
         print(f"{kind}, {name}: {seconds:.3f} s (first {first:.2f}), memory {share:.2f}", flush=True)
         for line in peers_on(volume, grids[name], kind, (seconds, mine)):
