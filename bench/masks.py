@@ -187,7 +187,7 @@ def main(words: list[str]) -> None:
     for name, runs in jobs(chest_like()):
         if words and not name.startswith(tuple(words)):
             continue
-        first = best_of(runs["isocenter"], 1)
+        first, _ = best_of(runs["isocenter"], 1)
         took = {who: best_of(run, ROUNDS)[0] for who, run in runs.items()}
         others = "  ".join(f"{who} {seconds:.2f}" for who, seconds in took.items() if who != "isocenter")
         print(f"{name:26} isocenter {took['isocenter']:.2f} (first {first:.2f})  {others}", flush=True)
