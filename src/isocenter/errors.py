@@ -68,6 +68,14 @@ class Bug(IsocenterError):
     """A promise of the software itself was broken."""
 
 
+_WAYS = {  # from what was given to what was expected
+    ("Series", "Volume"): "read it first, by isocenter.read(series)",
+    ("ndarray", "Segmentation"): "isocenter.masks.of(array, image) makes it one",
+    ("ndarray", "Volume"): "volume.with_array(array) makes it one",
+    ("tuple", "Window"): "write isocenter.Window(center, width)",
+}
+
+
 def expect(value: object, *kinds: type) -> None:
     """Tell a caller who hands over something else than a value of one of the kinds.
 
@@ -78,8 +86,9 @@ def expect(value: object, *kinds: type) -> None:
     """
     if not isinstance(value, kinds):
         given = type(value).__name__
-        hint = ": read it first, by isocenter.read(series)" if given == "Series" else ""
-        raise UsageError(f"Expected a {' or a '.join(kind.__name__ for kind in kinds)}, not a {given}{hint}.")
+        names = [kind.__name__ for kind in kinds]
+        way = next((f": {_WAYS[given, name]}" for name in names if (given, name) in _WAYS), "")
+        raise UsageError(f"Expected a {' or a '.join(names)}, not a {given}{way}.")
 
 
 def expect_word(word: object, known: Any, what: str) -> None:

@@ -27,6 +27,8 @@ Mask = npt.NDArray[np.bool_]
 PALETTE = ((230, 120, 60), (70, 150, 220), (90, 180, 90), (200, 90, 170), (220, 190, 60), (110, 110, 210))
 """Colors of segments that have none of their own, by label."""
 
+_NAMES_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
@@ -137,6 +139,11 @@ class Segmentation(Shown):
         if any(segment.label < 1 or not 0 <= segment.layer < len(self.layers) for segment in self.segments):
             raise ValueError("A segment's label is 1 or more and its layer one of the layers.")
         object.__setattr__(self, "layers", tuple(read_only(native(layer)) for layer in self.layers))
+
+    def __repr__(self) -> str:
+        names, said = self.names, "".join(f", {reason.code}" for reason in self.reasons)
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        return f"Segmentation({', '.join(names[:_NAMES_SHOWN])}{more}; {self.grid}{said})"
 
     @classmethod
     def of(

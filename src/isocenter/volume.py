@@ -100,6 +100,12 @@ class Volume(Shown):
             raise ValueError(f"A time step is a positive number of seconds, not {self.time_step_s}.")
         object.__setattr__(self, "array", read_only(native(self.array)))
 
+    def __repr__(self) -> str:
+        facts = [self.modality, str(self.array.dtype), f"in {self.unit.value}"]
+        facts += [f"{name} {count}" for name, count in zip(self.axes, self.array.shape[3:], strict=True)]
+        facts += [str(self.grid), *(reason.code for reason in self.reasons)]
+        return f"Volume({', '.join(fact for fact in facts if fact)})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""

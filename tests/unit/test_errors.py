@@ -1,5 +1,11 @@
-from isocenter.errors import Bug, InputError, IsocenterError, MissingExtra, Refused, TryLater, UsageError
+import numpy as np
+import pytest
+
+from isocenter.errors import Bug, InputError, IsocenterError, MissingExtra, Refused, TryLater, UsageError, expect
+from isocenter.findings import Segmentation
 from isocenter.reasons import Reason
+from isocenter.volume import Volume
+from isocenter.windows import Window
 
 
 def test_each_error_has_the_exit_status_of_what_the_caller_can_do():
@@ -19,3 +25,17 @@ def test_a_refusal_carries_and_tells_its_reasons():
     refused = Refused(iter([gap, tilt]))
     assert refused.reasons == (gap, tilt)
     assert str(refused) == "[SLICE_GAP] One slice is missing. [TILT] Tilted."
+
+
+@pytest.mark.parametrize(
+    ("value", "kinds", "way"),
+    [
+        (np.zeros(3), (Segmentation,), r"not a ndarray: isocenter\.masks\.of"),
+        (np.zeros(3), (Volume, Segmentation), r"Volume or a Segmentation, not a ndarray: volume\.with_array"),
+        ((40, 400), (Window,), r"not a tuple: write isocenter\.Window\(center, width\)"),
+        (3, (Volume,), r"not a int\.$"),
+    ],
+)
+def test_a_wrong_kind_of_value_is_told_how_it_becomes_a_right_one(value, kinds, way):
+    with pytest.raises(UsageError, match=way):
+        expect(value, *kinds)

@@ -90,3 +90,11 @@ def test_measurements_become_plain_rows():
     assert json.loads(json.dumps(volume.to_dict()))["segments"] == ["lung_left", "lung_right"]
     (row,) = table([volume])
     assert (row["segments"], row["unit"], row["value"]) == ("lung_left+lung_right", "ml", 3.0)
+
+
+def test_a_segmentation_says_in_a_line_what_it_is():
+    assert repr(LUNGS) == f"Segmentation(lung_left, lung_right; {GRID})"
+    many = [Segment.named(f"rib_{number}", number) for number in range(1, 12)]
+    said = repr(Segmentation.of(MAP, LUNGS.with_reasons([Reason("LUNG_CUT", "Cut.")]), many, ALGORITHM))
+    assert said.startswith("Segmentation(rib_1, rib_2,")
+    assert said.endswith(f"rib_8 and 3 more; {GRID}, LUNG_CUT)")

@@ -53,8 +53,10 @@ def test_reasons_are_added_once():
     assert volume.reasons == (TILT,)
 
 
-def test_values_do_not_appear_in_the_text_of_a_volume():
-    assert "array" not in repr(Volume(VALUES, GRID))
+def test_a_volume_says_in_a_line_what_it_is():
+    film = Volume(np.zeros((2, 2, 2, 5), np.int16), GRID, codes.HU, ("time",), "CT", reasons=(TILT,))
+    assert repr(film) == f"Volume(CT, int16, in [hnsf'U], time 5, {GRID}, TILT)"
+    assert repr(Volume(np.zeros((2, 2, 2), np.uint8), GRID)) == f"Volume(uint8, in 1, {GRID})"
 
 
 def test_further_axes_follow_the_spatial_ones():

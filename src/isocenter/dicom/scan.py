@@ -21,7 +21,7 @@ from isocenter.dicom.sorting.planes import scaled
 from isocenter.dicom.sorting.second_look import looker
 from isocenter.dicom.sorting.series import Series
 from isocenter.errors import InputError, TryLater, UsageError
-from isocenter.reasons import Reason, counted
+from isocenter.reasons import Reason, Verdict, counted
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of things done and, where it is known, the number of all."""
@@ -54,6 +54,11 @@ class Scan(Sequence[Series]):
     series: tuple[Series, ...]
     ignored: tuple[Ignored, ...] = ()
     findings: tuple[FoundObject, ...] = ()
+
+    def __repr__(self) -> str:
+        held = sum(series.verdict in (Verdict.HELD, Verdict.REJECTED) for series in self.series)
+        findings, ignored = counted(len(self.findings), "finding", "findings"), len(self.ignored)
+        return f"Scan({len(self)} series, {held} held or rejected; {findings}; {ignored} ignored)"
 
     @overload
     def __getitem__(self, index: int) -> Series: ...

@@ -25,6 +25,7 @@ _ENDINGS = {
     "pictures": (".tif", ".tiff", ".png", ".jpg", ".jpeg"),
 }
 _MODULES = {ending: module for module, endings in _ENDINGS.items() for ending in endings}
+_OF_DICOM = "DICOM is read by isocenter.read(isocenter.scan(path)[0]); no image is written as DICOM."
 _READ_ONLY = {".nhdr": ".nrrd", ".mhd": ".mha"}
 
 
@@ -117,4 +118,4 @@ def _module(path: str | os.PathLike[str]) -> Any:
     for ending in sorted(_MODULES, key=len, reverse=True):
         if name.endswith(ending):
             return importlib.import_module(f"isocenter.formats.{_MODULES[ending]}")
-    raise UsageError(f"The name {Path(path).name!r} ends in none of {', '.join(_MODULES)}.")
+    raise UsageError(f"The name {Path(path).name!r} ends in none of {', '.join(_MODULES)}. {_OF_DICOM}")

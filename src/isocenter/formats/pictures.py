@@ -73,7 +73,10 @@ def _ordered(folder: Path) -> tuple[list[str], tuple[Reason, ...]]:
     """The pictures of a folder in the order of the numbers in their names, and what is to say about these."""
     names = [entry.name for entry in folder.iterdir() if entry.suffix.lower() in ENDINGS and entry.name[0] != "."]
     if not names:
-        raise UsageError(f"There is no picture in {folder}: none of its files ends in {', '.join(ENDINGS)}.")
+        raise UsageError(
+            f"There is no picture in {folder}: none of its files ends in {', '.join(ENDINGS)}. "
+            "DICOM is read by isocenter.read(isocenter.scan(path)[0])."
+        )
     keys = {name: tuple((int(part), "") if part.isdigit() else (-1, part) for part in _split(name)) for name in names}
     if len(set(keys.values())) < len(names) or len({Path(name).suffix.lower() for name in names}) > 1:
         raise InputError(f"The pictures in {folder.name} are no one stack: their numbers or kinds are ambiguous.")

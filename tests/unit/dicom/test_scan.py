@@ -176,7 +176,8 @@ def test_text_in_any_character_set_is_read(tmp_path: Path):
 def test_no_patient_data_stand_in_reasons_or_names(tmp_path: Path):
     write(tmp_path, attributes={"PatientName": "Secret^Name", "PatientID": "S-12345", "PixelSpacing": None})
     (series,) = scan(tmp_path)
-    said = " ".join([series.name, repr(series.reasons), repr(series.instances[0])])
+    assert repr(scan(tmp_path)) == "Scan(1 series, 1 held or rejected; 0 findings; 0 ignored)"
+    said = " ".join([series.name, repr(series), repr(series.reasons), repr(series.instances[0])])
     assert "Secret" not in said
     assert "12345" not in said
 

@@ -97,6 +97,11 @@ class Features:
     items: tuple[Feature, ...]
     reasons: tuple[Reason, ...] = ()
 
+    def __repr__(self) -> str:
+        segments = ", ".join(dict.fromkeys(item.segment for item in self.items))
+        said = "".join(f", {reason.code}" for reason in self.reasons)
+        return f"Features({len(self.items)} of {segments or 'nothing'}{said})"
+
     def __iter__(self) -> Iterator[Feature]:
         return iter(self.items)
 
@@ -120,8 +125,12 @@ class Features:
         ]
         if len(found) != 1:
             kinds = sorted({f"{item.aggregation or 'one value'} of {item.segment}" for item in found})
-            hint = f"there are {', '.join(kinds)}" if found else "there is none"
-            raise UsageError(f"Name one feature: of {family} {name} {hint}.")
+            if found:
+                raise UsageError(f"Name one feature: of {family} {name} there are {', '.join(kinds)}.")
+            there = dict.fromkeys(item.name for item in self.items if item.family == family)
+            known = there or dict.fromkeys(item.family for item in self.items)
+            what = f"the features of {family}" if there else "the families"
+            raise UsageError(f"There is no such feature as {name!r} of {family!r}; {what} are {', '.join(known)}.")
         return found[0]
 
     def present(self) -> tuple[Feature, ...]:

@@ -158,6 +158,14 @@ def test_several_segments_of_several_layers_are_measured_each_by_itself():
     assert features(volume, both, names=["shell"]).of("statistics", "mean") in found.items
     with pytest.raises(UsageError, match="one value of lesion, one value of shell"):
         found.of("statistics", "mean")
+    with pytest.raises(UsageError, match="families are morphology, local, statistics"):
+        found.of("firstorder", "Mean")
+    with pytest.raises(UsageError, match="features of statistics are mean, variance"):
+        found.of("statistics", "Mean")
+    assert (
+        repr(found)
+        == f"Features({len(found)} of lesion, shell{''.join(f', {reason.code}' for reason in found.reasons)})"
+    )
 
 
 def test_an_empty_segment_among_others_costs_only_itself():
