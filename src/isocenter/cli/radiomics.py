@@ -118,8 +118,9 @@ def _bins(number: int | None, size: float | None) -> Bins | None:
 
 def _table(found: Features) -> Table:
     table = Table("segment", "family", "feature", "aggregation", "value", "unit", box=None)
-    table.columns[2].no_wrap = True
-    table.columns[4].justify = "right"
+    for column in table.columns:
+        column.overflow = "fold"  # a narrow page breaks words, and leaves out nothing
+    table.columns[4].justify, table.columns[4].min_width = "right", 12  # no number is broken
     for item in found:
         value = f"[dim]{escape(item.absent)}[/]" if item.value is None else f"{item.value:.6g}"
         unit = "" if item.unit.value == "1" else escape(item.unit.value)

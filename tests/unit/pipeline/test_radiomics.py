@@ -103,6 +103,12 @@ def test_options_change_what_is_done(isocenter, study):
     assert {row["aggregation"].split(",")[0] for row in facts["features"]} == {"", "2D", "2.5D"}
 
 
+def test_a_narrow_page_breaks_words_and_cuts_no_number(isocenter, study):
+    told = isocenter(study / "image.nii.gz", study / "mask.nii.gz", "--family", "ngldm", "--family", "statistics")
+    assert "…" not in told
+    assert f"{HELD.mean():.6g} " in told
+
+
 def test_people_get_a_table(isocenter, study):
     text = isocenter(study / "series", study / "objects", "--segment", "lesion", "--family", "ngtdm")
     assert "coarseness" in text
