@@ -56,6 +56,20 @@ def expect_three_axes(volume: Volume, what: str) -> None:
         raise UsageError(f"{what} along three axes: take one place of {', '.join(volume.axes)} first.")
 
 
+def expect_real(volume: Volume, what: str) -> None:
+    """Tell a caller whose volume holds no real numbers; ``what`` wants them, as in ``"A filter"``.
+
+    Raises
+    ------
+    UsageError
+        If its values are complex or no numbers, or it is no volume.
+    """
+    expect(volume, Volume)
+    dtype = volume.array.dtype
+    if dtype.kind not in "buif":
+        raise UsageError(f"{what} takes real numbers, not {dtype}: take the magnitude or the phase of this image.")
+
+
 def expect_length(length_mm: float, what: str) -> None:
     """Tell a caller whose length is no positive number of millimetres; ``what`` it is of, as in ``"The width"``.
 

@@ -98,7 +98,6 @@ def total_variation(volume: Volume, weight: float, *, tolerance: float = 2e-4, i
     InputError
         If a value is NaN or infinite.
     """
-    expect(volume, Volume)
     check_values(volume)
     if not (0 < weight < np.inf and tolerance > 0 and iterations >= 1):
         raise UsageError("Weight, tolerance and iterations are above 0.")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import expect
 from isocenter.geometry import Triple
 from isocenter.kernels import kernel, over_slices
 from isocenter.ops.filters.reach import Lengths, about_box, lengths_of, whole_voxels
@@ -49,7 +48,6 @@ def median(volume: Volume, radius_mm: Lengths) -> Volume:
     InputError
         If a value is NaN or infinite.
     """
-    expect(volume, Volume)
     check_values(volume)
     lengths = lengths_of(radius_mm, "radius_mm")
     reach = whole_voxels(volume, lengths)

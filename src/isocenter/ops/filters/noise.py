@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from isocenter import codes
-from isocenter.errors import UsageError, expect
+from isocenter.errors import UsageError
 from isocenter.kernels import over_slices
 from isocenter.ops.filters.values import Singles, as_singles, check_values
 from isocenter.reasons import Reason
@@ -57,7 +57,6 @@ def rician_noise(volume: Volume, standard_deviation: float, *, seed: Seed) -> Vo
     magnitudes must not be negative.
     """
     _check_size(standard_deviation)
-    expect(volume, Volume)
     check_values(volume)
     if volume.unit == codes.HU or volume.array.min() < 0:
         raise UsageError("Rician noise is that of magnitudes, which are not negative: for CT take gaussian_noise.")
@@ -77,7 +76,6 @@ def poisson_noise(volume: Volume, counts_per_unit: float, *, seed: Seed) -> Volu
     no Poisson noise: take :func:`gaussian_noise`; magnitudes of MR have :func:`rician_noise`. Otherwise as
     :func:`gaussian_noise`; values must not be negative.
     """
-    expect(volume, Volume)
     check_values(volume)
     if not 0 < counts_per_unit < np.inf:
         raise UsageError(f"counts_per_unit is above 0, not {counts_per_unit}.")
@@ -99,7 +97,6 @@ def _with_noise(
     volume: Volume, change: Callable[[Singles, np.random.Generator], None], seed: Seed, what: str
 ) -> Volume:
     """Each slice with a generator of its own, so that threads may take them in any order."""
-    expect(volume, Volume)
     check_values(volume)
     if not isinstance(seed, np.random.Generator) and not (isinstance(seed, int | np.integer) and seed >= 0):
         raise UsageError(f"A seed is a whole number from 0, or a generator of NumPy, not {seed!r}.")

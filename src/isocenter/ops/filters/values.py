@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.codes import Code
-from isocenter.errors import InputError, UsageError, expect
+from isocenter.errors import InputError
 from isocenter.kernels import kernel
-from isocenter.ops.lattice import each
+from isocenter.ops.lattice import each, expect_real
 from isocenter.volume import Array, Volume, read_only
 
 Singles = npt.NDArray[np.float32]
@@ -30,17 +30,14 @@ def filtered(volume: Volume, work: Callable[[Array], Array], **changes: Any) -> 
     InputError
         If a value is NaN or infinite (in float32): it would spread as far as the filter reaches.
     """
-    expect(volume, Volume)
     check_values(volume)
     return volume.with_array(each(volume, lambda part: work(prepared(part))), **changes)
 
 
 def check_values(volume: Volume) -> None:
     """Raise what :func:`filtered` raises of values."""
-    kind = volume.array.dtype.kind
-    if kind not in "buif":
-        raise UsageError(f"A filter takes real numbers, not values of type {volume.array.dtype}.")
-    if kind == "f" and not -_MOST <= float(volume.array.min()) <= float(volume.array.max()) <= _MOST:
+    expect_real(volume, "A filter")
+    if volume.array.dtype.kind == "f" and not -_MOST <= float(volume.array.min()) <= float(volume.array.max()) <= _MOST:
         raise InputError("Some values are NaN, infinite, or too large for float32: replace them before filtering.")
 
 

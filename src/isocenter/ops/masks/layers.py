@@ -19,7 +19,7 @@ from isocenter.errors import UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.boxes import Box, box_of
-from isocenter.ops.lattice import Spacing, expect_three_axes
+from isocenter.ops.lattice import Spacing, expect_real, expect_three_axes
 from isocenter.ops.masks.morphology import distance_mm
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -106,6 +106,7 @@ def mask_of(segmentation: Segmentation, names: Names = None) -> Mask:
 def values_of(volume: Volume) -> Array:
     """The values (slice, row, column) of a volume without further axes."""
     expect_three_axes(volume, "Masks are made")
+    expect_real(volume, "A mask")
     return volume.array
 
 

@@ -19,7 +19,7 @@ from isocenter.errors import Refused, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.ops.boxes import box_of
-from isocenter.ops.lattice import expect_one_grid, expect_three_axes, spacing_of
+from isocenter.ops.lattice import expect_one_grid, expect_real, expect_three_axes, spacing_of
 from isocenter.ops.radiomics.peaks import RADIUS_MM
 from isocenter.ops.radiomics.processing import Processing
 from isocenter.ops.resample import onto
@@ -126,8 +126,7 @@ def regions(
         have to run through voxels without a value (``REGION_BESIDE_GAPS``).
     """
     expect_three_axes(volume, "Features are taken")
-    if volume.array.dtype.kind not in "buif":
-        raise UsageError(f"Features are of real numbers, not of {volume.array.dtype}: take the magnitude first.")
+    expect_real(volume, "A feature")
     expect_one_grid(volume, segmentation)
     wanted = [segmentation.segment(name).name for name in names] or segmentation.names
     return tuple(_region(volume, segmentation, name, processing, margin_mm) for name in wanted)

@@ -20,10 +20,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from isocenter import codes
-from isocenter.errors import InputError, Refused, UsageError, expect
+from isocenter.errors import InputError, Refused, UsageError, expect, expect_word
 from isocenter.findings import Segmentation
 from isocenter.geometry import Floats, Grid
-from isocenter.ops.lattice import spacing_of
+from isocenter.ops.lattice import expect_real, expect_three_axes, spacing_of
 from isocenter.ops.registration import bspline, demons, pyramid
 from isocenter.ops.registration.agreement import Metric
 from isocenter.ops.registration.demons import Stiffness
@@ -161,21 +161,18 @@ def register(
 
 
 def _expect_fit(image: Volume) -> None:
-    expect(image, Volume)
-    if image.axes:
-        raise UsageError(f"Three axes are registered: take one place of {', '.join(image.axes)} first.")
+    expect_three_axes(image, "Images are registered")
+    expect_real(image, "Registration")
     if min(image.shape) < _LEAST_VOXELS:
         raise UsageError(f"Registration needs {_LEAST_VOXELS} voxels along each axis, not {image.shape}.")
-    if image.array.dtype.kind not in "buif":
-        raise UsageError(f"Values of type {image.array.dtype} cannot be registered.")
     spacing_of(image.grid)
 
 
 def _expect_one_of(kind: str, metric: str, start: object) -> None:
-    known = {"kind": (kind, Kind), "metric": (metric, Literal["auto", Metric]), "start": (start, Start)}
-    for what, (given, names) in known.items():
-        if given not in get_args(names) and not isinstance(given, Transform):
-            raise UsageError(f"There is no {what} {given!r}; there are {', '.join(get_args(names))}.")
+    expect_word(kind, Kind, "The kind")
+    expect_word(metric, Literal["auto", Metric], "The metric")
+    if not isinstance(start, Transform):
+        expect_word(start, Start, "The start")
     if kind == "diffeomorphic" and metric == "mattes":
         raise UsageError('The diffeomorphic kind compares images of one modality: take kind="bspline" for two.')
 
@@ -231,7 +228,7 @@ def _limits(image: Volume, size_mm: float, which: str) -> tuple[float, float]:
 
 def _mask_on(mask: Segmentation, grid: Grid) -> Array:
     expect(mask, Segmentation)
-    found = onto(mask, grid).mask(*mask.names)
+    found = onto(mask, grid).mask()
     if not found.any():
         raise InputError("A mask is empty, or holds nothing on the image's grid.")
     return found

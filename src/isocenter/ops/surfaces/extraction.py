@@ -11,6 +11,7 @@ from isocenter.geometry import Grid, Space
 from isocenter.kernels import kernel
 from isocenter.mesh import Mesh
 from isocenter.ops.boxes import box_of
+from isocenter.ops.lattice import expect_real, expect_three_axes
 from isocenter.ops.surfaces.cubes import extracted
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
@@ -87,12 +88,9 @@ def isosurface(volume: Volume, level: float, *, name: str = "surface") -> Mesh:
     InputError
         If no voxel reaches the level.
     """
-    expect(volume, Volume)
+    expect_three_axes(volume, "A surface is drawn")
+    expect_real(volume, "A surface")
     _refuse_unplaced(volume.grid)
-    if volume.axes or volume.array.dtype.kind == "c":
-        raise UsageError(
-            f"A surface is of real values on three axes: take one of {volume.axes or 'real and imaginary'}."
-        )
     if not np.isfinite(level):
         raise UsageError(f"The level of a surface is a number, not {level}.")
     mask = volume.array >= level

@@ -10,7 +10,7 @@ import numpy as np
 from isocenter import codes, windows
 from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Segmentation
-from isocenter.ops.lattice import expect_one_grid
+from isocenter.ops.lattice import expect_one_grid, expect_real
 from isocenter.report.planes import NORMAL_AXIS, Plane, Stack, Window, preset, unit_of, window_by_content
 from isocenter.report.sections import Scene, scene
 from isocenter.report.stills import still
@@ -77,8 +77,7 @@ def seen(
         ground = np.broadcast_to(np.zeros((), np.uint8), (*image.grid.shape, 3))  # takes no memory
         return replace(scene(Volume(ground, image.grid, axes=("color",)), image, plane), fill=fill or 1.0)
     shown = still(image)
-    if shown.array.dtype.kind == "c":
-        raise UsageError("A picture is of real values: take the magnitude or the phase of this image first.")
+    expect_real(shown, "A picture")
     if shown.array.dtype == np.bool_:
         shown = shown.with_array(shown.array.view(np.uint8))
     if segmentation is not None:
