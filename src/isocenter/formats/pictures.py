@@ -34,6 +34,11 @@ ENDINGS = (*TIFF, ".png", ".jpg", ".jpeg")
 SIDECAR = "isocenter.json"
 
 _COLORS = {3: "rgb", 4: "rgb"}
+_COLORS_READ = ("MINISBLACK", "RGB")
+_SLICES = "ZIQ"  # what tifffile calls an axis of slices, or of pages of which nothing is said
+_ORIENTATION = 274  # tag of TIFF and EXIF: where the first row and column of what is stored are shown
+_EXIF_ENDS = 1 << 16  # bytes
+_FIRST_AT = {1: "TL", 2: "TR", 3: "BR", 4: "BL", 5: "LT", 6: "RT", 7: "RB", 8: "LB"}  # first row, or column, of each
 _CM = 10.0  # millimetres
 _MARK = "isocenter "  # tifffile takes a text that begins as JSON for its own
 
@@ -132,13 +137,34 @@ def _decoded(path: Path) -> tuple[Array, dict[str, Any] | None]:
         return _decoded_tiff(path)
     try:
         content = path.read_bytes()
-        decode = imagecodecs.png_decode if path.suffix.lower() == ".png" else imagecodecs.jpeg_decode
-        array = np.asarray(decode(content))
+        is_png = path.suffix.lower() == ".png"
+        array = np.asarray((imagecodecs.png_decode if is_png else imagecodecs.jpeg_decode)(content))
+        orientation = 1 if is_png else _orientation(content)
     except OSError:
         raise
     except Exception as error:
         raise InputError(f"The picture {path.name} is damaged, or is none of its kind.") from error
-    return _checked(array[None], path.name), None
+    if not is_png and array.shape[2:] == (4,):
+        raise InputError(f"{path.name} holds CMYK values; grey and RGB are read: convert it first.")
+    return _checked(_upright(array[None], orientation), path.name), None
+
+
+def _orientation(content: bytes) -> int:
+    """That of a JPEG, by its Exif."""
+    from PIL.Image import Exif
+
+    begin, found = content.find(b"Exif\0\0", 0, _EXIF_ENDS), Exif()
+    if begin >= 0:
+        found.load(content[begin : begin + _EXIF_ENDS])
+    return int(found.get(_ORIENTATION, 1))
+
+
+def _upright(array: Array, orientation: int) -> Array:
+    """(slice, row, column[, sample]) as they are to be shown, by the orientation that the file states (TIFF 6.0)."""
+    first = _FIRST_AT.get(orientation, "TL")
+    turned = array.swapaxes(1, 2) if first[0] in "LR" else array
+    flipped = [axis for axis, side in ((1, "B"), (2, "R")) if side in first]
+    return np.ascontiguousarray(np.flip(turned, flipped))
 
 
 def _decoded_tiff(path: Path) -> tuple[Array, dict[str, Any] | None]:
@@ -150,21 +176,26 @@ def _decoded_tiff(path: Path) -> tuple[Array, dict[str, Any] | None]:
             _refuse_unlike(file, path)
             series = file.series[0]
             array, axes, said = series.asarray(), series.axes, str(file.pages.first.description)
+            orientation = int(file.pages.first.tags.valueof(_ORIENTATION, 1))
     except (OSError, InputError):
         raise
     except Exception as error:
         raise InputError(f"{path.name} is no TIFF image, or is damaged.") from error
     has_samples = axes.endswith("S")
     count = array.ndim - has_samples
-    if count not in (2, 3) or axes[count - 2 : count] != "YX":
+    if count not in (2, 3) or axes[count - 2 : count] != "YX" or (count == 3 and axes[0] not in _SLICES):
         raise InputError(f"{path.name} has the axes {axes}; a stack has rows, columns, slices and samples alone.")
-    return _checked(array[None] if count == 2 else array, path.name), description.parsed(said.removeprefix(_MARK))
+    stack = _upright(array[None] if count == 2 else array, orientation)
+    return _checked(stack, path.name), description.parsed(said.removeprefix(_MARK))
 
 
 def _refuse_unlike(file: Any, path: Path) -> None:
     """Pages that are no one stack, or lack data, which would be filled with zeros in silence."""
     if len(file.series) != 1:
         raise InputError(f"{path.name} is no one stack: its pages differ in size or type.")
+    kind, packing = file.pages.first.photometric.name, file.pages.first.compression.name
+    if kind not in _COLORS_READ and (kind, packing) != ("YCBCR", "JPEG"):  # these come out of the decoder as RGB
+        raise InputError(f"{path.name} holds {kind} values; grey (0 is black) and RGB are read: convert it first.")
     size = path.stat().st_size
     for page in file.pages:
         ends = [at + n for at, n in zip(page.dataoffsets, page.databytecounts, strict=True)]

@@ -2,7 +2,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from isocenter import codes, formats
 from isocenter.errors import InputError, UsageError
@@ -142,3 +142,41 @@ def test_what_pictures_cannot_hold_is_refused(tmp_path):
         formats.save_slices(CT, tmp_path / "mine")
     with pytest.raises(UsageError, match="png"):
         formats.save_slices(CT, tmp_path / "slices", kind="gif")
+
+
+PHOTOGRAPH = np.zeros((24, 40, 3), np.uint8)
+PHOTOGRAPH[:8, :16], PHOTOGRAPH[16:, 24:] = (255, 0, 0), (0, 255, 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_stands_upright_as_its_orientation_says(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    for path, options in ((tmp_path / "x.jpg", {"exif": exif}), (tmp_path / "x.tif", {"tiffinfo": exif})):
+        Image.fromarray(PHOTOGRAPH).save(path, **options)
+        with Image.open(path) as image:
+            upright = np.asarray(ImageOps.exif_transpose(image))
+        found = formats.load(path)
+        assert found.shape == (1, *upright.shape)
+        np.testing.assert_allclose(found.array[0], upright, atol=3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"), [("CMYK", "jpg"), ("CMYK", "tif"), ("P", "tif"), ("YCbCr", "tif"), ("LAB", "tif")]
+)
+def test_colours_of_other_kinds_are_never_taken_for_grey_or_rgb(tmp_path, mode, ending):
+    Image.fromarray(PHOTOGRAPH).convert(mode).save(tmp_path / f"x.{ending}")
+    with pytest.raises(InputError, match="convert it"):
+        formats.load(tmp_path / f"x.{ending}")
+
+
+def test_a_tiff_whose_black_is_white_or_whose_pages_are_no_slices_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "white.tif", PHOTOGRAPH[..., 0], photometric="miniswhite")
+    with pytest.raises(InputError, match="MINISWHITE"):
+        formats.load(tmp_path / "white.tif")
+    planes = np.moveaxis(PHOTOGRAPH, -1, 0)
+    tifffile.imwrite(tmp_path / "planes.tif", planes, photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(tmp_path / "film.tif", planes, imagej=True, metadata={"axes": "TYX"})
+    for name in ("planes", "film"):
+        with pytest.raises(InputError, match="axes"):
+            formats.load(tmp_path / f"{name}.tif")
