@@ -43,6 +43,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "registration.md",
         "recipes.md",
         "resampling.md",
+        "photos.md",
     ],
 )
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

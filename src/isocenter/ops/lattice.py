@@ -23,7 +23,10 @@ def spacing_of(grid: Grid) -> Spacing:
         If no size of a pixel is known, or the axes are not perpendicular, so that a ball would not be one.
     """
     if grid.space is Space.PIXEL:
-        raise UsageError("The size of this picture's pixels is unknown, so nothing in it can be done in millimetres.")
+        raise UsageError(
+            "The size of this picture's pixels is unknown, so nothing in it can be done in millimetres: "
+            "isocenter.photos works in pixels; or state the size by image.on(Grid(shape, affine, space=Space.PLANE), image.array)."
+        )
     if grid.is_sheared:
         raise UsageError("The slices of this image are sheared: bring it onto an orthogonal grid first (iso.onto).")
     return grid.spacing_mm
