@@ -166,7 +166,7 @@ def folder_name(text: str) -> str:
     What stands in a header or a file's name leads to no other folder, whatever it is.
     """
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip(".")[:_LONGEST_NAME]
-    return safe if safe == text else f"{safe}_{_mark(text)}"
+    return safe if safe == text else f"{safe}_{mark_of(text)}"
 
 
 def _stem(path: Path) -> str:
@@ -175,7 +175,8 @@ def _stem(path: Path) -> str:
     return path.name[: len(path.name) - len(suffix)]
 
 
-def _mark(text: str) -> str:
+def mark_of(text: str) -> str:
+    """Eight letters that tell this text from others."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
@@ -191,7 +192,7 @@ def _studies(found: Scan) -> Iterator[tuple[str, tuple[Series, ...]]]:
         uid = study[0].study_uid
         name = folder_name(uid) if uid else "study"
         if not uid or times[uid] > 1:
-            name = f"{name}_{_mark(min(f'{series.series_uid} {series.name}' for series in study))}"
+            name = f"{name}_{mark_of(min(f'{series.series_uid} {series.name}' for series in study))}"
         yield name, study
 
 
@@ -215,6 +216,6 @@ def _names(taken: Sequence[tuple[Series, object]], pipeline: Pipeline) -> list[s
     for series, _ in taken:
         name = pipeline.name if series.number is None else f"{pipeline.name}_series{series.number}"
         if name in names:
-            name = f"{name}_{_mark(f'{series.series_uid} {series.name}')}"
+            name = f"{name}_{mark_of(f'{series.series_uid} {series.name}')}"
         names.append(name)
     return names

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
 from isocenter.sampling.border import closest, is_inside, points_of_row
-from isocenter.sampling.layout import Array, Floats, Shape, contiguous, locked
+from isocenter.sampling.layout import Array, Floats, Shape, contiguous
 from isocenter.sampling.nearest import bits_of
 from isocenter.sampling.weighted import weigh
 from isocenter.sampling.weights import table_of
+from isocenter.volume import read_only
 
 _TIE = 1e-5  # weight by which another label has to win over that of the nearest voxel
 
@@ -47,7 +48,7 @@ def affine_labels(array: Array, matrix: npt.ArrayLike, shape: Shape, *, stretche
     stretch = np.where(stretched & (steps > 1 + 1e-6), steps, 1.0)
     by_slice, by_row, by_column = (table_of("linear", float(s), np.float32) for s in stretch)
     bits = bits_of(array.dtype)
-    source, out = locked(contiguous(array)).view(bits), np.empty(shape, array.dtype)
+    source, out = read_only(contiguous(array)).view(bits), np.empty(shape, array.dtype)
     target, tables = out.view(bits), (by_slice, by_row, by_column)
 
     def fill_slab(first: int, last: int) -> None:
@@ -62,7 +63,7 @@ def labels_in(array: Array) -> set[int]:
     if array.dtype.itemsize > 2:
         return {int(label) for label in np.unique(array)}
     bits = bits_of(array.dtype)
-    source, seen = locked(contiguous(array)).view(bits), np.zeros(256**bits.itemsize, np.uint8)
+    source, seen = read_only(contiguous(array)).view(bits), np.zeros(256**bits.itemsize, np.uint8)
     over_slices(lambda first, last: _note(source[first:last], seen), array.shape)
     return {int(label) for label in np.flatnonzero(seen).astype(bits).view(array.dtype)}
 

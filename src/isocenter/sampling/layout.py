@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
+from isocenter.volume import read_only
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ def contiguous(view: Array) -> Array:
         return np.ascontiguousarray(view)
     out = np.empty(view.shape, view.dtype)
     bits, axes = np.dtype(f"u{view.dtype.itemsize}"), (1 - fastest, fastest, 2)
-    source, target = locked(view.view(bits).transpose(axes)), out.view(bits).transpose(axes)
+    source, target = read_only(view.view(bits).transpose(axes)), out.view(bits).transpose(axes)
     over_slices(lambda first, last: _copy_in_blocks(source[first:last], target[first:last]), source.shape)
     return out
 
@@ -40,14 +41,7 @@ def prepared(array: Array, matrix: npt.ArrayLike) -> tuple[Array, Floats]:
     if along != 2:
         array = array.swapaxes(along, 2)
         transform[[along, 2]] = transform[[2, along]]
-    return locked(contiguous(array)), transform
-
-
-def locked(array: Array) -> Array:
-    """A view that cannot be written through: kernels are compiled for such input alone."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
+    return read_only(contiguous(array)), transform
 
 
 def rows_stay_rows(matrix: Floats, shape: Shape) -> bool:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.sampling.layout import Array, Floats, contiguous, held_by, locked
+from isocenter.sampling.layout import Array, Floats, contiguous, held_by
 from isocenter.sampling.linear import linear_at, working_type
+from isocenter.volume import read_only
 
 
 def values_at(array: Array, points: Floats, *, outside: float) -> Array:
@@ -29,5 +30,5 @@ def values_at(array: Array, points: Floats, *, outside: float) -> Array:
     work: Any = working_type(array.dtype)
     out = np.empty(points.shape[:-1], array.dtype)
     lines = np.ascontiguousarray(np.reshape(points, (-1, 3)).T, np.float64)
-    linear_at(locked(contiguous(array)), lines, held_by(array.dtype, outside), out.reshape(-1), np.empty(3, work))
+    linear_at(read_only(contiguous(array)), lines, held_by(array.dtype, outside), out.reshape(-1), np.empty(3, work))
     return out

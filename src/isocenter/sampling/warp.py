@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
 from isocenter.sampling.border import lower, points_of_row
-from isocenter.sampling.layout import Array, Floats, Shape, contiguous, held_by, locked
+from isocenter.sampling.layout import Array, Floats, Shape, contiguous, held_by
 from isocenter.sampling.linear import between_eight, linear_at, working_type
 from isocenter.sampling.nearest import bits_of, nearest_at
+from isocenter.volume import read_only
 
 Singles = npt.NDArray[np.float32]
 
@@ -55,7 +56,7 @@ class Field:
             raise ValueError(
                 f"Expected matrices of (4, 4) and (3, 3), not {np.shape(self.matrix)}, {np.shape(self.to_index)}."
             )
-        object.__setattr__(self, "vectors_mm", locked(np.ascontiguousarray(vectors, np.float32)))
+        object.__setattr__(self, "vectors_mm", read_only(np.ascontiguousarray(vectors, np.float32)))
         object.__setattr__(self, "matrix", np.array(self.matrix, np.float64))
         object.__setattr__(self, "to_index", np.array(self.to_index, np.float64))
 
@@ -120,7 +121,7 @@ def _checked(array: Array, matrix: npt.ArrayLike, outside: float) -> tuple[Array
     transform = np.array(matrix, np.float64)
     if array.ndim != 3 or transform.shape != (4, 4):
         raise ValueError(f"Expected a 3D array and a (4, 4) matrix, not shapes {array.shape} and {transform.shape}.")
-    return locked(contiguous(array)), transform, held_by(array.dtype, outside)
+    return read_only(contiguous(array)), transform, held_by(array.dtype, outside)
 
 
 # --- kernels ---------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from isocenter.kernels import compiled, kernel, over_slices
 from isocenter.sampling.border import is_inside, points_of_row, store
-from isocenter.sampling.layout import Array, Floats, Shape, contiguous, held_by, limits_of, locked, separated
+from isocenter.sampling.layout import Array, Floats, Shape, contiguous, held_by, limits_of, separated
 from isocenter.sampling.linear import working_type
 from isocenter.sampling.spline import LANES, coefficients, to_coefficients
 from isocenter.sampling.weights import Kind, Taps, table_of, taps_of
+from isocenter.volume import read_only
 
 _CHUNK = 16  # output slices summed at a time
 _HORIZON = {4: 10, 8: 24}  # slices beyond a run, by the size of a float, until a spline forgets that it was cut there
@@ -62,7 +63,7 @@ def affine_weighted(
     if order is None:
         _by_points(array, transform, (kind, stretch, work), fill, out)
         return out
-    source = locked(contiguous(array.transpose(order)))
+    source = read_only(contiguous(array.transpose(order)))
     taps = [
         taps_of(
             kind, transform[old, new] * np.arange(shape[new]) + transform[old, 3], array.shape[old],
@@ -109,9 +110,9 @@ def _span(along: Taps, start: int, stop: int, margin: int, length: int) -> tuple
 
 def _by_points(array: Array, matrix: Floats, rule: tuple[Kind, Floats, type], fill: Any, out: Array) -> None:
     kind, stretch, work = rule
-    values = locked(contiguous(array))
+    values = read_only(contiguous(array))
     if kind == "cubic" and (stretch == 1).any():
-        values = locked(coefficients(values, work, axes=[axis for axis in range(3) if stretch[axis] == 1]))
+        values = read_only(coefficients(values, work, axes=[axis for axis in range(3) if stretch[axis] == 1]))
     by_slice, by_row, by_column = (table_of(kind, float(s), work) for s in stretch)
     way = matrix, by_slice, by_row, by_column, kind == "cubic"
 

@@ -10,12 +10,14 @@ import hashlib
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import isocenter
+from isocenter.codes import Code
 from isocenter.dicom.derived import uids
 from isocenter.dicom.derived.headers import Headers, encodable
 
@@ -208,3 +210,10 @@ def encode(dataset: Dataset) -> bytes:
     else:
         dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
     return buffer.getvalue()
+
+
+def coded(code: Code) -> Any:
+    """A code as highdicom has it."""
+    import highdicom as hd
+
+    return hd.sr.CodedConcept(value=code.value, scheme_designator=code.scheme, meaning=code.meaning)

@@ -20,9 +20,8 @@ from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, RLELossless
 
 from isocenter import codes
-from isocenter.codes import Code
 from isocenter.dicom.derived.headers import Headers, repair
-from isocenter.dicom.derived.making import Making, series_number, stamp
+from isocenter.dicom.derived.making import Making, coded, series_number, stamp
 from isocenter.dicom.derived.writing import differs
 from isocenter.dicom.file.quiet import quietly
 from isocenter.errors import Refused, UsageError
@@ -198,7 +197,7 @@ def _descriptions(segmentation: Segmentation, headers: Headers, making: Making) 
 
     algorithm = hd.AlgorithmIdentificationSequence(
         name=segmentation.algorithm.name,
-        family=_coded(segmentation.algorithm.family),
+        family=coded(segmentation.algorithm.family),
         version=segmentation.algorithm.version,
         source=making.manufacturer,
         parameters={name: str(value) for name, value in segmentation.algorithm.settings} or None,
@@ -216,25 +215,19 @@ def _description(number: int, segment: Segment, algorithm: Any, uid: str) -> Any
     description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=segment.title[:64],
-        segmented_property_category=_coded(segment.property_category),
-        segmented_property_type=_coded(organ),
+        segmented_property_category=coded(segment.property_category),
+        segmented_property_type=coded(organ),
         algorithm_type="AUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=uid,
         tracking_id=f"{segment.name}@{uid[-8:]}",
         display_color=hd.color.CIELabColor.from_rgb(*segment.color),
-        anatomic_regions=None if segment.region is None else [_coded(segment.region)],
+        anatomic_regions=None if segment.region is None else [coded(segment.region)],
     )
     side = segment.modifier or side
     if side is not None:
-        description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_coded(side)]
+        description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [coded(side)]
     return description
-
-
-def _coded(code: Code) -> Any:
-    import highdicom as hd
-
-    return hd.sr.CodedConcept(value=code.value, scheme_designator=code.scheme, meaning=code.meaning)
 
 
 # --- pixels ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.dicom.derived.headers import Headers, repair, study_of
-from isocenter.dicom.derived.making import Making, begin, series_number, stamp
+from isocenter.dicom.derived.making import Making, begin, coded, series_number, stamp
 from isocenter.dicom.derived.references import Reference
 from isocenter.dicom.derived.writing import differs
 from isocenter.dicom.file.quiet import quietly
@@ -84,7 +84,7 @@ def make(
     headers = repair(sources)
     content = hd.sr.MeasurementReport(
         observation_context=_observer(making),
-        procedure_reported=_coded(_procedure(headers[0])),
+        procedure_reported=coded(_procedure(headers[0])),
         imaging_measurements=[
             _group(names, group, headers, making, segmentation=segmentation, seg=seg)
             for names, group in _by_segments(measurements).items()
@@ -137,12 +137,6 @@ def _by_segments(measurements: Iterable[Measurement]) -> dict[tuple[str, ...], l
     return groups
 
 
-def _coded(code: Code) -> Any:
-    import highdicom as hd
-
-    return hd.sr.CodedConcept(value=code.value, scheme_designator=code.scheme, meaning=code.meaning)
-
-
 def _observer(making: Making) -> Any:
     import highdicom as hd
 
@@ -186,13 +180,13 @@ def _group(
     organ, side = _what(segmentation, names)
     common = {
         "tracking_identifier": _tracking(names, numbers, headers, making, seg),
-        "finding_type": None if organ is None else _coded(organ),
+        "finding_type": None if organ is None else coded(organ),
         "finding_sites": _sites(segmentation, names, organ, side),
         "algorithm_id": hd.sr.AlgorithmIdentification(
             name=segmentation.algorithm.name,
             version=segmentation.algorithm.version,
             parameters=[f"{name}={value}" for name, value in segmentation.algorithm.settings] or None,
-            family=_coded(segmentation.algorithm.family),
+            family=coded(segmentation.algorithm.family),
         ),
         "measurements": [_measurement(measurement, making) for measurement in measurements],
     }
@@ -227,7 +221,7 @@ def _sites(segmentation: Segmentation, names: Iterable[str], organ: Code | None,
     places = [codes.organ_and_side(segmentation.segment(name).property_type) for name in names]
     if organ is not None:
         places = [(organ, side)]
-    return [hd.sr.FindingSite(_coded(place), None if where is None else _coded(where)) for place, where in places]
+    return [hd.sr.FindingSite(coded(place), None if where is None else coded(where)) for place, where in places]
 
 
 def _tracking(names: tuple[str, ...], numbers: Sequence[int], headers: Headers, making: Making, seg: Dataset) -> Any:
@@ -245,10 +239,10 @@ def _measurement(measurement: Measurement, making: Making) -> Any:
 
     concept, derivation, meaning = _in_standard_codes(measurement)
     made = hd.sr.Measurement(
-        name=_coded(concept),
+        name=coded(concept),
         value=float(measurement.value),
-        unit=_coded(measurement.unit),
-        derivation=None if derivation is None else _coded(derivation),
+        unit=coded(measurement.unit),
+        derivation=None if derivation is None else coded(derivation),
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=f"{making.software}: {measurement.title}",
             version=making.version,
@@ -256,7 +250,7 @@ def _measurement(measurement: Measurement, making: Making) -> Any:
         ),
     )
     if meaning:
-        made[0].ContentSequence.insert(0, hd.sr.TextContentItem(_coded(_MEANING), meaning, "HAS CONCEPT MOD"))
+        made[0].ContentSequence.insert(0, hd.sr.TextContentItem(coded(_MEANING), meaning, "HAS CONCEPT MOD"))
     return made
 
 
@@ -295,7 +289,7 @@ def _image_library(headers: Headers) -> Any:
     ]
     images = [
         hd.sr.ImageContentItem(
-            _coded(_SOURCE),
+            coded(_SOURCE),
             source.sop_class_uid,
             source.sop_instance_uid,
             referenced_frame_numbers=list(source.frames) or None,
@@ -303,9 +297,9 @@ def _image_library(headers: Headers) -> Any:
         )
         for source in headers.sources
     ]
-    group = hd.sr.ContainerContentItem(_coded(_IMAGE_LIBRARY_GROUP), relationship_type="CONTAINS")
+    group = hd.sr.ContainerContentItem(coded(_IMAGE_LIBRARY_GROUP), relationship_type="CONTAINS")
     group.ContentSequence = hd.sr.ContentSequence([*shared, *images])
-    library = hd.sr.ContainerContentItem(_coded(_IMAGE_LIBRARY), relationship_type="CONTAINS")
+    library = hd.sr.ContainerContentItem(coded(_IMAGE_LIBRARY), relationship_type="CONTAINS")
     library.ContentSequence = hd.sr.ContentSequence([group])
     return library
 
@@ -318,9 +312,9 @@ def _comments(reasons: Iterable[Reason], measurements: Iterable[Measurement]) ->
     told += [f"{m.title} of {', '.join(m.segments)} has no value." for m in measurements if not math.isfinite(m.value)]
     if not told:
         return None
-    container = hd.sr.ContainerContentItem(_coded(_QUALITATIVE_EVALUATIONS), relationship_type="CONTAINS")
+    container = hd.sr.ContainerContentItem(coded(_QUALITATIVE_EVALUATIONS), relationship_type="CONTAINS")
     container.ContentSequence = hd.sr.ContentSequence(
-        [hd.sr.TextContentItem(_coded(_COMMENT), text, "CONTAINS") for text in told]
+        [hd.sr.TextContentItem(coded(_COMMENT), text, "CONTAINS") for text in told]
     )
     return container
 

@@ -17,7 +17,7 @@ from isocenter.dicom.file.deflated import inflate
 from isocenter.dicom.file.elements import DEFLATED, HEADER_LIMIT_BYTES, IMPLICIT_LITTLE, UNDEFINED, UNWALKED, Header
 from isocenter.dicom.file.files import ByteSource
 from isocenter.dicom.file.quiet import quietly
-from isocenter.dicom.file.walk import PREAMBLE_BYTES, UnusualError, read_meta
+from isocenter.dicom.file.walk import PREAMBLE_BYTES, UnusualError, read_meta, swapped
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,12 +40,7 @@ _tag_length = struct.Struct("<II").unpack_from
 _uint32 = struct.Struct("<I").unpack_from
 
 
-def _swapped(tag: int) -> int:
-    """A tag as it reads when its four little endian bytes are taken as one number."""
-    return (tag & 0xFFFF) << 16 | tag >> 16
-
-
-_ITEM, _ITEM_END, _SEQUENCE_END = (_swapped(tag) for tag in (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD))
+_ITEM, _ITEM_END, _SEQUENCE_END = (swapped(tag) for tag in (0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD))
 _Plan = dict[int, tuple[int, "_Plan | None"]]
 _NOTHING: _Plan = {}
 
@@ -101,7 +96,7 @@ def _frozen(wanted: Wanted) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=64)
 def _plan(wanted: tuple[Any, ...]) -> _Plan:
-    return {_swapped(tag): (tag, None if inner is None else _plan(inner)) for tag, inner in wanted}
+    return {swapped(tag): (tag, None if inner is None else _plan(inner)) for tag, inner in wanted}
 
 
 def _elements(

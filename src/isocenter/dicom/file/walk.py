@@ -47,7 +47,7 @@ def _int(two_letters: str) -> int:
     return int.from_bytes(two_letters.encode(), "little")
 
 
-def _swapped(tag: int) -> int:
+def swapped(tag: int) -> int:
     """A tag as it reads when its four little endian bytes are taken as one number."""
     return (tag & 0xFFFF) << 16 | tag >> 16
 
@@ -56,11 +56,11 @@ _SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
 _LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
 _VALUE_AT = {_int(vr): 8 for vr in _SHORT_VRS.split()} | {_int(vr): 12 for vr in _LONG_VRS.split()}
 _UN = _int("UN")
-_ITEM, _ITEM_END, _SEQUENCE_END = map(_swapped, STRAY)
-_WANTED = {_swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *STRAY)}
+_ITEM, _ITEM_END, _SEQUENCE_END = map(swapped, STRAY)
+_WANTED = {swapped(tag): tag for tag in (*WANTED.values(), *PIXEL_TAGS, *STRAY)}
 _SPECIAL = frozenset({*SEQUENCES, *PIXEL_TAGS, *STRAY})
-_TRANSFER_SYNTAX = _swapped(0x00020010)
-_META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {_swapped(0x00020000): _int("UL")}
+_TRANSFER_SYNTAX = swapped(0x00020010)
+_META_VRS = {tag: _int("UI") for tag in (*_WANTED, _TRANSFER_SYNTAX)} | {swapped(0x00020000): _int("UL")}
 """Of a meta header, whose other values are not looked at."""
 _OPEN_VRS = frozenset(map(_int, ("SQ", "UN", "OB", "OW")))
 """Of values whose length may be undefined."""
@@ -348,5 +348,5 @@ def elements(window: bytes, *, is_explicit: bool) -> list[Element]:
         end = _past(window, value_at, length, explicit=inner)
         if end < 0:
             raise UnusualError
-        found.append(Element(_swapped(tag), position, length_at, value_at, end, length == UNDEFINED))
+        found.append(Element(swapped(tag), position, length_at, value_at, end, length == UNDEFINED))
         position = end

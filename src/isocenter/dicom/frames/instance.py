@@ -83,6 +83,11 @@ class PixelFormat:
     guessed: tuple[str, ...] = ()
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the cells of one frame: (row, column), or (row, column, sample) in colour."""
+        return (self.rows, self.columns) if self.samples == 1 else (self.rows, self.columns, self.samples)
+
+    @property
     def frame_bits(self) -> int:
         """Size of an uncompressed frame in bits; frames of single bits do not start on whole bytes."""
         is_halved = self.samples == 3 and self.photometric in HALVED

@@ -145,7 +145,7 @@ class Stored:
             return bits[first_bit % 8 :][: form.frame_bits].reshape(form.rows, form.columns)
         dtype = np.dtype(f"u{form.bits_allocated // 8}")
         is_apart = form.samples > 1 and (form.is_planar or form.photometric in HALVED)
-        shape = (form.frame_bits // form.bits_allocated,) if is_apart else _shape(form)
+        shape = (form.frame_bits // form.bits_allocated,) if is_apart else form.shape
         fits = out.dtype.itemsize == dtype.itemsize and out.shape == shape
         cells = self._filled(file, offset, out.view(dtype) if fits else np.empty(shape, dtype))
         if pixels.tag in _FLOATS:
@@ -205,10 +205,6 @@ def _inflated(file: _File, count: int) -> MemoryBytes:
         return MemoryBytes(inflate_whole(content[start:], count))
     except zlib.error as error:
         raise codecs.UndecodableError("The deflated data set is damaged.") from error
-
-
-def _shape(form: PixelFormat) -> tuple[int, ...]:
-    return (form.rows, form.columns) if form.samples == 1 else (form.rows, form.columns, form.samples)
 
 
 def _as_rgb(cells: Pixels, form: PixelFormat, photometric: str) -> Pixels:

@@ -75,7 +75,7 @@ def decode(frame: Bytes, syntax: str, form: PixelFormat) -> Pixels:
         cells = DECODERS[syntax](frame, form)
     except (RuntimeError, ValueError, TypeError, struct.error, zlib.error) as error:  # RuntimeErrors of imagecodecs
         raise UndecodableError("The decoder found the codestream damaged.") from error
-    if cells.shape != _shape(form) or cells.dtype.kind not in "iu":
+    if cells.shape != form.shape or cells.dtype.kind not in "iu":
         raise UndecodableError("The decoder did not find the pixels that the header states.")
     return cells if cells.flags.writeable else cells.copy()
 
@@ -145,10 +145,6 @@ def is_mislabelled(frame: Bytes, syntax: str, form: PixelFormat) -> bool:
     is_too_deep = syntax == _BASELINE and stated.precision > 8
     is_of_jpeg_2000 = form.photometric in ("YBR_RCT", "YBR_ICT")
     return stated.kind != _KINDS[syntax] or is_too_deep or (is_of_jpeg_2000 and stated.kind != "JPEG 2000")
-
-
-def _shape(form: PixelFormat) -> tuple[int, ...]:
-    return (form.rows, form.columns) if form.samples == 1 else (form.rows, form.columns, form.samples)
 
 
 # --- codestreams that state what they hold ---------------------------------------------------------------------------
@@ -257,11 +253,11 @@ def _rle(frame: Bytes, form: PixelFormat) -> Pixels:
     if form.bits_allocated == 1:
         return _unpacked(planes[0], form)
     if form.samples == 1:
-        return _composed(planes).reshape(_shape(form))
+        return _composed(planes).reshape(form.shape)
     cells = np.empty((form.rows * form.columns, form.samples), f"<u{width}")
     for sample in range(form.samples):
         cells[:, sample] = _composed(planes[sample * width : (sample + 1) * width])
-    return cells.reshape(_shape(form))
+    return cells.reshape(form.shape)
 
 
 def _composed(planes: list[Pixels]) -> Pixels:
@@ -285,7 +281,7 @@ def _stored(frame: Bytes, form: PixelFormat) -> Pixels:
         raise TruncatedError("The frame ends before the last pixel.")
     if form.bits_allocated == 1:
         return _unpacked(np.frombuffer(frame, np.uint8, size), form)
-    return np.frombuffer(frame, f"<u{form.bits_allocated // 8}", size * 8 // form.bits_allocated).reshape(_shape(form))
+    return np.frombuffer(frame, f"<u{form.bits_allocated // 8}", size * 8 // form.bits_allocated).reshape(form.shape)
 
 
 def _frame_bytes(form: PixelFormat) -> int:

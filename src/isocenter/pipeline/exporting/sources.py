@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from isocenter.dicom.scan import scan
 from isocenter.errors import UsageError
-from isocenter.pipeline.case import Case, cases, folder_name, is_image_file
+from isocenter.pipeline.case import Case, cases, folder_name, is_image_file, mark_of
 from isocenter.pipeline.exporting.settings import ExportSettings
 from isocenter.pipeline.spec import Pipeline, Rule
 
@@ -139,17 +138,13 @@ def _named_apart(found: Sequence[Source]) -> tuple[Source, ...]:
     """The cases with a mark behind names that occur twice."""
     times = Counter(one.name for one in found)
     named = [
-        one if times[one.name] == 1 else replace(one, name=f"{one.name}_{_mark(one.path + one.case.name)}")
+        one if times[one.name] == 1 else replace(one, name=f"{one.name}_{mark_of(one.path + one.case.name)}")
         for one in found
     ]
     twice = [name for name, count in Counter(one.name for one in named).items() if count > 1]
     if twice:
         raise UsageError(f"The case {twice[0]} is there twice: name each path once, or give each a name of its own.")
     return tuple(named)
-
-
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
