@@ -43,7 +43,7 @@ def bias_corrected(
     Raises
     ------
     InputError
-        If values are negative, NaN, or too few.
+        If values are negative, NaN, or too few, or the mean would change by a factor of 2 or more.
     MissingExtra
         If SimpleITK is not installed.
     """
@@ -58,7 +58,12 @@ def bias_corrected(
         raise InputError("A bias field needs values above 0 where it is estimated: there are none.")
     field = _log_field(array, mask, volume, (iterations, spans_mm))
     np.exp(field, out=field)
-    return volume.with_array(np.divide(array, field, out=array))
+    where = array > 0 if mask is None else mask > 0
+    before = np.mean(array, where=where, dtype=np.float64)
+    np.divide(array, field, out=array)
+    if not 0.5 < np.mean(array, where=where, dtype=np.float64) / before < 2:
+        raise InputError("N4 took the values of the image for shading: they are all but equal where it looked.")
+    return volume.with_array(array)
 
 
 def _mask(volume: Volume, inside: Segmentation | None) -> Array | None:

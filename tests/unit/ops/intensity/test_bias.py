@@ -54,3 +54,7 @@ def test_what_has_no_bias_field_is_refused():
         bias_corrected(empty, iterations=())
     with pytest.raises(UsageError, match="one place of time"):
         bias_corrected(Volume(np.zeros((2, 2, 2, 2)), Grid.from_vectors((2, 2, 2)), axes=("time",)))
+    even = np.zeros((6, 30, 30), np.float32)
+    even[2:4, 10:20, 10:20] = 100
+    with pytest.raises(InputError, match="all but equal"):
+        bias_corrected(Volume(even, Grid.from_vectors(even.shape)))
