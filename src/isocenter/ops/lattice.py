@@ -24,8 +24,9 @@ def spacing_of(grid: Grid) -> Spacing:
     """
     if grid.space is Space.PIXEL:
         raise UsageError(
-            "The size of this picture's pixels is unknown, so nothing in it can be done in millimetres: "
-            "isocenter.photos works in pixels; or state the size by image.on(Grid(shape, affine, space=Space.PLANE), image.array)."
+            "The size of this picture's pixels is unknown, so nothing in it can be done in millimetres. "
+            "isocenter.photos works in pixels; image.on(Grid(shape, affine, space=Space.PLANE), image.array) states "
+            "their size."
         )
     if grid.is_sheared:
         raise UsageError("The slices of this image are sheared: bring it onto an orthogonal grid first (iso.onto).")

@@ -35,6 +35,7 @@ class Plane(StrEnum):
 
 _TOWARDS = {Plane.AXIAL: "IPL", Plane.CORONAL: "PIL", Plane.SAGITTAL: "LIP"}  # where (section, down, right) go
 _UNPLACED = {Plane.AXIAL: (0, 1, 2), Plane.CORONAL: (1, 0, 2), Plane.SAGITTAL: (2, 0, 1)}
+_KINDS = {Plane.AXIAL: "picture", Plane.CORONAL: "row", Plane.SAGITTAL: "column"}  # of the same axes
 _COUNTED_FROM = {Plane.AXIAL: "head", Plane.CORONAL: "front", Plane.SAGITTAL: "right"}
 NORMAL_AXIS = {Plane.AXIAL: 2, Plane.CORONAL: 1, Plane.SAGITTAL: 0}
 """The world axis (x, y, z) across each plane."""
@@ -66,6 +67,11 @@ class Stack:
     def is_placed(self) -> bool:
         """Whether it is known how the sections lie in the patient."""
         return self.grid.space is Space.PATIENT
+
+    @property
+    def kind(self) -> str:
+        """What a section is called: its plane, or ``"picture"``, ``"row"``, ``"column"`` where that is unknown."""
+        return str(self.plane) if self.is_placed else _KINDS[self.plane]
 
     @property
     def size_mm(self) -> tuple[float, float]:

@@ -245,7 +245,7 @@ def _key_figure(seen: Scene, index: int, number: int) -> Figure:
     label = f"Instance Number {seen.label(index)}; " if seen.label(index) else ""
     return Figure(
         name=f"{plane}_{number}",
-        title=f"{plane.capitalize()}, {seen.image.number(index)}",
+        title=f"{seen.image.kind.capitalize()}, {seen.image.number(index)}",
         caption=f"{label}{position or 'place in the patient unknown'}{from_where}. {_window_words(seen.window)}"
         + _shear_words(seen.image),
         image=_key_picture(seen, index),
@@ -270,7 +270,7 @@ def notes_of(seen: Scene, index: int) -> Notes:
     label = f"Instance {seen.label(index)}".split(", ") if seen.label(index) else []
     return Notes(
         head=(
-            f"{str(seen.image.plane).capitalize()} {index + 1}/{len(seen.image)}",
+            f"{seen.image.kind.capitalize()} {index + 1}/{len(seen.image)}",
             seen.image.position(index),
             *label,
         ),

@@ -67,7 +67,7 @@ def checkerboard(
     foot = tuple(line for window in both for line in (window.name, window.levels) if line)
     return Figure(
         name="checkerboard",
-        title=f"Checkerboard, {found.seen.plane}",
+        title=f"Checkerboard, {found.seen.kind}",
         caption=f"{_place(found)} Squares of {tile_mm:g} mm, the first of the fixed image. {_windows(both)} "
         f"{found.remark}".strip(),
         image=annotated(picture, found.seen, found.px_per_mm, Notes(_head(found), foot)),
@@ -113,7 +113,7 @@ def difference(
     most = f"{known.max():.4g}" if known.size else "unknown"
     return Figure(
         name="difference",
-        title=f"Difference, {found.seen.plane}",
+        title=f"Difference, {found.seen.kind}",
         caption=f"{_place(found)} Moving less fixed image; greatest size here {most} {unit_of(fixed)}".rstrip()
         + ". Grey: no value.",
         image=with_bar(drawn, DIVERGING, (-reach, reach), unit_of(fixed)),
@@ -210,7 +210,7 @@ def _windows(both: tuple[Window, ...]) -> str:
 
 
 def _head(found: Pair) -> tuple[str, str]:
-    return f"{found.seen.plane.capitalize()} {found.index + 1}/{len(found.seen)}", found.seen.position(found.index)
+    return f"{found.seen.kind.capitalize()} {found.index + 1}/{len(found.seen)}", found.seen.position(found.index)
 
 
 def _place(found: Pair) -> str:

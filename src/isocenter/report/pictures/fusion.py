@@ -62,7 +62,7 @@ def fused(
     grey = np.repeat(shown.grey(found.one)[..., None], 3, axis=2)
     picture = (grey * (1 - cover) + colored(found.other, (low, high), HOT) * cover + 0.5).astype(np.uint8)
     position = found.seen.position(found.index)
-    head = (f"{found.seen.plane.capitalize()} {found.index + 1}/{len(found.seen)}", position)
+    head = (f"{found.seen.kind.capitalize()} {found.index + 1}/{len(found.seen)}", position)
     drawn = annotated(
         picture, found.seen, found.px_per_mm, Notes(head, (found.remark.rstrip("."), shown.name, shown.levels))
     )
@@ -73,7 +73,7 @@ def fused(
     words = (f"{position or 'Place in the patient unknown'}.", f"Grey: {shown}.", f"Colour: {span}{how}.", found.remark)
     return Figure(
         name="fused",
-        title=f"{name}, {found.seen.plane}",
+        title=f"{name}, {found.seen.kind}",
         caption=" ".join(word for word in words if word),
         image=with_bar(drawn, HOT, (low, high), unit),
     )

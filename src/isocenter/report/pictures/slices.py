@@ -67,7 +67,7 @@ def section(
     picture, px_per_mm = painted(shown, index, (_ROOM_PX, _ROOM_PX), line_px=_LINE_PX)
     return Figure(
         name=f"{shown.image.plane}_{index + 1}",
-        title=f"{shown.image.plane.capitalize()}, {shown.image.number(index)}",
+        title=f"{shown.image.kind.capitalize()}, {shown.image.number(index)}",
         caption=_caption(image, shown, shown.image.position(index)),
         image=annotated(picture, shown.image, px_per_mm, _noted(image, shown, index)),
     )
@@ -113,7 +113,7 @@ def planes(
         places.append(shown.image.position(index))
     return Figure(
         name="planes",
-        title=", ".join(shown.image.plane for shown in scenes).capitalize(),
+        title=", ".join(shown.image.kind for shown in scenes).capitalize(),
         caption=_caption(image, scenes[0], ", ".join(place for place in places if place)),
         image=_beside(pictures),
     )
@@ -140,7 +140,7 @@ def mosaic(
     if not isinstance(count, int) or count < 1:
         raise UsageError(f"A mosaic shows a whole number of sections, 1 or more, not {count!r}.")
     shown = seen(image, segmentation, plane_of(plane), window=window, fill=fill)
-    found = sheet(shown, len(shown.image), f"Mosaic, {shown.image.plane}", count=count)
+    found = sheet(shown, len(shown.image), f"Mosaic, {shown.image.kind}", count=count)
     return replace(found, name="mosaic", caption=" ".join([found.caption.strip(), *_remarks(image)]))
 
 

@@ -81,7 +81,8 @@ def test_three_planes_stand_at_one_scale_and_flat_images_have_one() -> None:
     assert pictures.planes(one).title == "Axial"
     unplaced = replace(volume, grid=Grid(AXIAL.shape, AXIAL.affine, space=Space.PIXEL))
     shown = pictures.planes(unplaced)
-    assert shown.title == "Axial"
+    assert shown.title == "Picture"
+    assert pictures.section(unplaced, plane="coronal").title == "Row, 21 of 40"
     assert "unknown" in shown.caption
     with pytest.raises(UsageError, match="at_mm"):
         pictures.section(unplaced, at_mm=3)
