@@ -89,9 +89,7 @@ def run(
 
     settings = Settings(series="all" if every else series, seg=str(seg), time=_time(time))
     with words.err.status("Starting", spinner="line") as status:
-        results = run_pipeline(
-            pipeline, path, out, settings=settings, observer=lambda text: status.update(escape(text))
-        )
+        results = run_pipeline(pipeline, path, out, settings=settings, observer=words.telling(status))
     if as_json:
         words.print_json([result.to_dict() for result in results])
     else:

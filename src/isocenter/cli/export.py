@@ -45,8 +45,7 @@ def export(
         Interpolation, typer.Option("--interpolation", help="How values come onto another spacing.")
     ] = "linear",
     smoothing: Annotated[
-        Smoothing,
-        typer.Option("--smoothing", help="Smooth images that shrink to match, or not at all."),
+        Smoothing, typer.Option("--smoothing", help="Smooth images that shrink to match, or not at all.")
     ] = "matched",
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Type of the values.")] = "float32",
     kind: Annotated[
@@ -74,9 +73,7 @@ def export(
         format=kind,
     )
     with words.err.status("Reading headers", spinner="line") as status:
-        made = export_cases(
-            paths, out, settings=settings, masks=masks, observer=lambda text: status.update(escape(text))
-        )
+        made = export_cases(paths, out, settings=settings, masks=masks, observer=words.telling(status))
     if as_json:
         words.print_json({"out": str(made.folder), "usable": len(made.usable), "cases": list(made.rows)})
     else:

@@ -69,8 +69,8 @@ def radiomics(
     from isocenter.ops.radiomics import FAMILIES, features
     from isocenter.pipeline import radiomics as pipeline
 
-    if out is not None and out.suffix.lower() not in pipeline.SUFFIXES:
-        raise UsageError(f"Features are written as {' or '.join(pipeline.SUFFIXES)}, not as {out.name!r}.")
+    if out is not None:
+        pipeline.expect_suffix(out)
     settings: dict[str, Any] = {
         "spacing_mm": three(spacing, "--spacing", float),
         "intensity_range": intensities,
@@ -81,10 +81,9 @@ def radiomics(
     processing = replace(_preset(preset), **{name: one for name, one in settings.items() if one is not None})
     with words.err.status("Reading", spinner="line"):
         volume, segmentation, taken = pipeline.read(image, mask, series, values=values)
+    families = family or tuple(FAMILIES)
     with words.err.status("Measuring", spinner="line"):
-        found = features(
-            volume, segmentation, processing=processing, names=segment or (), families=family or tuple(FAMILIES)
-        )
+        found = features(volume, segmentation, processing=processing, names=segment or (), families=families)
     if out is not None:
         pipeline.write(found, processing, out)
     if as_json:
@@ -92,11 +91,7 @@ def radiomics(
         words.print_json({**output, **words.taken_facts(taken), **pipeline.facts(found, processing)})
         return
     words.show_taken(taken)
-    if out is None:
-        words.out.print(_table(found))
-    else:
-        words.say(escape(f"{out}: {counted(len(found), 'feature', 'features')}"))
-    words.explain_reasons(found.reasons)
+    _show(found, out)
 
 
 def _preset(name: Preset) -> Processing:
@@ -114,6 +109,14 @@ def _bins(number: int | None, size: float | None) -> Bins | None:
     if number is not None:
         return FixedBinNumber(number)
     return None if size is None else FixedBinSize(size)
+
+
+def _show(found: Features, out: Path | None) -> None:
+    if out is None:
+        words.out.print(_table(found))
+    else:
+        words.say(escape(f"{out}: {counted(len(found), 'feature', 'features')}"))
+    words.explain_reasons(found.reasons)
 
 
 def _table(found: Features) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
@@ -17,6 +17,8 @@ from isocenter.reasons import Reason, Severity, Verdict
 from isocenter.reasons import counted as counted_as
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from isocenter.dicom.annotations.objects import FoundObject
     from isocenter.dicom.sorting.listing import Row
     from isocenter.dicom.sorting.series import Series
@@ -49,6 +51,11 @@ _STYLE = {Verdict.OK: "green", Verdict.REPAIRED: "yellow", Verdict.HELD: "dark_o
 def say(text: str) -> None:
     """Print a line as it is: marks of style count, but nothing is wrapped, coloured or read as an emoji."""
     out.print(text, emoji=False, highlight=False, soft_wrap=True)
+
+
+def telling(status: Status) -> Callable[[str], None]:
+    """What shows a text, as it is, as what is being done."""
+    return lambda text: status.update(escape(text))
 
 
 def reason_facts(reasons: Iterable[Reason]) -> list[dict[str, Any]]:

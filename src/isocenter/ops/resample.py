@@ -88,18 +88,21 @@ def onto(
         raise UsageError("The grids lie in different frames of reference: register the images first.")
     transform = grid.index_transform(image.grid)
     shift = lattice_shift(transform, grid.shape)
-    sources = sources_of(image.sources, (image.grid, grid), shift)
     if isinstance(image, Segmentation):
-        if outside:
-            raise UsageError("Outside a segmentation lies background: do not state another value.")
-        rule = _Rule(shift, 0, labels, smoothing)
-        layers = tuple(_moved(layer, transform, grid.shape, rule) for layer in image.layers)
-        reasons = merge(image.reasons, _about_cut(image, grid), _about_lost(image, layers))
-        return replace(image, layers=layers, grid=grid, sources=sources, reasons=reasons)
+        return _labels_onto(image, grid, transform, _Rule(shift, outside or 0, labels, smoothing))
     rule = _Rule(shift, outside_of(image, grid, outside), interpolation, smoothing)
-    array = _moved(image.array, transform, grid.shape, rule)
-    moved = image.on(grid, array, sources=sources)
+    sources = sources_of(image.sources, (image.grid, grid), shift)
+    moved = image.on(grid, _moved(image.array, transform, grid.shape, rule), sources=sources)
     return moved if shift or smoothing == "matched" else moved.with_reasons(_coarseness(image.grid, grid))
+
+
+def _labels_onto(image: Segmentation, grid: Grid, transform: Floats, rule: _Rule) -> Segmentation:
+    if rule.outside:
+        raise UsageError("Outside a segmentation lies background: do not state another value.")
+    layers = tuple(_moved(layer, transform, grid.shape, rule) for layer in image.layers)
+    reasons = merge(image.reasons, _about_cut(image, grid), _about_lost(image, layers))
+    sources = sources_of(image.sources, (image.grid, grid), rule.shift)
+    return replace(image, layers=layers, grid=grid, sources=sources, reasons=reasons)
 
 
 def to_spacing(

@@ -91,9 +91,8 @@ def export(
         row = keeping.kept(folder, source.name, key)
         if row is None:
             row, made = _done(source, settings, must_have_mask=has_masks)
-            row["key"] = key
-            keeping.keep(folder, source.name, row, made)
-        rows.append(row)
+            keeping.keep(folder, source.name, row | {"key": key}, made)
+        rows.append(row | {"key": key})
     keeping.put_together(folder, _numbered(rows, settings), settings)
     return exported(folder)
 

@@ -74,6 +74,18 @@ def _stored(path: Path) -> FoundObject:
     raise UsageError(f"{path} holds {len(found)} segmentations or RT Structure Sets; {hint}.")
 
 
+def expect_suffix(path: Path) -> None:
+    """Tell a caller whose file has a name that features are not written to, before they are computed.
+
+    Raises
+    ------
+    UsageError
+        If it ends on none of :data:`SUFFIXES`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"Features are written as {' or '.join(SUFFIXES)}, not as {path.name!r}.")
+
+
 def write(found: Features, processing: Processing, path: Path) -> None:
     """Write features as CSV (one row each), or as JSON (with the processing and the reasons too).
 
@@ -84,8 +96,7 @@ def write(found: Features, processing: Processing, path: Path) -> None:
     TryLater
         If the disk is full.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"Features are written as {' or '.join(SUFFIXES)}, not as {path.name!r}.")
+    expect_suffix(path)
     text = json.dumps(facts(found, processing), indent=2) if path.suffix.lower() == ".json" else _table(found)
     try:
         with replacing(path) as temporary:
