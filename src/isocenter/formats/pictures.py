@@ -163,7 +163,7 @@ def _upright(array: Array, orientation: int) -> Array:
     """(slice, row, column[, sample]) as they are to be shown, by the orientation that the file states (TIFF 6.0)."""
     first = _FIRST_AT.get(orientation, "TL")
     turned = array.swapaxes(1, 2) if first[0] in "LR" else array
-    flipped = [axis for axis, side in ((1, "B"), (2, "R")) if side in first]
+    flipped = tuple(axis for axis, side in ((1, "B"), (2, "R")) if side in first)
     return np.ascontiguousarray(np.flip(turned, flipped))
 
 
