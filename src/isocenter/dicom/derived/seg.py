@@ -75,8 +75,6 @@ def make(
     UsageError
         If the grid of the segmentation is not that of the sources.
     """
-    import highdicom as hd
-
     headers = repair(sources)
     _require_same_place(segmentation.grid, headers)
     present = _present(segmentation)
@@ -87,9 +85,29 @@ def make(
         raise Refused(
             [Reason("UNSUPPORTED", "Segments overlap; a label map cannot hold them. Use the binary encoding.")]
         )
+    dataset = _begun(segmentation, headers, making, present, encoding)
+    organization = making.uid("dimensions", str(headers[0].SeriesInstanceUID))
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+    dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
+    dataset.SegmentsOverlap = "YES" if overlap else "NO"
+    parts = np.packbits(present).tobytes().hex()
+    order = _frame_order(dataset)
+    _refer(dataset, headers, [k for _, k in order])
+    if encoding is Encoding.BINARY:
+        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
+        return stamp(dataset, making, headers, parts)
+    frames = encapsulate(list(_run_lengths(segmentation, order)))
+    dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
+    return stamp(dataset, making, headers, parts, syntax=RLELossless)
+
+
+def _begun(segmentation: Segmentation, headers: Headers, making: Making, present: Mask, encoding: Encoding) -> Dataset:
+    """The object with all but its pixels and what refers to the sources."""
+    import highdicom as hd
 
     with quietly():  # highdicom warns of unusual names of patients, and quotes them
-        dataset = hd.seg.Segmentation(
+        begun: Dataset = hd.seg.Segmentation(
             source_images=_as_points(headers),
             pixel_array=_frames_wanted(present, encoding),
             segmentation_type=encoding.upper(),
@@ -105,20 +123,7 @@ def make(
             specific_character_set=None,  # highdicom refuses some that are in use; stamped below
             **making.equipment(),
         )
-    organization = making.uid("dimensions", str(headers[0].SeriesInstanceUID))
-    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
-        item.DimensionOrganizationUID = organization
-    dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
-    dataset.SegmentsOverlap = "YES" if overlap else "NO"
-    parts = np.packbits(present).tobytes().hex()
-    order = _frame_order(dataset)
-    _refer(dataset, headers, [k for _, k in order])
-    if encoding is Encoding.BINARY:
-        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
-        return stamp(dataset, making, headers, parts)
-    frames = encapsulate(list(_run_lengths(segmentation, order)))
-    dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
-    return stamp(dataset, making, headers, parts, syntax=RLELossless)
+    return begun
 
 
 def _require_same_place(grid: Grid, headers: Headers) -> None:

@@ -96,11 +96,8 @@ def make(
     comments = _comments(segmentation.reasons, measurements)
     if comments is not None:
         root.ContentSequence.append(comments)
-    series = (
-        making.uid("series", "SR", str(headers[0].SeriesInstanceUID)),
-        series_number(headers[0], _SERIES_OFFSET),
-        f"{making.software}: measurements",
-    )
+    uid = making.uid("series", "SR", str(headers[0].SeriesInstanceUID))
+    series = uid, series_number(headers[0], _SERIES_OFFSET), f"{making.software}: measurements"
     dataset = begin(study_of(headers[0]), making, sop_class=Comprehensive3DSRStorage, modality="SR", series=series)
     dataset.update(root)
     dataset.CompletionFlag, dataset.PreliminaryFlag, dataset.VerificationFlag = "COMPLETE", "PRELIMINARY", "UNVERIFIED"
