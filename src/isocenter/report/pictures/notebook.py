@@ -53,11 +53,19 @@ def viewer(
     Raises
     ------
     UsageError
-        If the image has colours, or segments overlap.
+        If the image has colours, segments overlap, or not all lie in one frame of reference.
     MissingExtra
         If ipyniivue is not installed.
     """
     expect(image, Volume, Segmentation)
+    uids = {mesh.frame_of_reference_uid for mesh in meshes} | {image.grid.frame_of_reference_uid}
+    if segmentation is not None:
+        expect(segmentation, Segmentation)
+        uids.add(segmentation.grid.frame_of_reference_uid)
+        if segmentation.grid.space != image.grid.space:
+            raise UsageError("The segments lie in another space than the image, so nothing says where they are in it.")
+    if len(uids - {None}) > 1:
+        raise UsageError("What is shown together lies in different frames of reference: register the images first.")
     ipyniivue = needed("ipyniivue", "jupyter")
     view = ipyniivue.NiiVue(is_radiological_convention=True)
     layers = [_layer(image)] + ([_layer(segmentation)] if segmentation is not None else [])

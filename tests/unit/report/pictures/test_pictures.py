@@ -348,6 +348,18 @@ def test_an_interactive_view_holds_the_image_the_segments_and_the_meshes() -> No
     assert view.volumes[0].cal_min == -160
 
 
+def test_an_interactive_view_shows_one_frame_of_reference_alone() -> None:
+    pytest.importorskip("ipyniivue")
+    here, there = (replace(body(AXIAL), grid=replace(AXIAL, frame_of_reference_uid=uid)) for uid in ("1.1", "1.2"))
+    found = bone(there)
+    for others in ({"segmentation": found}, {"meshes": iso.surfaces.meshes(found)}):
+        with pytest.raises(UsageError, match="frames of reference"):
+            pictures.viewer(here, **others)
+    unplaced = replace(found, grid=replace(AXIAL, space=Space.PLANE))
+    with pytest.raises(UsageError, match="space"):
+        pictures.viewer(here, unplaced)
+
+
 def test_a_second_image_that_does_not_reach_the_section_is_told() -> None:
     volume = body(AXIAL)
     top = volume.on(AXIAL.crop((0, 0, 0), (4, 40, 50)), volume.array[:4])
