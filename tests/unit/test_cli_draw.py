@@ -117,6 +117,14 @@ def test_an_image_without_a_segmenter_is_no_label_map(isocenter: Call, files: Pa
     assert not (tmp_path / "a.stl").exists()
 
 
+def test_info_lists_the_segments_of_a_mask(isocenter: Call, files: Path) -> None:
+    told = isocenter("info", files / "lungs.nii.gz")
+    facts = json.loads(isocenter("info", files / "lungs.nii.gz", "--json"))
+    assert [one["name"] for one in facts["segments"]] == ["lung_right", "lung_left"]
+    for one in facts["segments"]:
+        assert f"{one['name']}, {one['volume_ml']:.4g} ml" in told
+
+
 def test_convert_keeps_the_names_of_segments(isocenter: Call, files: Path, tmp_path: Path) -> None:
     told = isocenter("convert", files / "lungs.nii.gz", tmp_path / "lungs.nrrd")
     assert "Right lung" in told

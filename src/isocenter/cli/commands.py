@@ -200,27 +200,33 @@ def info(
     gaps: GapsRule = "hold",
     as_json: Json = False,
 ) -> None:
-    """Print the facts of one volume, or of the installation."""
+    """Print the facts of one volume or stored segmentation, or of the installation."""
     from isocenter.pipeline.provenance import versions
 
     if path is None:
         if (series, values, gaps) != ("best", "native", "hold"):
             raise UsageError("--series, --values and --gaps are for an image: name its path.")
-        volume, taken, facts = None, None, dict(versions())
+        image, taken, facts = None, None, dict(versions())
     else:
-        volume, taken = volume_of(path, series, values=values, gaps=gaps)
-        facts = {**words.taken_facts(taken), **words.volume_facts(volume)}
+        from isocenter.pipeline import look
+
+        with words.err.status("Reading", spinner="line"):
+            image, taken = look.image(path, series, values=values, gaps=gaps)
+        facts = {**words.taken_facts(taken), **words.image_facts(image)}
     if as_json:
         words.print_json(facts)
         return
-    reasons = () if volume is None else volume.reasons
+    reasons = () if image is None else image.reasons
     for key in ("reasons", "series"):
         facts.pop(key, None)
+    segments = facts.pop("segments", [])
     words.show_taken(taken)
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, default=str)
         table.add_row(f"[dim]{key}[/]", escape(text))
+    for one in segments:
+        table.add_row(f"[dim]segment {one['label']}[/]", escape(f"{one['name']}, {one['volume_ml']:.4g} ml"))
     words.out.print(table)
     words.explain_reasons(reasons)
 
