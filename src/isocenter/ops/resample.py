@@ -6,7 +6,7 @@ permuted axes): values are then copied, never interpolated. Cropping and padding
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal, TypeVar
@@ -217,20 +217,25 @@ def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
 
 
 def outside_of(volume: Volume, grid: Grid, outside: float | None) -> float:
-    """The value of voxels of a grid that lie outside a volume: as stated, air in HU, or refused if it is needed."""
+    """The value of voxels of a grid that lie outside a volume, as :func:`outside_value` has it."""
+    return outside_value(volume, outside, is_needed=lambda: not _covers(volume.grid, grid))
+
+
+def outside_value(volume: Volume, outside: float | None, *, is_needed: Callable[[], bool]) -> float:
+    """The value of what lies outside a volume: as stated, air in HU, or refused if it is needed."""
     if outside is None and volume.unit == codes.HU:
         outside = AIR_HU
     if outside is None:
-        if not _covers(volume.grid, grid):
+        if is_needed():
             raise UsageError(
-                f"Part of the new grid lies outside the image, whose unit is {volume.unit.value!r}: say what lies "
+                f"Part of the result lies outside the image, whose unit is {volume.unit.value!r}: say what lies "
                 "there by outside=VALUE."
             )
         outside = 0
     if volume.array.dtype.kind in "ui":
         limits = np.iinfo(volume.array.dtype)
         if not (limits.min <= outside <= limits.max and outside == int(outside)):  # NaN lies nowhere
-            if _covers(volume.grid, grid):
+            if not is_needed():
                 return 0
             raise UsageError(f"Values of type {volume.array.dtype} cannot hold the outside value {outside}.")
     return outside

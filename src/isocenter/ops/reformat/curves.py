@@ -15,12 +15,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from isocenter import codes
 from isocenter.errors import UsageError, expect, expect_word
 from isocenter.geometry import Floats, Space
 from isocenter.ops.lattice import expect_length
 from isocenter.ops.reformat.planes import direction_of, numbers_of
-from isocenter.ops.resample import AIR_HU
+from isocenter.ops.resample import outside_value
 from isocenter.reasons import Reason
 from isocenter.volume import Volume
 
@@ -130,21 +129,14 @@ def curved(
 def _values(volume: Volume, index: Floats, outside: float | None) -> npt.NDArray[np.generic]:
     from isocenter.sampling.points import values_at
 
-    if outside is None and volume.unit == codes.HU:
-        outside = AIR_HU
-    if outside is None:
-        if (index < -0.5).any() or (index > np.asarray(volume.grid.shape) - 0.5).any():
-            raise UsageError(
-                f"Part of the surface lies outside the image, whose unit is {volume.unit.value!r}: say what lies "
-                "there by outside=VALUE."
-            )
-        outside = 0
+    last = np.asarray(volume.grid.shape) - 0.5
+    fill = outside_value(volume, outside, is_needed=lambda: bool((index < -0.5).any() or (index > last).any()))
     low = np.clip(np.floor(index.min(axis=(0, 1))).astype(int) - 1, 0, np.array(volume.grid.shape) - 1)
     high = np.clip(np.ceil(index.max(axis=(0, 1))).astype(int) + 2, low + 1, volume.grid.shape)
     near = volume.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]  # all that the surface touches
     further = volume.array.shape[3:]
     try:
-        parts = [values_at(near[:, :, :, *one], index - low, outside=outside) for one in np.ndindex(*further)]
+        parts = [values_at(near[:, :, :, *one], index - low, outside=fill) for one in np.ndindex(*further)]
     except ValueError as error:
         raise UsageError(str(error)) from error
     return np.stack(parts, axis=-1).reshape(*index.shape[:2], *further)
