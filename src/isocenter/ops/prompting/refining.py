@@ -110,7 +110,7 @@ def _between(field: Array, at: tuple[float, float, float]) -> float:
     upper += (field[k0, r1, c0] * (1 - c) + field[k0, r1, c1] * c) * r
     lower = (field[k1, r0, c0] * (1 - c) + field[k1, r0, c1] * c) * (1 - r)
     lower += (field[k1, r1, c0] * (1 - c) + field[k1, r1, c1] * c) * r
-    return upper * (1 - k) + lower * k
+    return float(upper * (1 - k) + lower * k)
 
 
 @kernel

@@ -6,7 +6,7 @@ it (``reaching``); the border costs its length, least on edges (``cutting``). Al
 (``scene``); the border is then brought onto the image by interpolation.
 
 A correction reaches about as far as it lies from the border drawn so far: a click beside it moves it there, a click
-deep in what is wrong takes away or adds all of that.
+deep in what is wrong takes away or adds all of that. What does not hang together with its reach stays as it was.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _State:
 
     The pulls to either side, marks (1 inside, -1 outside), what lies beyond the box and in its middle; the density
     of the tissue, what each value speaks against it, how much broader it is than the values near the prompt that told
-    so, and how deep that lies; the mask, and where its border stands.
+    so, and how deep the mask was then; the mask, and where its border stands.
     """
 
     inside: Field
@@ -220,11 +220,11 @@ def _taken(scene: Scene, state: _State, prompt: Prompt) -> _State:
     marks[tuple(places.T)] = 1 if prompt.side == "inside" else -1
     if prompt.side == "outside":
         state = replace(state, outside=np.maximum(state.outside, pull), marks=marks)
-        return state if state.tissue is None else _cut(scene, state, state.tissue)
+        return state if state.tissue is None else _local(state, _cut(scene, state, state.tissue), pull, prompt.side)
     state = replace(state, inside=np.maximum(state.inside, pull), marks=marks)
     if state.tissue is None or far > state.depth:
         return _met(scene, state, places)
-    return _cut(scene, state, state.tissue)
+    return _local(state, _cut(scene, state, state.tissue), pull, prompt.side)
 
 
 def _distance(scene: Scene, mask: Mask | None, places: npt.NDArray[np.intp], side: Side) -> float:
@@ -245,7 +245,7 @@ def _pull(scene: Scene, places: npt.NDArray[np.intp], far: float, breadth: float
 
 
 def _met(scene: Scene, state: _State, places: npt.NDArray[np.intp]) -> _State:
-    """The state after the first prompt in the structure, or one deeper in what is missing than any before.
+    """The state after the first prompt in the structure, or one deeper in what is missing than what is found is deep.
 
     How much the values of the tissue vary is tried out: that is taken by which the border lies on the clearest edge.
     """
@@ -261,8 +261,21 @@ def _met(scene: Scene, state: _State, places: npt.NDArray[np.intp]) -> _State:
             best, clearest = replace(tried, table=table, breadth=breadth), clear
     found = np.asarray(best.mask)
     best = _solved(scene, best, np.asarray(best.table), pull)
-    depth = np.where(found, distance_mm(found, scene.steps), 0)[tuple(places.T)].max()
-    return replace(best, depth=max(_LEAST, float(depth)))
+    depth = distance_mm(found, scene.steps)
+    return replace(best, depth=max(_LEAST, float(depth[found & np.isfinite(depth)].max(initial=0))))
+
+
+def _local(before: _State, after: _State, pull: Field, side: Side) -> _State:
+    """What a prompt changed, as far as it hangs together with the prompt's reach and goes to its side; else as before.
+
+    A prompt inside takes nothing away and one outside adds nothing: what is learnt from it counts nowhere else.
+    """
+    old, new = np.asarray(before.mask), np.asarray(after.mask)
+    labels, _ = components(new & ~old if side == "inside" else old & ~new)
+    met = np.unique(labels[pull > 0])
+    mask = np.where(np.isin(labels, met[met > 0]), new, old)
+    mask = (mask | (before.marks == 1)) & (before.marks != -1) & ~before.beyond
+    return replace(after, mask=mask)
 
 
 def _cut(scene: Scene, state: _State, tissue: Floats) -> _State:

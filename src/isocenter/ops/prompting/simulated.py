@@ -15,7 +15,7 @@ import numpy.typing as npt
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Segmentation
 from isocenter.ops.boxes import box_of
-from isocenter.ops.lattice import Spacing, spacing_of
+from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
 from isocenter.ops.masks.morphology import components, distance_mm
 from isocenter.ops.prompting.prompts import Side
 
@@ -54,9 +54,7 @@ def next_click(truth: Segmentation, found: Segmentation | None, *, name: str) ->
     spacing = spacing_of(truth.grid)
     if found is None:
         return _click(truth, _deepest(wanted, spacing), "inside")
-    expect(found, Segmentation)
-    if not truth.grid.coincides(found.grid):
-        raise UsageError("What was found lies on another grid than the truth.")
+    expect_one_grid(truth, found)
     mask = found.mask(name)
     sides: tuple[tuple[Mask, Side], ...] = ((wanted & ~mask, "inside"), (mask & ~wanted, "outside"))
     largest = [(*_largest(wrong), side) for wrong, side in sides]
