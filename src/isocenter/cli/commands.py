@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -206,7 +206,7 @@ def info(
     if path is None:
         if (series, values, gaps) != ("best", "native", "hold"):
             raise UsageError("--series, --values and --gaps are for an image: name its path.")
-        image, taken, facts = None, None, dict(versions())
+        image, taken, facts = None, None, dict[str, Any](versions())
     else:
         from isocenter.pipeline import look
 
@@ -219,7 +219,7 @@ def info(
     reasons = () if image is None else image.reasons
     for key in ("reasons", "series"):
         facts.pop(key, None)
-    segments = facts.pop("segments", [])
+    segments: list[dict[str, Any]] = facts.pop("segments", [])
     words.show_taken(taken)
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
