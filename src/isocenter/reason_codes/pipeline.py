@@ -47,7 +47,7 @@ CODES = {
         _I,
         "The image was resampled to voxels much larger than it had.",
         "It was sampled without smoothing first, so fine structures may alias.",
-        "Keep to the image's own spacing for measurements; for pictures pass smoothing=\"matched\".",
+        'Keep to the spacing of the image for measurements; for pictures pass smoothing="matched".',
     ),
     "CASE_FAILED": CodeEntry(
         _X,
