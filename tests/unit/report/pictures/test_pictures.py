@@ -110,6 +110,13 @@ def test_the_window_follows_from_what_the_image_is_and_is_said(unit: codes.Code,
     assert said in pictures.section(volume).caption
 
 
+@pytest.mark.parametrize(("rows", "said"), [(0, "Soft tissue"), (1, "Soft tissue"), (6, "Lung")])
+def test_a_sliver_of_lung_above_the_liver_makes_no_chest(rows: int, said: str) -> None:
+    values = np.full(AXIAL.shape, 40, np.int16)
+    values[:, 20 : 20 + rows] = -800
+    assert f"Window: {said}" in pictures.section(iso.Volume(values, AXIAL, codes.HU, modality="CT")).caption
+
+
 def test_a_sigmoid_window_is_drawn_as_one_and_said_to_be() -> None:
     volume = body(AXIAL)
     found = pictures.section(volume, window=iso.Window(0, 2000, "SIGMOID"))
