@@ -18,6 +18,7 @@ from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats import description, inflating, writing
 from isocenter.formats.meaning import UNSAID
+from isocenter.formats.numpy import stacked
 from isocenter.geometry import Floats, Grid, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -200,8 +201,7 @@ def _own(fields: Fields) -> str:
 
 def save(image: Volume | Segmentation, path: Path) -> None:
     """Write ``.mha``, zlib-compressed: ``"color"`` and ``"channel"`` as channels, other further axes as dimensions."""
-    layers = image.layers if isinstance(image, Segmentation) else (image.array,)
-    array = layers[0] if len(layers) == 1 else np.stack(layers, axis=3)
+    array = stacked(image)
     array = array.view(np.uint8) if array.dtype == np.bool_ else array
     axes = image.axes if isinstance(image, Volume) else ("channel",) * (array.ndim - 3)
     has_channels = bool(axes) and axes[-1] in _COMPONENTS and array.shape[-1] > 1

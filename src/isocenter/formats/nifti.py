@@ -23,6 +23,7 @@ from isocenter.findings import Segment, Segmentation
 from isocenter.formats import description, inflating, writing
 from isocenter.formats.caret import label_table
 from isocenter.formats.meaning import UNSAID
+from isocenter.formats.numpy import stacked
 from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -254,8 +255,7 @@ def _extensions(content: bytes, header: Any) -> Iterator[tuple[int, bytes]]:
 
 def save(image: Volume | Segmentation, path: Path) -> None:
     """Write ``.nii`` or ``.nii.gz``, NIfTI-2 where a dimension needs it; labels with intent code 1002."""
-    layers = image.layers if isinstance(image, Segmentation) else (image.array,)
-    array = layers[0] if len(layers) == 1 else np.stack(layers, axis=3)
+    array = stacked(image)
     array = _colors(array) if _is_rgb(image) else np.asarray(array, _stored_type(array.dtype))
     if array.ndim > 5:
         raise UsageError("NIfTI is written with up to two axes beside the spatial ones.")

@@ -17,6 +17,7 @@ from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats import description, writing
 from isocenter.formats.meaning import UNSAID
+from isocenter.formats.numpy import stacked
 from isocenter.geometry import Floats, Space
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
@@ -108,8 +109,7 @@ def _axes(header: dict[str, Any], further: list[int]) -> tuple[str, ...]:
 
 def save(image: Volume | Segmentation, path: Path) -> None:
     """Write ``.nrrd`` in LPS, gzip-compressed."""
-    layers = image.layers if isinstance(image, Segmentation) else (image.array,)
-    array = layers[0] if len(layers) == 1 else np.stack(layers, axis=3)
+    array = stacked(image)
     array = array.view(np.uint8) if array.dtype == np.bool_ else array
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     if array.dtype.str[1:] not in _TYPES or array.ndim > 5:

@@ -43,6 +43,15 @@ def arrays_of(image: Volume | Segmentation) -> Sequence[Array]:
     return image.layers if isinstance(image, Segmentation) else (image.array,)
 
 
+def stacked(image: Volume | Segmentation) -> Array:
+    """The one array, or several layers along a fourth axis, in a type of whole numbers that holds all their labels."""
+    arrays = arrays_of(image)
+    if len(arrays) == 1:
+        return arrays[0]
+    kind = np.result_type(*arrays)  # real, of labels with and without a sign in 64 bits
+    return np.stack(arrays, axis=3, dtype=kind if kind.kind in "ui" else np.dtype(np.uint64), casting="unsafe")
+
+
 # --- NPZ -------------------------------------------------------------------------------------------------------------
 
 
@@ -71,8 +80,7 @@ def _load_archive(path: Path) -> Volume | Segmentation:
 
 def save_with_sidecar(image: Volume | Segmentation, path: Path) -> None:
     """Write ``.npy`` and its ``.npy.json``; overlapping layers of a segmentation as a fourth axis."""
-    layers = arrays_of(image)
-    array = np.ascontiguousarray(layers[0] if len(layers) == 1 else np.stack(layers, axis=3))
+    array = np.ascontiguousarray(stacked(image))
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
     write_sidecar(image, path, checksum(array))

@@ -189,6 +189,17 @@ def test_overlapping_segments_are_no_one_volume(tmp_path):
         formats.load(tmp_path / "x.nii.gz")
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nrrd", ".mha", ".npz", ".npy"])
+def test_layers_of_any_types_of_whole_numbers_come_back(tmp_path, ending):
+    first, second = LABELS.segments
+    layers = (LABELS.array.astype(np.uint64), LABELS.array.astype(np.int64))
+    both = replace(LABELS, layers=layers, segments=(first, replace(second, layer=1)))
+    formats.save(both, tmp_path / f"x{ending}")
+    again = formats.load_segmentation(tmp_path / f"x{ending}")
+    for name in both.names:
+        np.testing.assert_array_equal(again.mask(name), both.mask(name))
+
+
 PHOTOGRAPHS = Volume(
     np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(1, 2, 3, 5, 3),
     Grid((1, 2, 3), np.eye(4), space=Space.PIXEL),
