@@ -11,6 +11,7 @@ deep in what is wrong takes away or adds all of that. What does not hang togethe
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from isocenter import codes
 from isocenter.errors import UsageError, expect
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Floats
+from isocenter.kernels import threads
 from isocenter.ops.masks.morphology import components, distance_mm, fill_cavities
 from isocenter.ops.prompting.cutting import Border, Field, cut
 from isocenter.ops.prompting.evidence import against, clearness, tissue_at
@@ -249,18 +251,21 @@ def _met(scene: Scene, state: _State, places: npt.NDArray[np.intp]) -> _State:
 
     How much the values of the tissue vary is tried out: that is taken by which the border lies on the clearest edge.
     """
-    best, clearest = state, -1.0
-    tried = replace(state, mask=None, border=None)
+    blank = replace(state, mask=None, border=None)
     pull = state.outside - state.inside
-    for breadth in _BREADTHS:
+    beyond = scene.density(state.beyond) if state.beyond.any() else scene.everywhere
+
+    def tried(breadth: float) -> tuple[float, _State]:
         tissue = tissue_at(scene, places, breadth=breadth)
-        table = against(tissue, scene.density(state.beyond) if state.beyond.any() else scene.everywhere)
-        tried = _solved(scene, replace(tried, tissue=tissue), table, pull, rounds=_TRIAL_ROUNDS)
-        clear = clearness(scene.values, np.asarray(tried.mask))
-        if clear > clearest:
-            best, clearest = replace(tried, table=table, breadth=breadth), clear
-    found = np.asarray(best.mask)
+        table = against(tissue, beyond)
+        made = replace(blank, tissue=tissue, table=table, breadth=breadth)
+        made = _solved(scene, made, table, pull, rounds=_TRIAL_ROUNDS)
+        return clearness(scene.values, np.asarray(made.mask)), made
+
+    with ThreadPoolExecutor(threads()) as pool:
+        _, best = max(pool.map(tried, _BREADTHS), key=lambda pair: pair[0])
     best = _solved(scene, best, np.asarray(best.table), pull)
+    found = np.asarray(best.mask)
     depth = distance_mm(found, scene.steps)
     return replace(best, depth=max(_LEAST, float(depth[found & np.isfinite(depth)].max(initial=0))))
 

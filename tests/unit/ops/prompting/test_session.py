@@ -158,6 +158,31 @@ def test_a_large_image_is_worked_on_coarsely_and_answered_finely():
     assert dice(found.mask("structure"), inside) > 0.97
 
 
+def test_the_border_lies_half_way_between_its_sides_on_the_voxels_of_the_image():
+    """A ball of a radius between two voxels, on working voxels twice as long as those of the image."""
+    grid = Grid.from_vectors((100, 150, 150), spacing_mm=(1.0, 1.0, 1.0))
+    k, r, c = np.ogrid[:100, :150, :150]
+    share = np.clip(22.5 - np.sqrt((k - 50.0) ** 2 + (r - 75.0) ** 2 + (c - 75.0) ** 2) + 0.5, 0, 1)
+    noise = np.random.default_rng(1).normal(0, 5, share.shape)
+    session = begin(Volume((100 * share + noise).astype(np.float32), grid))
+    assert min(session.scene.grid.spacing_mm) > 1.7
+    found = session.click(grid.to_world((50, 75, 75))).segmentation.mask("structure")
+    assert dice(found, share >= 0.5) > 0.99
+    assert abs(np.count_nonzero(found) / np.count_nonzero(share >= 0.5) - 1) < 0.01
+
+
+def test_a_click_changes_only_what_hangs_together_with_it_and_to_its_side():
+    volume, _ = scene(bridge=True)
+    first = begin(volume, name="ball").click(at(volume, BALL))
+    before = first.segmentation.mask("ball")
+    added = first.click(at(volume, (14, 20, 9))).state.mask
+    assert (added >= first.state.mask).all()
+    removed = first.click(at(volume, TWIN), "outside").segmentation.mask("ball")
+    changed = before ^ removed
+    assert changed.any()
+    assert not changed[:, :, :14].any()
+
+
 def test_a_mask_that_reaches_the_border_says_so(ball, begun):
     volume, _ = ball
     assert "PROMPTED_TO_BORDER" in codes_of(begun.click(at(volume, (2, 2, 2))).segmentation)
