@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.volume import Array
-
-Floats = npt.NDArray[np.float64]
 
 _CHUNK = 1 << 20
 """Values counted at a time: NumPy makes a wide copy of them."""
@@ -65,7 +64,9 @@ class Counts:
         return float(np.sqrt((self.values - self.mean) ** 2 @ self.counts / self.voxels))
 
     def percentile(self, percent: float) -> float:
-        """Percentile with linear interpolation between neighbours, as ``numpy.percentile``."""
+        """Percentile with linear interpolation between neighbours, as ``numpy.percentile``; NaN if a value is."""
+        if np.isnan(self.values[-1]):
+            return float("nan")
         place = percent / 100 * (self.voxels - 1)
         below = np.floor(place)
         order = np.cumsum(self.counts)
@@ -73,6 +74,8 @@ class Counts:
         return float(low + (high - low) * (place - below))
 
     def share_percent(self, above: float, below: float) -> float:
-        """Percentage of voxels with ``above <= value < below``."""
+        """Percentage of voxels with ``above <= value < below``; NaN if a value is."""
+        if np.isnan(self.values[-1]):
+            return float("nan")
         chosen = (self.values >= above) & (self.values < below)
         return float(100 * self.counts[chosen].sum() / self.voxels)

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.findings import Measurement, Segmentation
-from isocenter.geometry import Space
+from isocenter.geometry import Floats, Space
 from isocenter.kernels import kernel
-from isocenter.ops.counts import Counts, Floats
+from isocenter.ops.counts import Counts
 from isocenter.ops.lattice import expect_one_grid, expect_three_axes
 from isocenter.volume import Array, Volume
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.kernels import kernel, over_slices
 from isocenter.volume import Array
 
-Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 Runs = npt.NDArray[np.int32]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.kernels import kernel
 from isocenter.ops.anatomy.body import find_midline
-from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.ops.anatomy.coarse import Axial
 from isocenter.ops.masks.morphology import pieces_in_plane
 from isocenter.volume import Array
 

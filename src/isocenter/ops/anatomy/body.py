@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.findings import Mask
+from isocenter.ops.anatomy.coarse import Axial
 from isocenter.ops.masks.morphology import components, dilate, erode, fill_in_plane, outside_in_plane, pieces_in_plane
 
 SKIN_HU = -350

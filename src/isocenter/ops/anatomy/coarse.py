@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.errors import Refused
+from isocenter.findings import Mask
 from isocenter.geometry import Grid
 from isocenter.kernels import kernel, over_slices
 from isocenter.ops.anatomy.circle import padding
@@ -22,7 +23,6 @@ from isocenter.ops.masks.morphology import dilate
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
-Mask = npt.NDArray[np.bool_]
 Shorts = npt.NDArray[np.int16]
 
 AXIAL = "IPL"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.findings import Mask
+from isocenter.ops.anatomy.coarse import Axial
 from isocenter.ops.boxes import box_of
 from isocenter.ops.masks.morphology import close, dilate, opened
 

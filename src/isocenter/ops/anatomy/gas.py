@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from isocenter.findings import Mask
 from isocenter.ops.anatomy.airways import Airways
 from isocenter.ops.anatomy.body import BONE_HU
-from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.ops.anatomy.coarse import Axial
 from isocenter.ops.boxes import box_of
 from isocenter.ops.masks.morphology import close, components, dilate, erode, fill_cavities, opened
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.ops.anatomy.airways import Airways
-from isocenter.ops.anatomy.coarse import Axial, Mask
+from isocenter.ops.anatomy.coarse import Axial
 from isocenter.ops.masks.morphology import dilate, erode
 from isocenter.reasons import Reason
 from isocenter.volume import Array

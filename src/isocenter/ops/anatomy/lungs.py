@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.findings import Algorithm, Mask, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
 from isocenter.ops.anatomy.body import find_body, find_midline
-from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
+from isocenter.ops.anatomy.coarse import Axial, axial_view, to_volume_axes
 from isocenter.ops.anatomy.dense import costal_notches
 from isocenter.ops.anatomy.gas import ALONG_RIBS, find_pockets, gas_hu, holds_vessels, near_ribs
 from isocenter.ops.anatomy.lung_checks import check_lungs

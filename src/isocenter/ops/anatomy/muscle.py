@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.findings import Segment, Segmentation
+from isocenter.findings import Mask, Segment, Segmentation
 from isocenter.ops.anatomy.body import find_body, find_midline
-from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view
+from isocenter.ops.anatomy.coarse import Axial, axial_view
 from isocenter.ops.anatomy.lungs import find_lungs
 from isocenter.ops.anatomy.tissues import FAT_HU, SOFT_HU, about_body, about_empty, find_bone, result
 from isocenter.ops.masks.morphology import close, dilate, distance_mm, erode, fill_in_plane, opened

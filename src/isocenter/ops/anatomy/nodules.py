@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.ops.anatomy.lungs import AIR_HU, segment_lungs
 from isocenter.ops.resample import to_spacing
@@ -22,7 +23,6 @@ from isocenter.ops.shape import crop_to
 from isocenter.reasons import Reason, counted, merge
 from isocenter.volume import Array, Volume
 
-Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 _VOXEL_MM = 1.25

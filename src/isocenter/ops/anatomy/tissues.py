@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.findings import Algorithm, Mask, Segment, Segmentation
 from isocenter.ops.anatomy.airways import Airways, find_trachea, grow_airways
 from isocenter.ops.anatomy.body import SKIN_HU, find_body
-from isocenter.ops.anatomy.coarse import Axial, Mask, axial_view, to_volume_axes
+from isocenter.ops.anatomy.coarse import Axial, axial_view, to_volume_axes
 from isocenter.ops.anatomy.refine import draw, plan_band
 from isocenter.ops.masks.morphology import close, components, fill_in_plane
 from isocenter.reasons import Reason, merge

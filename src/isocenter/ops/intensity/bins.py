@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.errors import InputError, UsageError
+from isocenter.geometry import Floats
 from isocenter.volume import Volume
-
-Floats = npt.NDArray[np.float64]
 
 
 def quantised(volume: Volume, *, width: float | None = None, count: int | None = None) -> Volume:

@@ -115,6 +115,8 @@ def learn_standard(
         found.append((own - own[0]) / (own[-1] - own[0]))
     if not found:
         raise InputError("There are no images to learn a standard from.")
+    if inside is not None and len(inside) > len(found):
+        raise UsageError(f"There are masks for {len(inside)} images, and only {len(found)} images.")
     return Standard(tuple(shares), tuple(np.mean(found, axis=0).tolist()))
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.kernels import compiled, kernel, over_slices
 
-Mask = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
 
 MOST_VOXELS = 80

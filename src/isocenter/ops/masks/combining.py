@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from isocenter.errors import UsageError, expect
-from isocenter.findings import Segment, Segmentation
+from isocenter.findings import Mask, Segment, Segmentation
 from isocenter.ops.lattice import expect_one_grid
-from isocenter.ops.masks.layers import Mask, mask_of, telling_lost, then
+from isocenter.ops.masks.layers import mask_of, telling_lost, then
 from isocenter.reasons import merge
 
 

@@ -10,10 +10,10 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.kernels import kernel
 from isocenter.volume import Array
 
-Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
 CLOSED = -1
 """Label of voxels that no water enters."""

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError
-from isocenter.findings import Algorithm, Segmentation
+from isocenter.findings import Algorithm, Mask, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.lattice import expect_one_grid
-from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, values_of
+from isocenter.ops.masks.layers import VERSION, found, mask_of, values_of
 from isocenter.ops.masks.thresholds import between
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError, expect
-from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.findings import Algorithm, Mask, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.boxes import Box, box_of
 from isocenter.ops.lattice import Spacing, expect_real, expect_three_axes
@@ -24,7 +24,6 @@ from isocenter.ops.masks.morphology import distance_mm
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
-Mask = npt.NDArray[np.bool_]
 Names = Sequence[str] | None
 Work = Callable[[Mask, Box], Mask]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 _STILL = 1e-9  # of the range of values: a level that moves by less has come to rest

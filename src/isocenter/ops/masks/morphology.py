@@ -7,17 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.findings import Mask
 from isocenter.kernels import kernel, over_slices, threads
 from isocenter.ops.boxes import box_of
+from isocenter.ops.lattice import Spacing
 from isocenter.volume import Array
-
-Mask = npt.NDArray[np.bool_]
-Size = tuple[float, float, float]
 
 _SLACK = 1e-4  # of a voxel: a centre that lies on the ball's surface belongs to it, whatever the rounding
 
 
-def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
+def distance_mm(mask: Mask, voxel_mm: Spacing) -> npt.NDArray[np.float32]:
     """Distance of each voxel of the mask to the nearest voxel outside it; infinite if there is none.
 
     The border of the image is no outside.
@@ -29,17 +28,17 @@ def distance_mm(mask: Mask, voxel_mm: Size) -> npt.NDArray[np.float32]:
     return found
 
 
-def dilate(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def dilate(mask: Mask, radius_mm: float, voxel_mm: Spacing) -> Mask:
     """The mask grown by a ball."""
     return _in_box(mask, radius_mm, voxel_mm, lambda part: _reached(part, radius_mm, voxel_mm))
 
 
-def erode(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def erode(mask: Mask, radius_mm: float, voxel_mm: Spacing) -> Mask:
     """The mask shrunk by a ball; it does not shrink from the border of the image."""
     return _in_box(mask, max(voxel_mm), voxel_mm, lambda part: ~_reached(~part, radius_mm, voxel_mm))
 
 
-def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def close(mask: Mask, radius_mm: float, voxel_mm: Spacing) -> Mask:
     """The mask with every gap filled that a ball does not fit into; nothing is taken away."""
 
     def closed(part: Mask) -> Mask:
@@ -49,12 +48,12 @@ def close(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     return _in_box(mask, radius_mm, voxel_mm, closed)
 
 
-def opened(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def opened(mask: Mask, radius_mm: float, voxel_mm: Spacing) -> Mask:
     """The part of the mask that a ball inside it reaches."""
     return dilate(erode(mask, radius_mm, voxel_mm), radius_mm, voxel_mm) & mask
 
 
-def _reached(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
+def _reached(mask: Mask, radius_mm: float, voxel_mm: Spacing) -> Mask:
     """Where a voxel of the mask lies within the radius."""
     from isocenter.ops.masks.balls import MOST_VOXELS, within
 
@@ -64,7 +63,7 @@ def _reached(mask: Mask, radius_mm: float, voxel_mm: Size) -> Mask:
     return distance_mm(~mask, voxel_mm) <= reach_mm
 
 
-def _in_box(mask: Mask, margin_mm: float, voxel_mm: Size, work: Callable[[Mask], Mask]) -> Mask:
+def _in_box(mask: Mask, margin_mm: float, voxel_mm: Spacing, work: Callable[[Mask], Mask]) -> Mask:
     """Work on the bounding box of a mask with a margin, where everything happens, instead of on all of the image."""
     if not mask.any():
         return mask.copy()

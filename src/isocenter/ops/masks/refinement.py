@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.findings import Segmentation
+from isocenter.findings import Mask, Segmentation
 from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
-from isocenter.ops.masks.layers import Mask, Names, length, reshaped, then, values_of
+from isocenter.ops.masks.layers import Names, length, reshaped, then, values_of
 from isocenter.ops.masks.morphology import distance_mm
 from isocenter.ops.masks.shaping import smooth_share
 from isocenter.reasons import Reason, merge

@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.findings import Segmentation
+from isocenter.findings import Mask, Segmentation
 from isocenter.ops.lattice import Spacing, spacing_of
 from isocenter.ops.masks import morphology
-from isocenter.ops.masks.layers import Mask, Names, boxes, chosen, length, margin_of, reshaped, telling_lost, then
+from isocenter.ops.masks.layers import Names, boxes, chosen, length, margin_of, reshaped, telling_lost, then
 from isocenter.volume import Array, read_only
 
 _TAIL = 4.0  # standard deviations beyond which a Gaussian is nothing

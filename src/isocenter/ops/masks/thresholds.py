@@ -12,11 +12,11 @@ from threading import Lock
 import numpy as np
 
 from isocenter.errors import Refused, UsageError
-from isocenter.findings import Algorithm, Segmentation
+from isocenter.findings import Algorithm, Mask, Segmentation
 from isocenter.kernels import kernel, over_slices
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.ops.masks import levels
-from isocenter.ops.masks.layers import VERSION, Mask, found, mask_of, values_of
+from isocenter.ops.masks.layers import VERSION, found, mask_of, values_of
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Array, Volume, read_only
 

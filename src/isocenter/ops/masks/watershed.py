@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError
-from isocenter.findings import Algorithm, Segment, Segmentation
+from isocenter.findings import Algorithm, Mask, Segment, Segmentation
 from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import Spacing, expect_one_grid, spacing_of
 from isocenter.ops.masks.layers import (
     VERSION,
-    Mask,
     Names,
     boxes,
     chosen,

@@ -12,10 +12,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.volume import Array
 
-Floats = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex64]
 
 MOST_VOXELS = 16_000_000

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.ops.radiomics.counting import directions, offsets, slices_of
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of
 from isocenter.volume import Array
-
-Floats = npt.NDArray[np.float64]
 
 _NUMBER = 25
 

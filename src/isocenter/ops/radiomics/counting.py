@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.volume import Array
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _NUMBER = 17

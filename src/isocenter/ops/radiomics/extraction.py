@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.codes import Code
 from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segmentation
-from isocenter.geometry import Space
+from isocenter.geometry import Floats, Space
 from isocenter.kernels import threads
 from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import Spacing, spacing_of
@@ -27,7 +26,6 @@ from isocenter.ops.radiomics.results import Feature, Features, unit_of
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
-Floats = npt.NDArray[np.float64]
 Found = Mapping[str, Floats]
 """Values of a family by aggregation, in the order of the catalogue; NaN where one is undefined."""
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from isocenter.errors import UsageError
+from isocenter.geometry import Floats
 from isocenter.ops.radiomics.levels import Binned, binned, is_whole
 from isocenter.ops.radiomics.processing import Bins, FixedBinNumber, NoBins
 from isocenter.ops.radiomics.undefined import ratio
-
-Floats = npt.NDArray[np.float64]
 
 _MANY_BINS = FixedBinNumber(1000)
 _MOST_STEPS = 1_000_000

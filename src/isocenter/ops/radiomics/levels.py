@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError
+from isocenter.geometry import Floats
 from isocenter.ops.intensity.bins import by_number, by_width
 from isocenter.ops.radiomics.processing import Bins, FixedBinNumber, FixedBinSize
 
-Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int32]
 
 _MOST_LEVELS = 1024

@@ -12,14 +12,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from isocenter.findings import Mask
+from isocenter.geometry import Floats
+from isocenter.ops.lattice import Spacing
 from isocenter.ops.radiomics.autocorrelation import moran_and_geary
 from isocenter.ops.radiomics.undefined import ratio
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-Spacing = tuple[float, float, float]
 
 _DEGREES = 21  # of the series for the area of an ellipsoid; the manual advises 20
 

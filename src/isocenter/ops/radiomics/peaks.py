@@ -7,10 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.volume import Array
-
-Floats = npt.NDArray[np.float64]
 
 RADIUS_MM = 10 * (3 / (4 * math.pi)) ** (1 / 3)
 """Radius of a ball of 1 cm3."""

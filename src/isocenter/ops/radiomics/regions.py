@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.errors import Refused, UsageError
-from isocenter.findings import Segmentation
-from isocenter.geometry import Grid, Space
+from isocenter.findings import Mask, Segmentation
+from isocenter.geometry import Floats, Grid, Space
 from isocenter.ops.boxes import box_of
 from isocenter.ops.lattice import expect_one_grid, expect_real, expect_three_axes, spacing_of
 from isocenter.ops.radiomics.peaks import RADIUS_MM
@@ -25,9 +24,6 @@ from isocenter.ops.radiomics.processing import Processing
 from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, counted, merge
 from isocenter.volume import Array, Volume
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _SPLINE_REACH = 16
 """Voxels beyond which a cubic spline's coefficients no longer feel a value, to 1e-9 of it."""

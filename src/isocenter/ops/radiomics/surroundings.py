@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.ops.radiomics.counting import neighbours, of_matrix, offsets
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of, ratio
 from isocenter.volume import Array
-
-Floats = npt.NDArray[np.float64]
 
 
 def features(levels: Array, number: int, dimensions: Sequence[Dimension]) -> dict[str, dict[str, Floats]]:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from isocenter.geometry import Floats
 
 
 def ratio(one: float, other: float) -> float:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.geometry import Floats
 from isocenter.kernels import kernel
 from isocenter.ops.radiomics.counting import neighbours, of_events, offsets
 from isocenter.ops.radiomics.processing import Dimension
 from isocenter.ops.radiomics.undefined import mean_of
 from isocenter.volume import Array
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _NUMBER = 16

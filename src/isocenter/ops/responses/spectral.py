@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import UsageError, expect_word
+from isocenter.geometry import Floats
 from isocenter.ops.responses.mapping import Dimension, Filter, Singles, axes_of, mapped
 from isocenter.volume import Volume
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

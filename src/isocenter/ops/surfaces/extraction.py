@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import InputError, UsageError, expect
-from isocenter.findings import PALETTE, Segmentation
+from isocenter.findings import PALETTE, Mask, Segmentation
 from isocenter.geometry import Grid, Space
 from isocenter.kernels import kernel
 from isocenter.mesh import Mesh
@@ -16,7 +16,6 @@ from isocenter.ops.surfaces.cubes import extracted
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
-Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 _RIM = 1e-3  # voxels; no vertex is nearer to a voxel of just the level, where several would fall together

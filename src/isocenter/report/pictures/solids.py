@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from isocenter.errors import InputError, UsageError, expect
 from isocenter.findings import Segmentation
+from isocenter.geometry import Floats
 from isocenter.mesh import Mesh
 from isocenter.ops.surfaces import meshes, smoothed
 from isocenter.report import canvas
@@ -22,8 +23,6 @@ from isocenter.report.figure import Figure, Picture
 from isocenter.report.pictures.lighting import lit
 from isocenter.report.pictures.raster import Buffer, turned
 from isocenter.report.planes import letters
-
-Floats = npt.NDArray[np.float64]
 
 _WORDS = {
     "anterior": (0, -1, 0),
