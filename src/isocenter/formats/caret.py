@@ -30,7 +30,8 @@ def label_table(extension: bytes) -> dict[int, Segment]:
     found: dict[str, Segment] = {}
     for label, name, color in rows:
         if label > 0 and name and name not in found and not _NUMBERED.fullmatch(name):
-            found[name] = replace(Segment.named(name, label), color=color)
+            title = (name[0].upper() + name[1:]).replace("_", " ")  # "Vertebrae L5" keeps its L
+            found[name] = replace(Segment.named(name, label), title=title, color=color)
     return {segment.label: segment for segment in found.values()}
 
 

@@ -285,6 +285,7 @@ def test_labels_have_the_names_and_colours_of_the_label_table_of_others(file, ki
     labels = (VALUES % 4).astype(np.uint8).transpose(2, 1, 0)
     found = formats.load_segmentation(_with_extension(file, labels, CARET, kind))
     assert found.names == ("spleen", "label_2", "vertebrae_L5")
+    assert found.segment("vertebrae_L5").title == "Vertebrae L5"
     assert (found.segment("spleen").label, found.segment("spleen").color) == (1, (0, 255, 128))
     np.testing.assert_array_equal(found.mask("vertebrae_L5"), VALUES % 4 == 3)
     assert formats.load(file).unit == codes.ONE
