@@ -116,7 +116,7 @@ class Segmentation(Shown):
     Raises
     ------
     ValueError
-        If a layer is no integer array on the grid, or names or labels are not unique.
+        If a layer is no integer array on the grid or holds numbers below 0, or names or labels are not unique.
     """
 
     layers: tuple[Array, ...] = field(repr=False)
@@ -132,6 +132,8 @@ class Segmentation(Shown):
                 raise ValueError(
                     f"A label map is an integer array of shape {self.grid.shape}, not {layer.dtype} of {layer.shape}."
                 )
+            if layer.dtype.kind == "i" and layer.size and layer.min() < 0:
+                raise ValueError("A label map holds 0 for background and labels above it, none below.")
         names = [segment.name for segment in self.segments]
         places = [(segment.layer, segment.label) for segment in self.segments]
         if len(set(names)) < len(names) or len(set(places)) < len(places):

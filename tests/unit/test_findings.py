@@ -57,6 +57,7 @@ def test_without_names_a_mask_is_of_all_segments():
         ((MAP[:1],), (LEFT,)),
         ((MAP.astype(np.float32),), (LEFT,)),
         ((MAP.astype(bool),), (LEFT,)),
+        ((-MAP.astype(np.int16),), (LEFT,)),
         ((MAP,), (LEFT, LEFT)),
         ((MAP,), (LEFT, Segment("other", 1, "Other", codes.LUNG))),
         ((MAP,), (Segment("zero", 0, "Zero", codes.LUNG),)),

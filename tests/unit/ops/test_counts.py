@@ -19,5 +19,10 @@ def test_counted_values_have_the_mean_deviation_and_percentiles_of_numpy(dtype):
         assert found.percentile(percent) == pytest.approx(np.percentile(values, percent))
 
 
+def test_what_a_nan_may_be_above_or_below_is_nan():
+    found = Counts(*np.unique(np.array([1.0, 2.0, np.nan, np.nan]), return_counts=True))
+    assert np.isnan([found.mean, found.percentile(50), found.share_percent(0, 2)]).all()
+
+
 def test_fractions_and_wide_numbers_are_not_counted():
     assert not any(is_countable(np.zeros(3, dtype)) for dtype in (np.float32, np.int32, bool))
