@@ -35,7 +35,7 @@ from isocenter.volume import Volume
 
 Mask = npt.NDArray[np.bool_]
 
-VERSION = "1"
+VERSION = "2"
 _FIRST = 5.0  # voxels: taken as the distance of the first prompt from the border
 _LEAST = 1.5  # voxels: no prompt lies nearer to the border than this
 _REACH = 3.0  # times that distance
