@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isocenter.errors import InputError, UsageError
+from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.ops.intensity import Standard, learn_standard
 from isocenter.volume import Volume
@@ -17,6 +18,10 @@ def _image(seed, gain=1.0, offset=0.0):
         0, 6, (16, 32, 32)
     )
     return Volume((tissue * gain + offset).astype(np.float32), Grid.from_vectors((16, 32, 32)))
+
+
+def _everywhere(volume):
+    return Segmentation.of(np.ones(volume.shape, bool), volume, [Segment.named("all")], Algorithm("hand", "1"))
 
 
 def test_images_of_different_gain_come_onto_one_scale():
@@ -58,5 +63,7 @@ def test_what_gives_no_standard_is_refused():
         learn_standard([_image(0)], shares=(50, 20))
     with pytest.raises(UsageError, match="masks for 0"):
         learn_standard([_image(0)], [])
+    with pytest.raises(UsageError, match="masks for 2 images, and only 1"):
+        learn_standard([_image(0)], [_everywhere(_image(0))] * 2)
     with pytest.raises(UsageError, match="rise"):
         Standard((1, 99), (1, 0))
