@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from isocenter.geometry import Grid
     from isocenter.mesh import Mesh
     from isocenter.ops.anatomy import segment, segmenters
+    from isocenter.ops.anatomy.calcium import calcium_score
+    from isocenter.ops.anatomy.composition import areas_at
     from isocenter.ops.intensity import windowed
     from isocenter.ops.measure import measure
     from isocenter.ops.registration import Transform, register
@@ -61,6 +63,8 @@ _PUBLIC = {
     "stored": "formats",
     "Stored": "formats",
     "segment": "ops.anatomy",
+    "calcium_score": "ops.anatomy.calcium",
+    "areas_at": "ops.anatomy.composition",
     "segmenters": "ops.anatomy",
     "measure": "ops.measure",
     "onto": "ops.resample",
@@ -137,6 +141,8 @@ __all__ = [
     "Verdict",
     "Volume",
     "Window",
+    "areas_at",
+    "calcium_score",
     "crop_to",
     "export",
     "exported",

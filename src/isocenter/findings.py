@@ -220,6 +220,19 @@ class Segmentation(Shown):
         """This segmentation with further reasons, each once."""
         return replace(self, reasons=merge(self.reasons, reasons))
 
+    def renamed(self, **names: str) -> Segmentation:
+        """This segmentation with other names for some segments: ``found.renamed(liver="liver_found")``.
+
+        Names and titles change; what the segments are stays as it is.
+        """
+        for name in names:
+            self.segment(name)
+        segments = (
+            replace(one, name=names[one.name], title=Segment.named(names[one.name]).title) if one.name in names else one
+            for one in self.segments
+        )
+        return replace(self, segments=tuple(segments))
+
     def only(self, *names: str) -> Segmentation:
         """This segmentation with the named segments alone, in that order; the label maps stay as they are."""
         return replace(self, segments=tuple(self.segment(name) for name in names))

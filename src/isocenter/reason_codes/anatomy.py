@@ -7,6 +7,12 @@ from isocenter.reason_codes.entry import CodeEntry, Severity
 _I, _R, _G, _V, _H, _X = Severity
 
 CODES: dict[str, CodeEntry] = {
+    "CALCIUM_IMPLAUSIBLE": CodeEntry(
+        _V,
+        "More counts as calcium than vessels and valves hold.",
+        "It was counted as it is.",
+        "See that the region holds no bone, metal or contrast medium.",
+    ),
     "CALCIUM_SLICES": CodeEntry(
         _V,
         "The slices are not axial and 3 mm apart, as those that the calcium score was made for.",

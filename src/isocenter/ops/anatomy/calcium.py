@@ -25,6 +25,7 @@ STANDARD_MM = 3.0
 """Distance of the slices that the score was made for."""
 _WEIGHT_HU = (130, 200, 300, 400)
 _SLACK_MM = 0.2
+_MOST_ML = 15.0
 CALCIFICATION = Segment(
     "calcification", 1, "Calcification", codes.CALCIFICATION, codes.MORPHOLOGIC_ABNORMALITY, (250, 210, 80)
 )
@@ -100,12 +101,9 @@ def calcium_score(volume: Volume, region: Segmentation, *names: str) -> CalciumS
     counted, scores = _lesions(axial.array, where, height_mm * width_mm)
     how = Algorithm("Isocenter calcium score", "1", (("threshold_hu", CALCIUM_HU), ("least_mm2", LEAST_MM2)))
     found = Segmentation.of(to_volume_axes(counted, volume.grid), volume, [CALCIFICATION], how)
-    return CalciumScore(
-        found.with_reasons(_doubts(axial, depth_mm)),
-        float(sum(scores)) * depth_mm / STANDARD_MM,
-        int(np.count_nonzero(counted)) * volume.grid.voxel_volume_mm3,
-        len(scores),
-    )
+    volume_mm3 = int(np.count_nonzero(counted)) * volume.grid.voxel_volume_mm3
+    told = found.with_reasons([*_doubts(axial, depth_mm), *_amount(volume_mm3)])
+    return CalciumScore(told, float(sum(scores)) * depth_mm / STANDARD_MM, volume_mm3, len(scores))
 
 
 def _lesions(array: Array, where: Array, pixel_mm2: float) -> tuple[Array, list[float]]:
@@ -134,3 +132,10 @@ def _doubts(axial: Volume, depth_mm: float) -> list[Reason]:
     if tilt < np.cos(np.radians(5)):
         found.append(Reason("CALCIUM_SLICES", f"The slices are turned by {np.degrees(np.arccos(tilt)):.0f} degrees."))
     return found
+
+
+def _amount(volume_mm3: float) -> list[Reason]:
+    if volume_mm3 <= _MOST_ML * 1000:
+        return []
+    text = f"{volume_mm3 / 1000:.0f} ml count as calcium, more than vessels and valves of the heart hold."
+    return [Reason("CALCIUM_IMPLAUSIBLE", text)]

@@ -9,7 +9,7 @@ Making                     ``of`` an array; ``threshold``, ``otsu``, ``li``, ``m
 Shape                      ``dilated``, ``eroded``, ``opened``, ``closed``, ``filled``,
                            ``filled_in_plane``, ``smoothed``
 Pieces                     ``components`` (a table), ``labelled``, ``largest``, ``without_small``
-Together                   ``union``, ``intersection``, ``difference``, ``dice``
+Together                   ``joined``, ``union``, ``intersection``, ``difference``, ``dice``
 Distance in mm (a Volume)  ``distance``, ``depth``, ``signed_distance``
 With an image              ``watershed``, ``split``, ``refined``
 =========================  =============================================================================
@@ -18,7 +18,7 @@ A segment grows into background alone, never over another segment of its layer; 
 nearer has it (:mod:`isocenter.ops.masks.layers`).
 """
 
-from isocenter.ops.masks.combining import dice, difference, intersection, union
+from isocenter.ops.masks.combining import dice, difference, intersection, joined, union
 from isocenter.ops.masks.distances import depth, distance, signed_distance
 from isocenter.ops.masks.growing import confidence_connected, connected_threshold
 from isocenter.ops.masks.layers import of
@@ -43,6 +43,7 @@ __all__ = [
     "filled",
     "filled_in_plane",
     "intersection",
+    "joined",
     "kmeans",
     "labelled",
     "largest",

@@ -1,4 +1,4 @@
-"""Segmentations put together and compared: union, intersection, difference, Dice."""
+"""Segmentations put together and compared: side by side, union, intersection, difference, Dice."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from isocenter.findings import Mask, Segment, Segmentation
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.ops.masks.layers import mask_of, telling_lost, then
 from isocenter.reasons import merge
+from isocenter.volume import Array
 
 
 def union(*segmentations: Segmentation, name: str = "union") -> Segmentation:
@@ -29,6 +30,33 @@ def union(*segmentations: Segmentation, name: str = "union") -> Segmentation:
     algorithm = then(first.algorithm, "union", of=parts)
     made = Segmentation.of(mask, first, [Segment.named(name)], algorithm)
     return replace(made, reasons=merge(*(each.reasons for each in segmentations)))
+
+
+def joined(*segmentations: Segmentation) -> Segmentation:
+    """The segments of several segmentations side by side, each on its own layers, so that they may overlap.
+
+    To draw what was found beside what is true, for example. The algorithm is that of the first.
+
+    Raises
+    ------
+    UsageError
+        If the grids differ, or two segments have one name: rename one by :meth:`Segmentation.renamed` then.
+    """
+    if not segmentations:
+        raise UsageError("Give one segmentation at least.")
+    first = segmentations[0]
+    segments: list[Segment] = []
+    layers: list[Array] = []
+    for each in segmentations:
+        expect_one_grid(first, each)
+        twice = {segment.name for segment in segments} & set(each.names)
+        if twice:
+            raise UsageError(f"Two segments are called {', '.join(sorted(twice))}: rename those of one segmentation.")
+        segments += [replace(segment, layer=segment.layer + len(layers)) for segment in each.segments]
+        layers += each.layers
+    algorithm = then(first.algorithm, "joined", count=len(segmentations))
+    reasons = merge(*(each.reasons for each in segmentations))
+    return replace(first, layers=tuple(layers), segments=tuple(segments), algorithm=algorithm, reasons=reasons)
 
 
 def intersection(first: Segmentation, second: Segmentation) -> Segmentation:

@@ -97,3 +97,9 @@ def test_other_units_and_grids_are_refused() -> None:
         calcium_score(Volume(ct.array, ct.grid), _region(ct))
     with pytest.raises(UsageError, match="different grids"):
         calcium_score(ct, _region(_heart(slices=5)))
+
+
+def test_a_region_with_bone_in_it_is_doubted() -> None:
+    grid = Grid.from_vectors((12, 60, 60), spacing_mm=(3, 1, 1))
+    ct = Volume(np.full(grid.shape, 300, np.int16), grid, codes.HU)
+    assert "CALCIUM_IMPLAUSIBLE" in [reason.code for reason in calcium_score(ct, _region(ct)).calcifications.reasons]

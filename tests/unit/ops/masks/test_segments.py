@@ -240,3 +240,16 @@ def test_a_union_keeps_what_both_have_to_say():
         masks.union()
     with pytest.raises(Refused):
         masks.otsu(CT.with_array(np.zeros(GRID.shape, np.int16)))
+
+
+def test_segmentations_are_joined_side_by_side_and_may_overlap():
+    volume = Volume(np.zeros((2, 4, 4), np.int16), Grid.from_vectors((2, 4, 4)))
+    found, truth = (masks.of(np.eye(4, dtype=bool)[None].repeat(2, 0), volume, name="liver") for _ in range(2))
+    with pytest.raises(UsageError, match="called liver"):
+        masks.joined(found, truth)
+    both = masks.joined(found, truth.renamed(liver="liver_true"))
+    assert both.names == ("liver", "liver_true")
+    assert both.segment("liver_true").title == "Liver true"
+    np.testing.assert_array_equal(both.mask("liver"), both.mask("liver_true"))
+    with pytest.raises(UsageError, match="No segment"):
+        truth.renamed(spleen="x")
