@@ -176,6 +176,8 @@ def _frames(picture: Volume) -> Iterator[Array]:
         raise UsageError(f"This is for pictures; the image has {picture.grid.shape[0]} slices: take one of them.")
     array = _bytes_of(picture.array[0])
     if picture.axes and picture.axes[-1] == "color":
+        if array.shape[-1] != 3:
+            raise UsageError(f"A colour is red, green and blue; this picture has {array.shape[-1]} samples a pixel.")
         array = np.rint(array @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # luma of ITU-R BT.601
     frames = np.moveaxis(array.reshape(*array.shape[:2], -1), -1, 0)
     yield from (np.ascontiguousarray(frame) for frame in frames)

@@ -6,6 +6,7 @@ permuted axes): values are then copied, never interpolated. Cropping and padding
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -31,6 +32,7 @@ Labels = Literal["nearest", "smooth"]
 AIR_HU = -1024
 """What lies outside a CT, unless stated otherwise."""
 
+_MOST_VOXELS = 2**40
 _COARSE = 2.0  # times the old spacing; beyond it linear sampling skips voxels
 _SAMPLED_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 
@@ -84,6 +86,10 @@ def onto(
     expect(image, Volume, Segmentation)
     expect(grid, Grid)
     _expect_words(interpolation, smoothing, labels)
+    if math.prod(grid.shape) > _MOST_VOXELS:
+        raise UsageError(
+            f"A grid of {' x '.join(map(str, grid.shape))} voxels is larger than any memory: take larger ones."
+        )
     if image.grid.space != grid.space or not image.grid.may_share_frame(grid):
         raise UsageError("The grids lie in different frames of reference: register the images first.")
     transform = grid.index_transform(image.grid)
@@ -182,8 +188,9 @@ def invert(
 
     Returns
     -------
-    The result on the source's grid, with the source's ``sources`` and the reasons of both. A segment that the source's
-    grid cuts, or that has no voxel left, is named in a reason (``SEGMENT_CUT``, ``SEGMENT_LOST``).
+    The result on the source's grid, with the reasons of both, a segmentation with the source's ``sources`` too. A
+    segment that the source's grid cuts, or that has no voxel left, is named in a reason (``SEGMENT_CUT``,
+    ``SEGMENT_LOST``).
 
     Raises
     ------
@@ -195,7 +202,8 @@ def invert(
     if result.grid.coincides(source.grid):
         raise UsageError("The result lies on the grid of the source already: it must not be brought back twice.")
     back = onto(result, source.grid, interpolation=interpolation, outside=outside, labels=labels)
-    return replace(back, sources=source.sources, reasons=merge(back.reasons, source.reasons))
+    sources = source.sources if isinstance(back, Segmentation) else back.sources  # its values may be interpolated
+    return replace(back, sources=sources, reasons=merge(back.reasons, source.reasons))
 
 
 def expect_shape(shape: Sequence[int]) -> Sequence[int]:

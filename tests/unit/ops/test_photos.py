@@ -100,3 +100,8 @@ def test_outlines_lie_in_the_patient_and_know_holes() -> None:
     assert [(one.name, one.slice_index, one.is_hole) for one in found] == [("ring", 1, False), ("ring", 1, True)]
     corners = {tuple(point) for point in found[0].points.tolist()}
     assert corners == {tuple(grid.to_world((1, r, c)).tolist()) for r in (2, 7) for c in (3, 8)}
+
+
+def test_a_picture_with_transparency_is_refused() -> None:
+    with pytest.raises(UsageError, match="4 samples"):
+        photos.faces(_picture(np.zeros((9, 9, 4), np.uint8), ("color",)))

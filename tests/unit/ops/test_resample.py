@@ -206,3 +206,8 @@ def test_a_segment_that_falls_between_the_new_voxels_is_said_to_be_lost():
 def test_no_overlap_at_all_gives_outside_only():
     away = GRID.window((10, 0, 0), (2, 4, 5))
     assert (onto(CT, away).array == -1024).all()
+
+
+def test_a_grid_larger_than_any_memory_is_refused():
+    with pytest.raises(UsageError, match="larger than any memory"):
+        to_spacing(Volume(np.zeros((3, 8, 8), np.int16), Grid.from_vectors((3, 8, 8)), codes.HU), 1e-6)

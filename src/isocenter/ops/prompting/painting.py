@@ -56,9 +56,14 @@ def drawn(
 
 
 def _near(scene: Scene, mask: Mask, level: Field) -> tuple[npt.NDArray[np.uint8], tuple[slice, ...]]:
-    """The part of the whole image around a working mask drawn, and where it lies."""
+    """The part of the whole image around a working mask drawn, and where it lies.
+
+    Where each voxel of the image was a working voxel, the cut has seen all there is: its border stays.
+    """
     whole = scene.volume.grid
     box = box_of(mask, (_MARGIN, _MARGIN, _MARGIN))
+    if scene.grid.coincides(whole):
+        return mask[box].astype(np.uint8), box
     small = scene.grid.crop([part.start for part in box], [part.stop for part in box])
     corners = whole.to_index(small.to_world([(-0.5, -0.5, -0.5), [n - 0.5 for n in small.shape]]))
     start = np.clip(np.floor(corners[0] + 0.5), 0, np.asarray(whole.shape) - 1).astype(int)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from isocenter.errors import expect
+import numpy as np
+
+from isocenter.errors import InputError, expect
 from isocenter.findings import Segmentation
 from isocenter.ops.lattice import expect_one_grid
 from isocenter.report import histogram as charts
@@ -24,8 +26,12 @@ def histogram(volume: Volume, segmentation: Segmentation | None = None) -> Figur
     ------
     UsageError
         If the segmentation lies on another grid.
+    InputError
+        If no voxel has a finite value.
     """
     expect(volume, Volume)
+    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).any():
+        raise InputError("No voxel of the image has a finite value: there is nothing to count.")
     if segmentation is None:
         return charts.volume_histogram(volume)
     expect_one_grid(volume, segmentation)

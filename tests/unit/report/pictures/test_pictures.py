@@ -384,3 +384,9 @@ def test_pictures_need_real_values_and_pixels_of_known_size() -> None:
         pictures.checkerboard(unsized, unsized)
     with pytest.raises(UsageError, match="size"):
         pictures.slab(unsized)
+
+
+def test_an_image_without_a_number_has_no_histogram():
+    volume = Volume(np.full((2, 4, 4), np.nan, np.float32), Grid.from_vectors((2, 4, 4)))
+    with pytest.raises(InputError, match="nothing to count"):
+        pictures.histogram(volume)
