@@ -86,12 +86,7 @@ def onto(
     expect(image, Volume, Segmentation)
     expect(grid, Grid)
     _expect_words(interpolation, smoothing, labels)
-    if math.prod(grid.shape) > _MOST_VOXELS:
-        raise UsageError(
-            f"A grid of {' x '.join(map(str, grid.shape))} voxels is larger than any memory: take larger ones."
-        )
-    if image.grid.space != grid.space or not image.grid.may_share_frame(grid):
-        raise UsageError("The grids lie in different frames of reference: register the images first.")
+    _expect_reachable(image.grid, grid)
     transform = grid.index_transform(image.grid)
     shift = lattice_shift(transform, grid.shape)
     if isinstance(image, Segmentation):
@@ -211,6 +206,14 @@ def expect_shape(shape: Sequence[int]) -> Sequence[int]:
     if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
         raise UsageError(f"A shape is three positive whole numbers of voxels, not {tuple(shape)}.")
     return shape
+
+
+def _expect_reachable(source: Grid, target: Grid) -> None:
+    if math.prod(target.shape) > _MOST_VOXELS:
+        size = " x ".join(map(str, target.shape))
+        raise UsageError(f"A grid of {size} voxels is larger than any memory: take larger ones.")
+    if source.space != target.space or not source.may_share_frame(target):
+        raise UsageError("The grids lie in different frames of reference: register the images first.")
 
 
 def _expect_words(interpolation: str, smoothing: str, labels: str) -> None:
