@@ -49,8 +49,9 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    blocks = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
-    assert len(blocks) > 1
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = BLOCK.findall(text)
+    assert len(blocks) == len(re.findall(r"^```[a-z]", text, re.MULTILINE)) > 1, "a block would not be run"
     for kind, block in blocks:
         if kind == "sh":
             run_shell(block, monkeypatch)
