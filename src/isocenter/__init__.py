@@ -103,6 +103,11 @@ _PUBLIC = {
 }
 
 _ROOMS: dict[str, str] = {
+    "augment": "augment",
+    "datasets": "datasets",
+    "evaluate": "evaluate",
+    "nets": "nets",
+    "train": "train",
     "filters": "ops.filters",
     "intensity": "ops.intensity",
     "masks": "ops.masks",

@@ -9,9 +9,13 @@ from types import MappingProxyType
 
 from isocenter.reason_codes import (
     anatomy,
+    augmenting,
+    datasets,
+    evaluation,
     files,
     findings,
     learning,
+    nets,
     objects,
     operations,
     pipeline,
@@ -20,6 +24,7 @@ from isocenter.reason_codes import (
     registration,
     series,
     surfaces,
+    training,
 )
 from isocenter.reason_codes.entry import CodeEntry, Severity
 
@@ -28,6 +33,7 @@ __all__ = ["CODES", "CodeEntry", "Severity"]
 _ROOMS = (
     *(files, series, pixels, pipeline, findings, objects),
     *(operations, registration, radiomics, anatomy, learning, surfaces),
+    *(datasets, augmenting, nets, training, evaluation),
 )
 
 CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(

@@ -1,0 +1,1 @@
+"""Evaluation: how right results are, for whom less, and whether they drift."""

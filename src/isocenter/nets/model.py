@@ -1,0 +1,152 @@
+"""A model: weights with everything that is needed to use them rightly, as one folder. Importing others lives beside.
+
+====================  ==============================================================================
+``model.json``        name, version, plan, segments, licence, source, digests, what was measured
+``weights_0.safetensors``  tensors by name (no pickle: loading runs no code); one file for each member of an ensemble
+``card.md``           the same for people
+====================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from isocenter.disk import replacing
+from isocenter.errors import InputError, UsageError
+from isocenter.extras import needed
+from isocenter.nets.plan import Plan
+
+FORMAT = 1
+_FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a network is, where its weights lie, and what is known of it.
+
+    Parameters
+    ----------
+    name, version
+        What it is called.
+    plan
+        What it takes and gives.
+    folder
+        Where it lies.
+    weights
+        SHA-256 of each weights file by its name, in order; several are an ensemble.
+    runtime
+        What the weights are: ``"safetensors"``, or ``"onnx"``, ``"torchscript"``, ... of an imported model.
+    licence
+        Licence of the weights; ``"unknown"`` where nothing states it.
+    source
+        Where it comes from: ``"trained here"``, or of what it was imported.
+    facts
+        What was measured and recorded: training, held-out results, calibration. Plain values.
+    """
+
+    name: str
+    version: str
+    plan: Plan
+    folder: Path
+    weights: Mapping[str, str]
+    runtime: str = "safetensors"
+    licence: str = "unknown"
+    source: str = "trained here"
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "runtime": self.runtime,
+            "licence": self.licence,
+            "source": self.source,
+            "weights": dict(self.weights),
+            "plan": self.plan.to_dict(),
+            "facts": dict(self.facts),
+        }
+
+    @property
+    def sha256(self) -> str:
+        """One SHA-256 for the plan and all weights: two models with the same one give the same results."""
+        return hashlib.sha256("".join([self.plan.sha256, *self.weights.values()]).encode()).hexdigest()
+
+
+def save_model(model: Model, members: Sequence[Mapping[str, Any]]) -> Model:
+    """Write a model into its folder, whole or not at all.
+
+    Parameters
+    ----------
+    model
+        What is known of it; ``weights`` is filled here.
+    members
+        State of each network (tensors by name).
+
+    Returns
+    -------
+    The model as :func:`load_model` gives it.
+    """
+    save_file = needed("safetensors.torch", "nets").save_file
+    with replacing(model.folder) as folder:
+        folder.mkdir(parents=True)
+        digests = {}
+        for number, state in enumerate(members):
+            name = f"weights_{number}.safetensors"
+            save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, folder / name)
+            digests[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        values = {**model.to_dict(), "weights": digests}
+        (folder / _FILE).write_text(json.dumps(values, indent=1), encoding="utf-8")
+    return load_model(model.folder)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """The model of a folder; its weights are read when it is run.
+
+    Raises
+    ------
+    UsageError
+        If there is no model there.
+    InputError
+        If it is damaged, or of a later format.
+    """
+    folder = Path(path)
+    if not (folder / _FILE).is_file():
+        raise UsageError(f"{folder} is no model: it holds no {_FILE}. `isocenter model add` makes one of others'.")
+    try:
+        values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        if values.pop("format") != FORMAT:
+            raise InputError(f"The model {folder.name} was written by a later version of Isocenter: update it.")
+        plan = Plan.from_dict(values.pop("plan"))
+        return Model(**values, plan=plan, folder=folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"The file {_FILE} of the model {folder.name} is damaged: {error}.") from error
+
+
+def weights_of(model: Model) -> tuple[dict[str, Any], ...]:
+    """State of each member (tensors by name), checked against its digest.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or is not the one that was written.
+    """
+    load = needed("safetensors.torch", "nets").load
+    states = []
+    for name, digest in model.weights.items():
+        path = model.folder / name
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise InputError(
+                f"The weights {name} of the model {model.name} are missing, or not those it was made with."
+            )
+        states.append(load(data))
+    return tuple(states)

@@ -1,0 +1,38 @@
+"""Networks by name: ``"module:function"`` in a table, built with torch when asked for.
+
+A builder takes the plan and gives a ``torch.nn.Module`` from (batch, channel, *space) to (batch, output, *space), or to
+(batch, output) for categories. Weights live in models, not here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from isocenter.errors import UsageError
+from isocenter.extras import needed
+from isocenter.nets.plan import Plan
+
+NETWORKS: Mapping[str, str] = MappingProxyType({})
+"""Where the builder of each network is."""
+
+
+def build(plan: Plan) -> Any:
+    """The network of a plan, with fresh weights (from torch's global generator).
+
+    Raises
+    ------
+    UsageError
+        If there is no network of that name, or it does not take these options.
+    MissingExtra
+        If torch is not installed.
+    """
+    needed("torch", "nets")
+    try:
+        module, _, function = NETWORKS[plan.network.name].partition(":")
+    except KeyError:
+        known = ", ".join(NETWORKS)
+        raise UsageError(f"There is no network {plan.network.name!r}; there are: {known}.") from None
+    return getattr(importlib.import_module(module), function)(plan)
