@@ -15,7 +15,11 @@ from isocenter.errors import UsageError
 from isocenter.extras import needed
 from isocenter.nets.plan import Plan
 
-NETWORKS: Mapping[str, str] = MappingProxyType({})
+NETWORKS: Mapping[str, str] = MappingProxyType(
+    {
+        "residual_unet": "isocenter.nets.networks.residual_unet:residual_unet",
+    }
+)
 """Where the builder of each network is."""
 
 
