@@ -22,20 +22,26 @@ class Case:
     id
         Name of the case, unique in its data set.
     images
-        One path for each channel: a file, or a folder of one DICOM series.
+        One path for each channel: a file, a file within a zip archive (the archive's path goes on), or a folder of
+        DICOM. One file may hold all channels as its further axis.
     label
-        Labels of the voxels: a label file, DICOM SEG or RT Structure Set, or the folder of one; None without any.
+        Labels of the voxels: a label file, a DICOM SEG or RT Structure Set, or the folder of those that belong to the
+        image; None without any.
     category
         What the image shows as a whole, for classification; empty where nothing is said.
     attributes
-        What else is known of the case, such as ``{"sex": "F", "age": "61"}``: for subgroups.
+        What else is known of the case, such as ``{"sex": "F", "age": "61"}``: for subgroups. Cases of one ``patient``
+        never lie on both sides of a split.
+    series
+        Series Instance UID of each image whose folder may hold several DICOM series; empty otherwise.
     """
 
     id: str
     images: tuple[Path, ...]
     label: Path | None = None
     category: str = ""
-    attributes: Mapping[str, str] = field(default=_NOTHING)
+    attributes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    series: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _ENDINGS = {
     "pictures": (".tif", ".tiff", ".png", ".jpg", ".jpeg"),
 }
 _MODULES = {ending: module for module, endings in _ENDINGS.items() for ending in endings}
+ENDINGS = tuple(_MODULES)
+"""How the names of files end that :func:`load` reads."""
 _OF_DICOM = "DICOM is read by isocenter.read(isocenter.scan(path)[0]); no image is written as DICOM."
 _READ_ONLY = {".nhdr": ".nrrd", ".mhd": ".mha"}
 
