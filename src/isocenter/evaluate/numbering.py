@@ -1,0 +1,147 @@
+"""Two segmentations as two label maps with common numbers, so that all structures are compared in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused, UsageError, expect
+from isocenter.findings import Segment, Segmentation
+from isocenter.ops.copying import lattice_shift
+from isocenter.ops.resample import onto
+from isocenter.reasons import Reason, merge
+from isocenter.volume import read_only
+
+Numbers = npt.NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """One label map of each side, in which a structure has the same number.
+
+    Parameters
+    ----------
+    names
+        The structures; the first has number 1.
+    prediction, truth
+        Label maps (slice, row, column), uint8 or uint16, read-only.
+    """
+
+    names: tuple[str, ...]
+    prediction: Numbers
+    truth: Numbers
+
+
+def same_place(prediction: Segmentation, truth: Segmentation) -> Segmentation:
+    """The prediction on the grid of the truth, with a reason if its voxels had to be sampled anew.
+
+    Raises
+    ------
+    Refused
+        If both lie apart, or in different frames of reference, so that comparing them voxel by voxel means nothing.
+    """
+    expect(prediction, Segmentation)
+    expect(truth, Segmentation)
+    if prediction.grid.coincides(truth.grid):
+        return prediction
+    try:
+        moved = onto(prediction, truth.grid)
+    except UsageError as error:
+        raise Refused([Reason("GRIDS_APART", str(error))]) from error
+    if not _meet(prediction, truth):
+        raise Refused([Reason("GRIDS_APART", "The grids of prediction and truth share no place in the world.")])
+    if lattice_shift(truth.grid.index_transform(prediction.grid), truth.grid.shape) is None:
+        text = f"The prediction lies on {prediction.grid}, the truth on {truth.grid}."
+        moved = moved.with_reasons([Reason("PREDICTION_RESAMPLED", text)])
+    return moved.with_reasons(_about_uncovered(prediction, truth))
+
+
+def _corners(segmentation: Segmentation) -> npt.NDArray[np.float64]:
+    ends = [(-0.5, n - 0.5) for n in segmentation.grid.shape]
+    return np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _meet(one: Segmentation, other: Segmentation) -> bool:
+    """Whether the box of one, along the axes of the other, meets the other."""
+    index = other.grid.to_index(one.grid.to_world(_corners(one)))
+    return bool((index.max(axis=0) > -0.5).all() and (index.min(axis=0) < np.asarray(other.grid.shape) - 0.5).all())
+
+
+def _about_uncovered(prediction: Segmentation, truth: Segmentation) -> list[Reason]:
+    """A reason where structures of the truth reach beyond the grid of the prediction, which could not find them."""
+    places = np.argwhere(truth.mask())
+    if not len(places):
+        return []
+    ends = np.stack([places.min(axis=0), places.max(axis=0)])
+    box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    index = prediction.grid.to_index(truth.grid.to_world(box))
+    if (index >= -0.5 - 1e-4).all() and (index <= np.asarray(prediction.grid.shape) - 0.5 + 1e-4).all():
+        return []
+    return [Reason("TRUTH_UNCOVERED", "The truth reaches beyond the prediction's grid; nothing is predicted there.")]
+
+
+def paired(
+    prediction: Segmentation, truth: Segmentation, names: Sequence[str] | None
+) -> tuple[dict[str, tuple[Segment | None, Segment | None]], tuple[Reason, ...]]:
+    """What each structure is called on both sides: its name, with the predicted and the true segment.
+
+    Names decide. Where each side has one segment alone, these two are one structure; where no name is on both sides,
+    the numbers of the labels decide (with a reason). Predicted segments that are not in the truth are left out, with a
+    reason, unless they are asked for by name.
+    """
+    mine = {segment.name: segment for segment in prediction.segments}
+    true = {segment.name: segment for segment in truth.segments}
+    reasons: list[Reason] = []
+    if names is None and len(mine) == len(true) == 1 and set(mine) != set(true):
+        (of_mine,), (of_true,) = mine, true
+        reasons.append(Reason("PAIRED_ALONE", f"{of_mine} is compared with {of_true}: each side has one segment."))
+        mine = {of_true: mine[of_mine]}
+    elif mine and true and not set(mine) & set(true) and not set(mine) & set(names or ()):
+        by_label = {segment.label: segment for segment in prediction.segments if segment.layer == 0}
+        mine = {s.name: by_label[s.label] for s in truth.segments if s.layer == 0 and s.label in by_label}
+        if mine:
+            said = ", ".join(f"{one.name} with {name}" for name, one in mine.items())
+            reasons.append(Reason("PAIRED_BY_LABEL", f"Both sides have no name in common; by number: {said}."))
+    asked = tuple(names) if names is not None else tuple(true)
+    spare = sorted(set(mine) - set(asked))
+    if spare:
+        reasons.append(Reason("NOT_IN_TRUTH", f"Predicted, but no structure of the truth: {', '.join(spare)}."))
+    unknown = [name for name in asked if name not in mine and name not in true]
+    if unknown and names is not None and not set(asked) & (set(mine) | set(true)):
+        known = ", ".join(sorted(set(mine) | set(true))) or "nothing"
+        raise UsageError(f"Neither side has a structure {', '.join(unknown)}; there are {known}.")
+    return {name: (mine.get(name), true.get(name)) for name in asked}, merge(reasons)
+
+
+def maps(
+    prediction: Segmentation, truth: Segmentation, pairs: Mapping[str, tuple[Segment | None, Segment | None]]
+) -> Iterator[Maps]:
+    """Label maps with common numbers, one for each pair of layers that holds structures.
+
+    Both segmentations lie on one grid. A label map that already has these numbers is not copied.
+    """
+    by_layers: dict[tuple[int, int], list[str]] = {}
+    for name, (mine, true) in pairs.items():
+        layers = (mine.layer if mine else 0, true.layer if true else 0)
+        by_layers.setdefault(layers, []).append(name)
+    for (layer, true_layer), names in by_layers.items():
+        labels = [[pairs[name][side] for name in names] for side in (0, 1)]
+        yield Maps(
+            tuple(names),
+            _renumbered(prediction, layer, [segment.label if segment else 0 for segment in labels[0]]),
+            _renumbered(truth, true_layer, [segment.label if segment else 0 for segment in labels[1]]),
+        )
+
+
+def _renumbered(segmentation: Segmentation, layer: int, labels: Sequence[int]) -> Numbers:
+    """The label map with 1, 2, ... for the labels, in order, and 0 for all else; a label of 0 is of no segment."""
+    array = segmentation.layers[layer] if segmentation.layers else np.zeros(segmentation.grid.shape, np.uint8)
+    highest = int(array.max(initial=0))
+    table = np.zeros(max(highest, *labels, 0) + 1, np.uint8 if len(labels) < 256 else np.uint16)
+    table[[label for label in labels if label]] = [number for number, label in enumerate(labels, 1) if label]
+    if array.dtype == table.dtype and np.array_equal(table[: highest + 1], np.arange(highest + 1)):
+        return read_only(np.ascontiguousarray(array))
+    return read_only(np.take(table, array))
