@@ -6,4 +6,53 @@ from isocenter.reason_codes.entry import CodeEntry, Severity
 
 _I, _R, _G, _V, _H, _X = Severity
 
-CODES: dict[str, CodeEntry] = {}
+CODES: dict[str, CodeEntry] = {
+    "CASE_LEFT_OUT": CodeEntry(
+        _V,
+        "A case of a data set could not be prepared for learning.",
+        "It was left out; the others were used.",
+        "Look at the reason beside it; mend the case or take it out of the set.",
+    ),
+    "NOTHING_TO_LEARN_FROM": CodeEntry(
+        _X,
+        "No case of a data set is left to learn from.",
+        "Nothing was learned.",
+        "Look at the reasons of the cases.",
+    ),
+    "TRAINING_RESUMED": CodeEntry(
+        _I,
+        "A course of learning was broken off earlier.",
+        "It went on from its last checkpoint.",
+        "Nothing: in deterministic mode the weights are the same to the bit as without the break.",
+    ),
+    "CHECKPOINT_DAMAGED": CodeEntry(
+        _R,
+        "A checkpoint is not what was written.",
+        "Learning went on from the one before.",
+        "Check the disk.",
+    ),
+    "TRAINING_STOPPED_EARLY": CodeEntry(
+        _I,
+        "So many validations as the patience allows brought no better score.",
+        "Learning stopped before its last step.",
+        "Look at the curve; raise the patience if it still rises.",
+    ),
+    "TRAINING_DIVERGED": CodeEntry(
+        _X,
+        "The loss or its gradient was no finite number, in learning.",
+        "Learning stopped; the checkpoints before stay.",
+        "Lower the learning rate or the clipping of gradients, or compute in fp32.",
+    ),
+    "TRAINING_TOO_LARGE": CodeEntry(
+        _X,
+        "Learning by the plan needs more memory than is free.",
+        "It was not begun.",
+        "Lower the plan's batch (and raise the accumulation), then its patch, then the network's features.",
+    ),
+    "TRAINING_OUT_OF_MEMORY": CodeEntry(
+        _X,
+        "The memory of the GPU or of the machine did not suffice for a step of learning.",
+        "Learning stopped; the checkpoints before stay.",
+        "Close what else runs there; lower the plan's batch (and raise the accumulation), then its patch.",
+    ),
+}

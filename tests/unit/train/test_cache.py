@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocenter.datasets.dataset import Case, Dataset
+from isocenter.datasets.loading import load_case
+from isocenter.errors import InputError, Refused
+from isocenter.nets.plan import Plan
+from isocenter.nets.prepare import on_grid, prepared
+from isocenter.train.cache import cached
+
+
+def test_a_case_is_kept_bit_for_bit_as_it_is_served(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
+    found = cached(blob_set, blob_plan, folder)
+    assert [one.id for one in found.cases] == [one.id for one in blob_set.cases]
+    for case, kept in zip(blob_set.cases, found.cases, strict=True):
+        loaded = load_case(case, blob_set)
+        served = prepared(loaded.images, blob_plan)
+        assert np.array_equal(kept.image(), served.array)
+        assert kept.grid == served.grid
+        assert kept.source == served.source.grid
+        assert np.array_equal(kept.labels(), on_grid(loaded.segmentation, blob_plan).array)
+        assert np.array_equal(kept.truth(), loaded.segmentation.array)
+        assert kept.prepared().source.grid == served.source.grid
+
+
+def test_places_are_voxels_of_their_label(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
+    for case in cached(blob_set, blob_plan, folder).cases:
+        labels = case.labels()
+        assert set(case.places) == {1, 2}
+        for label, count in case.places.items():
+            assert count == np.count_nonzero(labels == label)
+            assert {labels[case.place(label, n)] for n in range(count)} == {label}
+
+
+def test_a_second_start_prepares_nothing(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
+    first = cached(blob_set, blob_plan, folder)
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npy")}
+    second = cached(blob_set, blob_plan, folder)
+    assert second.sha256 == first.sha256
+    assert second.reasons == first.reasons
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npy")} == times
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"spacing_mm": (2.0, 2.0, 2.0)}, {"orientation": "IPR"}, {"shape": (8, 8, 8), "spacing_mm": None}],
+    ids=["spacing", "orientation", "shape"],
+)
+def test_another_preparation_is_another_case(
+    change: dict[str, object], blob_set: Dataset, blob_plan: Plan, folder: Path
+) -> None:
+    one = replace(blob_set, cases=blob_set.cases[:1])
+    before = cached(one, blob_plan, folder)
+    assert cached(one, replace(blob_plan, **change), folder).sha256 != before.sha256  # type: ignore[arg-type]
+    assert cached(one, replace(blob_plan, patch=(8, 8, 8), batch=7), folder).sha256 == before.sha256
+
+
+def test_other_contents_under_the_same_name_are_another_case(
+    blob_set: Dataset, blob_plan: Plan, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "image.nii.gz"
+    shutil.copy(blob_set.cases[0].images[0], path)
+    one = replace(blob_set, cases=(Case("x", (path,)),), labels={})
+    before = cached(one, blob_plan, folder)
+    shutil.copy(blob_set.cases[1].images[0], path)
+    after = cached(one, blob_plan, folder)
+    assert after.sha256 != before.sha256
+    assert not np.array_equal(after.cases[0].image(), before.cases[0].image())
+
+
+def test_a_bad_case_is_left_out_with_its_reason(
+    blob_set: Dataset, blob_plan: Plan, folder: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.nii.gz"
+    bad.write_bytes(b"no image")
+    missing = tmp_path / "missing.nii.gz"
+    cases = (Case("bad", (bad,)), Case("missing", (missing,)), *blob_set.cases[:2])
+    found = cached(replace(blob_set, cases=cases), blob_plan, folder)
+    assert [one.id for one in found.cases] == ["case_0", "case_1"]
+    left_out = [one for one in found.reasons if one.code == "CASE_LEFT_OUT"]
+    assert [one.instances for one in left_out] == [("bad",), ("missing",)]
+    with pytest.raises(Refused, match="NOTHING_TO_LEARN_FROM"):
+        cached(replace(blob_set, cases=cases[:2]), blob_plan, folder)
+
+
+def test_a_damaged_array_is_told_with_its_case(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
+    one = cached(replace(blob_set, cases=blob_set.cases[:1]), blob_plan, folder).cases[0]
+    with (one.folder / "image.npy").open("r+b") as file:
+        file.truncate(200)
+    with pytest.raises(InputError, match="case_0"):
+        one.image()
+
+
+_SLOW = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from isocenter.datasets import loading
+from isocenter.datasets.dataset import Case, Dataset
+from isocenter.nets.plan import Network, Plan
+from isocenter.train import cache
+image, label, folder = map(Path, sys.argv[1:])
+save = np.save
+def slowly(*arguments):
+    save(*arguments)
+    print("saved", flush=True)
+    time.sleep(60)
+np.save = slowly
+plan = Plan("segmentation", ("MR",), ("body", "tip"), Network("unet"), (8, 16, 16), spacing_mm=(2.0, 1.0, 1.0))
+cache.cached(Dataset("x", (Case("x", (image,), label),), ("MR",), {"body": 1, "tip": 2}), plan, folder)
+"""
+
+
+def test_what_a_killed_process_left_is_not_taken_for_a_case(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
+    case = blob_set.cases[0]
+    command = [sys.executable, "-c", _SLOW, str(case.images[0]), str(case.label), str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "saved\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert any(".part" in one.name for one in folder.iterdir())
+    begun = time.monotonic()
+    found = cached(replace(blob_set, cases=(case,)), blob_plan, folder)
+    assert time.monotonic() - begun < 30
+    assert found.cases[0].image().shape == found.cases[0].shape
+    assert not any(".part" in one.name for one in folder.iterdir())
