@@ -73,16 +73,29 @@ def load_case(case: Case, dataset: Dataset) -> Loaded:
         numbers (``LABEL_NOT_WHOLE``) or not those of the data set (``LABEL_UNKNOWN``, ``LABEL_NAMED_OTHERWISE``). The
         reasons name the case.
     """
+    loaded = load_images(case, dataset)
+    images, reasons = loaded.images, loaded.reasons
+    if case.label is None:
+        return loaded
+    with _damage(case, "label"):
+        segmentation = _labels(case, case.label, dataset, images[0])
+    return Loaded(case, images, segmentation, case.category, merge(reasons, segmentation.reasons))
+
+
+def load_images(case: Case, dataset: Dataset) -> Loaded:
+    """Read the images of a case, and leave its labels alone.
+
+    Raises
+    ------
+    Refused
+        As :func:`load_case`.
+    """
     with _damage(case, "image"):
         images = _images(case, dataset)
     _expect_numbers(case, images)
     images, rounded = _together(case, images)
     reasons = merge(*(image.reasons for image in images), rounded)
-    if case.label is None:
-        return Loaded(case, images, None, case.category, reasons)
-    with _damage(case, "label"):
-        segmentation = _labels(case, case.label, dataset, images[0])
-    return Loaded(case, images, segmentation, case.category, merge(reasons, segmentation.reasons))
+    return Loaded(case, images, None, case.category, reasons)
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from isocenter.dicom.file.files import MEMBER_FAULTS, FileRef, Opener
 from isocenter.errors import InputError
 
 
@@ -27,13 +26,17 @@ def on_disk(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
         copy = Path(folder) / path.name
-        try:
-            with (
-                zipfile.ZipFile(archive) as opened,
-                opened.open(path.relative_to(archive).as_posix()) as source,
-                copy.open("wb") as target,
-            ):
-                shutil.copyfileobj(source, target)
-        except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
-            raise InputError(f"{path.name} cannot be read out of the archive {archive.name}.") from error
+        copy.write_bytes(_unpacked(archive, path.relative_to(archive).as_posix()))
         yield copy
+
+
+def _unpacked(archive: Path, member: str) -> bytes:
+    try:
+        with Opener() as opener:
+            source = opener.open(FileRef(str(archive), member))
+            try:
+                return source.at(0, source.size)
+            finally:
+                source.close()
+    except (*MEMBER_FAULTS, KeyError) as error:
+        raise InputError(f"{member} cannot be read out of the archive {archive.name}.") from error
