@@ -12,6 +12,7 @@ from isocenter.errors import UsageError, expect_word
 Optimiser = Literal["adamw", "sgd"]
 Schedule = Literal["one_cycle", "cosine", "poly", "constant"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Keep = Literal["last", "best"]
 Mode = Literal["fast", "deterministic"]
 Tracker = Literal["tensorboard", "mlflow"]
 
@@ -43,6 +44,9 @@ class Settings:
         Greatest norm of the gradient; 0 leaves it.
     ema_decay
         The weights that are kept are a running mean of those of all steps with this decay; 0 keeps the last ones.
+    keep
+        Which weights become the model: of the ``"last"`` step, or of the ``"best"`` validation. The best ones
+        were chosen by the held-out cases, whose score then flatters them.
     patience
         Stop after so many validations without a better score; 0 never stops early.
     validate_every, checkpoint_every
@@ -69,6 +73,7 @@ class Settings:
     accumulation: int = 1
     clip: float = 12.0
     ema_decay: float = 0.99
+    keep: Keep = "last"
     patience: int = 0
     validate_every: int = 250
     checkpoint_every: int = 100
@@ -81,7 +86,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
-        for name in ("optimiser", "schedule", "precision", "mode"):
+        for name in ("optimiser", "schedule", "precision", "keep", "mode"):
             expect_word(getattr(self, name), kinds[name], f"The {name} of training")
         for one in self.trackers:
             expect_word(one, Tracker, "A tracker")
