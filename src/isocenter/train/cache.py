@@ -20,7 +20,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,6 +61,8 @@ class CachedCase:
         Channels, slices, rows and columns of its image.
     grid, source
         The network's grid, and that of the source.
+    scales
+        As of :class:`isocenter.nets.prepare.Prepared`.
     places
         How many places are kept of each label that the case has.
     category
@@ -74,6 +76,7 @@ class CachedCase:
     shape: tuple[int, int, int, int]
     grid: Grid = field(repr=False)
     source: Grid = field(repr=False)
+    scales: tuple[tuple[float, float], ...] = field(repr=False)
     places: Mapping[int, int]
     category: str = ""
     reasons: tuple[Reason, ...] = ()
@@ -120,7 +123,7 @@ class CachedCase:
     def prepared(self) -> Prepared:
         """What :func:`isocenter.nets.prepare.prepared` gave, without the values of the source."""
         nothing = np.broadcast_to(np.float32(0), self.source.shape)
-        return Prepared(self.image(), self.grid, Volume(nothing, self.source), self.reasons)
+        return Prepared(self.image(), self.grid, Volume(nothing, self.source), self.scales, self.reasons)
 
     def _mapped(self, name: str) -> Array:
         try:
@@ -153,6 +156,23 @@ class Cache:
     def sha256(self) -> str:
         """One SHA-256 for all that can be learned from it: the same for the same cases, prepared alike."""
         return hashlib.sha256(" ".join(sorted(one.folder.name for one in self.cases)).encode()).hexdigest()
+
+    def labelled(self) -> Cache:
+        """The cases that have labels; the others are left out with the reason ``CASE_LEFT_OUT``.
+
+        Raises
+        ------
+        Refused
+            With ``NOTHING_TO_LEARN_FROM`` if none has.
+        """
+        without = [one.id for one in self.cases if not one.is_labelled]
+        left_out = [
+            Reason("CASE_LEFT_OUT", f"The case {name} was left out: it has no labels.", (name,)) for name in without
+        ]
+        kept = tuple(one for one in self.cases if one.is_labelled)
+        if not kept:
+            raise Refused([Reason("NOTHING_TO_LEARN_FROM", "No case has labels to learn from."), *self.reasons])
+        return Cache(kept, merge(self.reasons, left_out))
 
 
 def cached(dataset: Dataset, plan: Plan, folder: Path, *, progress: Progress | None = None) -> Cache:
@@ -188,20 +208,32 @@ def cached(dataset: Dataset, plan: Plan, folder: Path, *, progress: Progress | N
     except OSError as error:
         raise explained(error, folder) from error
     found: list[CachedCase] = []
-    reasons = list(dataset.reasons)
+    left_out: list[Reason] = []
     for number, case in enumerate(dataset.cases):
         try:
             found.append(_one(case, dataset, plan, folder))
-            reasons += found[-1].reasons
         except (InputError, Refused) as error:
             why = error.reasons if isinstance(error, Refused) else ()
-            reasons += [Reason("CASE_LEFT_OUT", f"The case {case.id} was left out: {error}", (case.id,)), *why]
+            left_out += [Reason("CASE_LEFT_OUT", f"The case {case.id} was left out: {error}", (case.id,)), *why]
         if progress:
             progress(number + 1, len(dataset.cases))
+    reasons = merge(dataset.reasons, left_out, _gathered(found))
     if not found:
         text = f"None of {counted(len(dataset.cases), 'case', 'cases')} of {dataset.name} can be learned from."
-        raise Refused([Reason("NOTHING_TO_LEARN_FROM", text), *merge(reasons)])
-    return Cache(tuple(found), merge(reasons))
+        raise Refused([Reason("NOTHING_TO_LEARN_FROM", text), *reasons])
+    return Cache(tuple(found), reasons)
+
+
+def _gathered(cases: Sequence[CachedCase]) -> tuple[Reason, ...]:
+    """What is to be said of many cases, once for each code."""
+    by_code: dict[str, dict[str, str]] = {}
+    for case in cases:
+        for reason in case.reasons:
+            by_code.setdefault(reason.code, {}).setdefault(case.id, reason.message)
+    return tuple(
+        Reason(code, f"Of {counted(len(said), 'case', 'cases')}: {next(iter(said.values()))}", tuple(said))
+        for code, said in by_code.items()
+    )
 
 
 def _one(case: Case, dataset: Dataset, plan: Plan, folder: Path) -> CachedCase:
@@ -255,6 +287,7 @@ def _write(loaded: Loaded, plan: Plan, folder: Path) -> None:
     facts: dict[str, Any] = {
         "grid": case.grid.to_dict(),
         "source": case.source.grid.to_dict(),
+        "scales": case.scales,
         "reasons": [[one.code, one.message, list(one.instances)] for one in merge(loaded.reasons, case.reasons)],
         "places": [],
     }
@@ -291,6 +324,17 @@ def _read(folder: Path, case: Case) -> CachedCase:
         channels = np.load(folder / "image.npy", mmap_mode="r").shape[0]
         reasons = tuple(Reason(code, text, tuple(files)) for code, text, files in facts["reasons"])
         places = {int(label): int(count) for label, count in facts["places"]}
+        scales = tuple((float(offset), float(factor)) for offset, factor in facts["scales"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"The prepared case in {folder} is damaged ({error}): remove that folder.") from error
-    return CachedCase(case.id, folder, (channels, *grid.shape), grid, source, places, case.category, reasons)
+    return CachedCase(
+        case.id,
+        folder,
+        (channels, *grid.shape),
+        grid,
+        source,
+        scales,
+        places,
+        category=case.category,
+        reasons=reasons,
+    )

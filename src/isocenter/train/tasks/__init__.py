@@ -22,7 +22,11 @@ from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
 from isocenter.train.settings import Settings
 
-TASKS: Mapping[str, str] = MappingProxyType({})
+TASKS: Mapping[str, str] = MappingProxyType(
+    {
+        "segmentation": "isocenter.train.tasks.segmentation:segmentation",
+    }
+)
 """Where the builder of each task is (``"module:function"``), by the plan's task: ``function(material) -> Made``."""
 
 
