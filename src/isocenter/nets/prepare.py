@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import codes
-from isocenter.errors import InputError, Refused, UsageError
-from isocenter.findings import Segmentation
+from isocenter.errors import Refused, UsageError
+from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
 from isocenter.nets.plan import Normalisation, Plan
 from isocenter.ops import intensity
+from isocenter.ops.counts import Counts, is_countable
 from isocenter.ops.resample import Image, onto, stretched_to_shape, to_orientation, to_spacing
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
 COLOR = "color"
+Scale = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class Prepared:
         Where its voxels lie.
     source
         The first image as it was: its grid is where results go back to.
+    scales
+        For each channel (offset, factor): a value of the array, times the factor plus the offset, is one of the image.
     reasons
         Those of the images and of the way here.
     """
@@ -43,6 +47,7 @@ class Prepared:
     array: npt.NDArray[np.float32] = field(repr=False)
     grid: Grid
     source: Volume = field(repr=False)
+    scales: tuple[Scale, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
 
@@ -78,10 +83,13 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
     for one in channels:
         _expect_finite(one)
     moved = [on_grid(one, plan) for one in channels]
-    scaled = [_scaled(one, how) for one, how in zip(moved, plan.normalisation, strict=True)]
-    array = np.stack([one.astype(np.float32, copy=False) for one in scaled])
-    reasons = merge(*(one.reasons for one in moved))
-    return Prepared(array, moved[0].grid, images[0], reasons)
+    array = np.empty((len(moved), *moved[0].grid.shape), np.float32)
+    scales = []
+    for one, how, out in zip(moved, plan.normalisation, array, strict=True):
+        scale = _scale_of(one, how)
+        _scaled(one.array, how, scale, out)
+        scales.append(scale)
+    return Prepared(array, moved[0].grid, images[0], tuple(scales), merge(*(one.reasons for one in moved)))
 
 
 def on_grid(image: Image, plan: Plan) -> Image:
@@ -100,13 +108,10 @@ def on_grid(image: Image, plan: Plan) -> Image:
 
 def back(labels: Array, case: Prepared) -> Array:
     """Labels (slice, row, column) on the network's grid, brought onto the grid of the source, as labels all the way."""
-    from isocenter.findings import Algorithm, Segment
-
-    source = case.source.grid
-    if case.grid.coincides(source):
+    if case.grid.coincides(case.source.grid):
         return labels
-    whole = Segmentation((labels,), case.grid, (Segment.named("any"),), Algorithm("back", "1"))
-    return onto(whole, source, labels="smooth").array
+    whole = Segmentation((labels,), case.grid, (), Algorithm("back", "1"))
+    return onto(whole, case.source.grid, labels="smooth").array
 
 
 def _channels(images: Sequence[Volume]) -> list[Volume]:
@@ -136,20 +141,40 @@ def _outside(volume: Volume) -> float | None:
     return None if volume.unit == codes.HU else float(volume.array.min())
 
 
-def _scaled(volume: Volume, how: Normalisation) -> Array:
-    array = volume.array
-    if how.scale == "none":
-        return array
-    try:
-        if how.scale == "zscore":
-            return intensity.zscored(volume).array
-        if how.scale == "percentile":
-            return intensity.percentile_rescaled(volume, how.low, how.high).array
-    except InputError as error:
-        raise Refused([Reason("NO_CONTRAST", f"The image cannot be scaled for a network: {error}")]) from error
-    if how.scale == "range":
-        return intensity.rescaled(volume, how.low, how.high).array
-    cut: Array = np.clip(array, how.low, how.high, dtype=np.float32, casting="unsafe")
-    cut -= np.float32(how.mean)
-    cut /= np.float32(how.deviation)
-    return cut
+def _scale_of(volume: Volume, how: Normalisation) -> Scale:
+    """Offset and factor that lead from what a network sees back to the image's values."""
+    offset, end = how.low, how.high
+    match how.scale:
+        case "none":
+            return 0.0, 1.0
+        case "ct":
+            offset, end = how.mean, how.mean + how.deviation
+        case "percentile":
+            offset, end = intensity.percentiles(volume, (how.low, how.high))
+        case "zscore":
+            offset, deviation = _mean_and_deviation(volume.array)
+            end = offset + deviation
+    if not end > offset:
+        text = "The values that the image would be scaled by are all equal, so that nothing in it stands out."
+        raise Refused([Reason("NO_CONTRAST", text)])
+    return offset, end - offset
+
+
+def _mean_and_deviation(array: Array) -> Scale:
+    if is_countable(array):
+        found = Counts.of(array.ravel())
+        return found.mean, found.standard_deviation
+    return float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
+
+
+def _scaled(array: Array, how: Normalisation, scale: Scale, out: npt.NDArray[np.float32]) -> None:
+    """Into ``out``: the values cut where the plan says so, less the offset, over the factor."""
+    offset, factor = np.float32(scale[0]), np.float32(scale[1])
+    if how.scale == "ct":
+        np.clip(array, how.low, how.high, out=out, casting="unsafe")
+    else:
+        np.copyto(out, array, casting="unsafe")
+    out -= offset
+    out /= factor
+    if how.scale in ("percentile", "range"):
+        np.clip(out, 0, 1, out=out)

@@ -25,4 +25,28 @@ CODES: dict[str, CodeEntry] = {
         "It was not given to the network.",
         "Check the image.",
     ),
+    "OUT_OF_DOMAIN": CodeEntry(
+        _V,
+        "The image is unlike those that the network was taught on: coarser, or of other values.",
+        "The result was reported.",
+        "Trust it only after looking; take images like those of the model's card.",
+    ),
+    "NETWORK_FOUND_NOTHING": CodeEntry(
+        _V,
+        "A network found none of its structures.",
+        "The segmentation is empty.",
+        "Look whether the image holds them.",
+    ),
+    "STRUCTURES_ABSENT": CodeEntry(
+        _I,
+        "A network did not find some of its structures, which may well lie outside the image.",
+        "Their segments are empty.",
+        "Look at the image if you expected them.",
+    ),
+    "SEGMENT_AT_BORDER": CodeEntry(
+        _V,
+        "What a network found reaches the border of the image.",
+        "What is visible was segmented.",
+        "Do not read its volume as that of the whole structure.",
+    ),
 }

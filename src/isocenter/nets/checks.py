@@ -1,0 +1,130 @@
+"""What is to be doubted of a network's input and result, as reasons. How sure it is itself lives in ``uncertainty``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from isocenter import codes
+from isocenter.errors import Refused
+from isocenter.findings import Segment
+from isocenter.geometry import Space
+from isocenter.nets.model import Model
+from isocenter.nets.plan import Plan
+from isocenter.nets.prepare import Prepared
+from isocenter.reasons import Reason
+from isocenter.volume import Array, Volume
+
+MODALITIES: Mapping[str, str] = {
+    "ct": "CT", "cbct": "CT", "mr": "MR", "mri": "MR", "t1": "MR", "t1c": "MR", "t1w": "MR", "t1gd": "MR", "t2": "MR",
+    "t2w": "MR", "flair": "MR", "adc": "MR", "dwi": "MR", "pet": "PT", "pt": "PT", "us": "US", "ultrasound": "US",
+    "xray": "DX", "dx": "DX",
+}  # fmt: skip
+"""DICOM modality by the names that data sets give to channels."""
+
+_ALIKE = {"DX": ("DX", "CR", "RG"), "US": ("US", "IVUS")}
+_COARSER = 2.5  # times a plan's spacing: the network was taught on images that show more
+_LISTED = 12
+
+
+def modalities_of(plan: Plan) -> tuple[str, ...]:
+    """DICOM modalities that the first channel of a plan takes; empty where its name says nothing of it."""
+    modality = MODALITIES.get(plan.channels[0].lower())
+    return () if modality is None else _ALIKE.get(modality, (modality,))
+
+
+def expect_modality(images: Sequence[Volume], plan: Plan) -> None:
+    """Refuse images of another kind than a plan's channels.
+
+    Raises
+    ------
+    Refused
+        With ``WRONG_MODALITY``: another modality than a channel is named after, or no HU where the plan counts on it.
+    """
+    if len(images) != len(plan.channels):
+        return  # colour samples; another number is refused by prepare
+    for image, channel, how in zip(images, plan.channels, plan.normalisation, strict=False):
+        modality = MODALITIES.get(channel.lower())
+        taken = () if modality is None else _ALIKE.get(modality, (modality,))
+        is_other = bool(taken) and bool(image.modality) and image.modality not in taken
+        is_unscaled = how.scale == "ct" and modality == "CT" and image.unit != codes.HU
+        if is_other or is_unscaled:
+            given = f"{image.modality or 'an image'} in {image.unit.value}"
+            text = f"The network's channel {channel} takes {' or '.join(taken)}, and this is {given}."
+            raise Refused([Reason("WRONG_MODALITY", text)])
+
+
+def about_input(case: Prepared, model: Model) -> tuple[Reason, ...]:
+    """What of a case is beyond what a model was taught on, as far as the model says what that was."""
+    said = list(_about_spacing(case.source, model.plan))
+    said += _about_values(case.source, model.facts.get("domain", {}))
+    text = f"Unlike the images that the network was taught on: {'; '.join(said)}."
+    return (Reason("OUT_OF_DOMAIN", text),) if said else ()
+
+
+def about_labels(labels: Array, segments: Sequence[Segment]) -> tuple[Reason, ...]:
+    """What is missing in a label map (slice, row, column), and what reaches its border."""
+    from isocenter.sampling.labels import labels_in
+
+    found = labels_in(labels) if labels.size else set()
+    absent = [one.title for one in segments if one.label not in found]
+    if len(absent) == len(segments):
+        return (Reason("NETWORK_FOUND_NOTHING", "The network found none of its structures in this image."),)
+    reasons = []
+    if absent:
+        reasons.append(Reason("STRUCTURES_ABSENT", f"Not found by the network: {_listed(absent)}."))
+    faces = [labels.take([end], axis) for axis in range(3) if labels.shape[axis] > 1 for end in (0, -1)]
+    outer: set[int] = set().union(*(labels_in(np.ascontiguousarray(face)) for face in faces)) if faces else set()
+    cut = [one.title for one in segments if one.label in outer]
+    if cut:
+        reasons.append(Reason("SEGMENT_AT_BORDER", f"These reach the border of the image: {_listed(cut)}."))
+    return tuple(reasons)
+
+
+def domain_of(images: Sequence[Volume]) -> dict[str, Any]:
+    """What can be told of the images that a model is taught on, for ``facts["domain"]`` of the model; plain values.
+
+    Least and greatest over the images of their spacing along (slice, row, column), and of three percentiles of values.
+    """
+    spacings = [image.spacing_mm for image in images if image.grid.space is Space.PATIENT]
+    values = [_percentiles(image) for image in images]
+    made: dict[str, Any] = {"images": len(images), "percentiles": _SHARES}
+    if spacings:
+        made["spacing_mm"] = [np.min(spacings, axis=0).tolist(), np.max(spacings, axis=0).tolist()]
+    if values:
+        made["values"] = [np.min(values, axis=0).tolist(), np.max(values, axis=0).tolist()]
+    return made
+
+
+_SHARES = (5.0, 50.0, 95.0)
+_ROOM = 0.5  # of the range seen, on each side
+
+
+def _percentiles(image: Volume) -> list[float]:
+    some = image.array.reshape(-1)[:: max(1, image.array.size // 100_000)]
+    return [float(value) for value in np.percentile(some, _SHARES)]
+
+
+def _about_spacing(source: Volume, plan: Plan) -> Iterator[str]:
+    if plan.spacing_mm is None or source.grid.space is not Space.PATIENT:
+        return
+    coarsest = max(source.spacing_mm)
+    if coarsest > _COARSER * max(plan.spacing_mm):
+        yield f"its voxels are {coarsest:.3g} mm wide, and the network's {max(plan.spacing_mm):.3g} mm"
+
+
+def _about_values(source: Volume, domain: Mapping[str, Any]) -> Iterator[str]:
+    if "values" not in domain:
+        return
+    low, high = (np.asarray(one, float) for one in domain["values"])
+    room = _ROOM * np.maximum(high - low, 0.05 * (high.max() - low.min()))
+    for share, value, least, most in zip(_SHARES, _percentiles(source), low - room, high + room, strict=True):
+        if not least <= value <= most:
+            yield f"percentile {share:g} of its values is {value:.4g}, and theirs lay from {least:.4g} to {most:.4g}"
+
+
+def _listed(titles: Sequence[str]) -> str:
+    more = f" and {len(titles) - _LISTED} more" if len(titles) > _LISTED else ""
+    return ", ".join(titles[:_LISTED]) + more

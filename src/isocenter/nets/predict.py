@@ -1,0 +1,242 @@
+"""From a model and images to findings: prepare, run, decide, bring back to the grid that the images came on.
+
+=================================  ================================================================================
+:func:`predict`                    what the model is for: one of those below
+:func:`segmented`                  a segmentation on the image's own grid
+:func:`classified`                 labels of the whole image with their probabilities
+:func:`restored`                   an image: less noise, more voxels
+=================================  ================================================================================
+
+How a model is kept warm lives in ``pool``, what is doubted of a result in ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from isocenter import codes
+from isocenter.errors import UsageError, expect, expect_word
+from isocenter.findings import Algorithm, Label, Segmentation
+from isocenter.nets import deciding
+from isocenter.nets.checks import about_input, about_labels, expect_modality
+from isocenter.nets.mirrored import Mirrored
+from isocenter.nets.model import Model
+from isocenter.nets.plan import Plan
+from isocenter.nets.pool import POOL, Pool
+from isocenter.nets.prepare import Prepared, back, prepared
+from isocenter.nets.runtimes import Device, Precision, Runtime
+from isocenter.nets.structures import segments_of
+from isocenter.nets.window import Window
+from isocenter.ops.masks.pieces import largest
+from isocenter.reasons import merge
+from isocenter.volume import Array, Volume
+
+Mirror = Literal["none", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """How a model is run. Only ``overlap``, ``mirror`` and ``precision`` change results by more than rounding.
+
+    Parameters
+    ----------
+    runtime
+        What runs it, of :data:`isocenter.nets.runtimes.RUNTIMES`.
+    device
+        Where.
+    precision
+        ``"float32"``, or ``"bfloat16"`` where speed counts more.
+    overlap
+        Share of a window that the next one sees too.
+    batch
+        Windows at once.
+    mirror
+        ``"plan"`` averages over the image and its mirror images along the plan's axes: more right by a little, and
+        2, 4 or 8 times the time.
+    """
+
+    runtime: str = "torch"
+    device: Device = "cpu"
+    precision: Precision = "float32"
+    overlap: float = 0.5
+    batch: int = 1
+    mirror: Mirror = "none"
+
+    def __post_init__(self) -> None:
+        expect_word(self.mirror, Mirror, "The way of mirroring")
+
+
+AS_IT_IS = Inference()
+
+
+def predict(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> Segmentation | Volume | tuple[Label, ...]:
+    """What a model finds in images, or makes of them.
+
+    Parameters
+    ----------
+    model
+        As :func:`isocenter.nets.model.load_model` gives it.
+    images
+        One volume for each channel of its plan, on one grid.
+    how
+        How it is run.
+    pool
+        Where it is kept warm for the next case.
+
+    Returns
+    -------
+    A segmentation on the grid of the first image, labels of the image, or an image, by the task of the plan.
+
+    Raises
+    ------
+    UsageError
+        If the images are not as many as the channels, or the model is for something else.
+    Refused
+        If the images are not what the model takes; the reasons say why.
+    InputError
+        If the model is damaged.
+    """
+    ways: dict[str, Any] = {
+        "segmentation": segmented,
+        "classification": classified,
+        "denoising": restored,
+        "super_resolution": restored,
+    }
+    if model.plan.task not in ways:
+        raise UsageError(f"A model for {model.plan.task} is not run by predict: see isocenter.nets.")
+    return ways[model.plan.task](model, images, how=how, pool=pool)  # type: ignore[no-any-return]
+
+
+def segmented(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> Segmentation:
+    """The structures that a model finds, on the grid of the first image; parameters as of :func:`predict`."""
+    case = _prepared(model, images, "segmentation")
+    found = segmentation_of(case, model.plan, pool.opened(model, how), how=how)
+    reasons = merge(found.reasons, about_input(case, model))
+    return replace(found, algorithm=algorithm_of(model, how), reasons=reasons)
+
+
+def classified(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> tuple[Label, ...]:
+    """The categories that a model tells apart, the likeliest first; parameters as of :func:`predict`.
+
+    An image larger than the plan's patch is seen in its middle alone, a smaller one amid zeros.
+    """
+    case = _prepared(model, images, "classification")
+    runtime = _mirrored(pool.opened(model, how), model.plan, how)
+    scores = np.asarray(_on_cpu(runtime(_in_middle(case.array, model.plan, runtime.device)))[0], np.float64)
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    order = np.argsort(-shares, kind="stable")
+    return tuple(Label(model.plan.labels[n], probability=float(shares[n])) for n in order)
+
+
+def restored(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> Volume:
+    """The image that a model makes, on the plan's grid, in the first image's unit; parameters as of :func:`predict`.
+
+    Raises
+    ------
+    UsageError
+        If the model does not give one channel.
+    """
+    case = _prepared(model, images, "denoising", "super_resolution")
+    runtime = _mirrored(pool.opened(model, how), model.plan, how)
+    given = deciding.outputs(case.array, [runtime], window_of(model.plan, how))
+    if given.shape[0] != 1:
+        raise UsageError(f"A model that makes an image gives one channel, not {given.shape[0]}.")
+    offset, factor = case.scales[0]
+    array = given[0]
+    array *= np.float32(factor)
+    array += np.float32(offset)
+    made = case.source.on(case.grid, array) if case.source.axes == () else Volume(array, case.grid)
+    return made.with_reasons(merge(case.reasons, about_input(case, model)))
+
+
+def segmentation_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = AS_IT_IS) -> Segmentation:
+    """What a network that runs finds in a prepared case, on the grid of its source.
+
+    The same way for a model that is served and for a network that is still learning.
+    """
+    labels = labels_of(case, plan, runtime, how=how)
+    segments = segments_of(plan.labels)
+    if plan.largest_only:
+        found = Segmentation((labels,), case.grid, segments, Algorithm("network", "1"))
+        labels = largest(found, names=plan.largest_only).array
+    source = case.source
+    array = back(labels, case)
+    reasons = merge(case.reasons, about_labels(array, segments))
+    return Segmentation((array,), source.grid, segments, Algorithm("network", "1"), source.sources, reasons)
+
+
+def labels_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = AS_IT_IS) -> Array:
+    """The label map on the network's own grid: (slice, row, column), 0 for background."""
+    return deciding.labels(case.array, [_mirrored(runtime, plan, how)], window_of(plan, how))
+
+
+def window_of(plan: Plan, how: Inference) -> Window:
+    """The window that a plan is seen through."""
+    return Window(plan.patch, how.overlap, how.batch, plan.neighbours)
+
+
+def algorithm_of(model: Model, how: Inference) -> Algorithm:
+    """What made a finding: the model, its digest, its licence and how it was run."""
+    settings = {
+        "model_sha256": model.sha256,
+        "licence": model.licence,
+        "source": model.source,
+        "runtime": how.runtime,
+        "precision": how.precision,
+        "overlap": how.overlap,
+        "mirror": how.mirror,
+    }
+    return Algorithm(model.name, model.version, tuple(settings.items()), codes.ARTIFICIAL_INTELLIGENCE)
+
+
+def _prepared(model: Model, images: Sequence[Volume] | Volume, *tasks: str) -> Prepared:
+    expect(model, Model)
+    if model.plan.task not in tasks:
+        raise UsageError(f"{model.name} is a model for {model.plan.task}, not for {' or '.join(tasks)}.")
+    given = (images,) if isinstance(images, Volume) else tuple(images)
+    for one in given:
+        expect(one, Volume)
+    expect_modality(given, model.plan)
+    return prepared(given, model.plan)
+
+
+def _mirrored(runtime: Runtime, plan: Plan, how: Inference) -> Runtime:
+    return (
+        Mirrored(runtime, plan.mirror_axes, plan.dimensions) if how.mirror == "plan" and plan.mirror_axes else runtime
+    )
+
+
+def _in_middle(array: Array, plan: Plan, device: str) -> Any:
+    """The middle of an image (channel, slice, row, column) of the size of the patch, as a batch of one."""
+    for axis, wanted in enumerate(plan.patch, start=1):
+        have = array.shape[axis]
+        if have > wanted:
+            array = np.take(array, range((have - wanted) // 2, (have - wanted) // 2 + wanted), axis)
+        elif have < wanted:
+            missing = wanted - have
+            around = [(0, 0)] * 4
+            around[axis] = missing // 2, missing - missing // 2
+            array = np.pad(array, around)
+    batch = array[None] if plan.dimensions == 3 else array[None, :, 0]
+    if device == "cpu":
+        return np.ascontiguousarray(batch)
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+
+
+def _on_cpu(outputs: Any) -> Array:
+    return outputs if isinstance(outputs, np.ndarray) else outputs.cpu().numpy()

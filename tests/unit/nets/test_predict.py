@@ -1,0 +1,302 @@
+"""From a model and images to findings on the images' own grid."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from isocenter import codes
+from isocenter.errors import InputError, Refused, UsageError
+from isocenter.geometry import Grid
+from isocenter.nets.checks import domain_of
+from isocenter.nets.mirrored import Mirrored
+from isocenter.nets.model import Model, save_model
+from isocenter.nets.networks import build
+from isocenter.nets.plan import Network, Normalisation, Plan
+from isocenter.nets.pool import Pool
+from isocenter.nets.predict import Inference, classified, predict, restored, segmentation_of, segmented
+from isocenter.nets.prepare import prepared
+from isocenter.nets.structures import segments_of
+from isocenter.ops.resample import onto
+from isocenter.volume import Source, Volume
+
+NET = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})
+RANGE = (Normalisation("range", 0, 100),)
+
+
+def plan_of(**changes):
+    facts = {
+        "task": "segmentation",
+        "channels": ("MR",),
+        "labels": ("liver", "dot"),
+        "network": NET,
+        "patch": (16, 16, 16),
+        "spacing_mm": (2.0, 2.0, 2.0),
+        "normalisation": RANGE,
+    }
+    return Plan(**(facts | changes))
+
+
+def model_of(folder, **changes):
+    plan = plan_of(**changes)
+    torch.manual_seed(1)
+    return save_model(
+        Model("small", "1.2", plan, folder / "small", {}, licence="CC-BY-4.0"), [build(plan).state_dict()]
+    )
+
+
+def image(shape=(20, 24, 28), spacing_mm=(3.0, 1.5, 1.5), modality="MR"):
+    """A ball of 100 in the lower left front on noise around 0, oblique and flipped."""
+    turn = np.array([[0.0, 0.995, -0.0998], [0.0, 0.0998, 0.995], [-1.0, 0.0, 0.0]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn * spacing_mm
+    grid = Grid(shape, affine)
+    k, r, c = np.indices(shape)
+    far = np.sqrt((3 * (k - 6)) ** 2 + (1.5 * (r - 14)) ** 2 + (1.5 * (c - 9)) ** 2)
+    array = np.where(far < 9, 100, np.random.default_rng(0).integers(0, 20, shape)).astype(np.int16)
+    sources = tuple(Source(f"1.2.{n}") for n in range(shape[0]))
+    return Volume(array, grid, codes.ONE, modality=modality, sources=sources)
+
+
+class Above:
+    """A network that calls the first label what lies above a half."""
+
+    name, device, head = "above", "cpu", None
+
+    def __call__(self, batch):
+        first = batch[:, :1] - 0.5
+        return np.concatenate([np.zeros_like(first), first, np.full_like(first, -9)], axis=1)
+
+
+def test_what_is_found_lies_on_the_images_grid_where_it_is():
+    volume, plan = image(), plan_of()
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert found.grid == volume.grid
+    assert found.sources == volume.sources
+    assert found.names == ("liver", "dot")
+    truth = volume.array > 50
+    assert 2 * (found.mask("liver") & truth).sum() / (found.mask("liver").sum() + truth.sum()) > 0.93
+    assert {reason.code for reason in found.reasons} == {"STRUCTURES_ABSENT"}
+
+
+def test_on_the_plans_own_grid_labels_are_exact():
+    volume, plan = image(), plan_of(spacing_mm=None, orientation=image().grid.orientation)
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert np.array_equal(found.mask("liver"), volume.array > 50)
+
+
+def test_a_turned_image_gives_turned_labels():
+    volume, plan = image(), plan_of(spacing_mm=None)
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert np.array_equal(found.mask("liver"), volume.array > 50)
+
+
+def test_only_the_largest_piece_is_kept_where_the_plan_says_so():
+    array = image().array.copy()
+    array[17, 3:5, 20:22] = 100
+    volume, plan = image().with_array(array), plan_of(spacing_mm=None, largest_only=("liver",))
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert np.array_equal(found.mask("liver"), image().array > 50)
+
+
+def test_a_structure_at_the_border_is_told():
+    array = image().array.copy()
+    array[:, :, 0] = 100
+    volume, plan = image().with_array(array), plan_of(spacing_mm=None)
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    said = {reason.code: reason.message for reason in found.reasons}
+    assert "Liver" in said["SEGMENT_AT_BORDER"]
+
+
+def test_an_empty_result_is_told():
+    volume, plan = image().with_array(image().array // 10), plan_of(spacing_mm=None)
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert {reason.code for reason in found.reasons} == {"NETWORK_FOUND_NOTHING"}
+
+
+def test_a_single_slice_does_not_touch_its_faces():
+    array = np.zeros((1, 16, 16), np.int16)
+    array[0, 5:9, 5:9] = 100
+    volume, plan = Volume(array, Grid(array.shape, np.eye(4)), modality="MR"), plan_of(spacing_mm=None, patch=(1, 8, 8))
+    found = segmentation_of(prepared([volume], plan), plan, Above())
+    assert np.array_equal(found.mask("liver"), array > 50)
+    assert "SEGMENT_AT_BORDER" not in {reason.code for reason in found.reasons}
+
+
+def test_the_finding_names_the_model_its_digest_and_licence(tmp_path):
+    model = model_of(tmp_path)
+    found = segmented(model, image(), pool=Pool())
+    settings = dict(found.algorithm.settings)
+    assert (found.algorithm.name, found.algorithm.version) == ("small", "1.2")
+    assert found.algorithm.family == codes.ARTIFICIAL_INTELLIGENCE
+    assert settings["model_sha256"] == model.sha256
+    assert settings["licence"] == "CC-BY-4.0"
+    assert found.grid == image().grid
+
+
+def test_equal_runs_give_equal_labels(tmp_path):
+    model = model_of(tmp_path)
+    first, second = (predict(model, image(), pool=Pool()) for _ in range(2))
+    assert np.array_equal(first.array, second.array)
+
+
+def test_bfloat16_and_batches_give_nearly_the_same(tmp_path):
+    model = model_of(tmp_path)
+    first = segmented(model, image(), pool=Pool())
+    second = segmented(model, image(), how=Inference(precision="bfloat16", batch=4), pool=Pool())
+    assert np.mean(first.array == second.array) > 0.97
+
+
+def test_mirror_images_are_averaged_only_where_the_plan_allows(tmp_path):
+    model = model_of(tmp_path, mirror_axes=(2,))
+    plain, both = (segmented(model, image(), how=Inference(mirror=way), pool=Pool()) for way in ("none", "plan"))
+    assert (plain.array != both.array).any()
+    none = model_of(tmp_path)
+    assert np.array_equal(segmented(none, image(), how=Inference(mirror="plan"), pool=Pool()).array, plain.array)
+
+
+def test_mirroring_gives_a_mirrored_answer_for_a_mirrored_image(tmp_path):
+    plan = plan_of(mirror_axes=(1, 2))
+    torch.manual_seed(0)
+    net = build(plan).eval()
+
+    class Run:
+        name, device, head = "torch", "cpu", None
+
+        def __call__(self, batch):
+            with torch.inference_mode():
+                return net(torch.from_numpy(batch)).numpy()
+
+    run, batch = Mirrored(Run(), plan.mirror_axes), np.random.default_rng(0).normal(size=(2, 1, 16, 16, 16))
+    batch = batch.astype(np.float32)
+    assert len(run.flips) == 4
+    for axes in ((3,), (4,), (3, 4)):
+        turned = np.ascontiguousarray(np.flip(batch, axes))
+        assert np.allclose(np.flip(run(turned), axes), run(batch), atol=1e-5)
+
+
+def test_categories_come_with_probabilities_the_likeliest_first(tmp_path):
+    plan = plan_of(task="classification", labels=("a", "b", "c"))
+
+    class Rise:
+        name, device, head = "rise", "cpu", None
+
+        def __call__(self, batch):
+            assert batch.shape == (1, 1, 16, 16, 16)
+            return np.log([[0.2, 0.7, 0.1]]).astype(np.float32)
+
+    class Ready(Pool):
+        def opened(self, model, how):
+            return Rise()
+
+    model = Model("m", "1", plan, tmp_path, {})
+    found = classified(model, image(), pool=Ready())
+    assert [label.name for label in found] == ["b", "a", "c"]
+    assert np.allclose([label.probability for label in found], [0.7, 0.2, 0.1])
+    assert predict(model, image(), pool=Ready()) == found
+
+
+def test_an_image_that_is_made_has_the_values_and_place_of_the_first(tmp_path):
+    class Same:
+        name, device, head = "same", "cpu", None
+
+        def __call__(self, batch):
+            return batch[:, :1]
+
+    class Ready(Pool):
+        def opened(self, model, how):
+            return Same()
+
+    for scale in (Normalisation("zscore"), Normalisation("range", -5, 120), Normalisation("none")):
+        plan = plan_of(task="denoising", labels=(), outputs=1, spacing_mm=None, normalisation=(scale,))
+        made = restored(Model("m", "1", plan, tmp_path, {}), image(), pool=Ready())
+        assert made.array.dtype == np.float32
+        assert np.abs(onto(made, image().grid).array - image().array).max() < 1e-3
+        assert made.unit == image().unit
+
+
+def test_images_that_a_model_does_not_take_are_refused(tmp_path):
+    model = model_of(tmp_path)
+    with pytest.raises(Refused, match="WRONG_MODALITY"):
+        segmented(model, image(modality="CT"), pool=Pool())
+    with pytest.raises(UsageError, match="1 images"):
+        segmented(model, [image(), image()], pool=Pool())
+    with pytest.raises(UsageError, match="not for classification"):
+        classified(model, image(), pool=Pool())
+    with pytest.raises(UsageError):
+        segmented(model, image().array, pool=Pool())
+    ct = model_of(tmp_path, channels=("CT",), normalisation=(Normalisation("ct", -100, 200, 20, 60),))
+    with pytest.raises(Refused, match="WRONG_MODALITY"):
+        segmented(ct, image(modality=""), pool=Pool())
+
+
+def test_images_unlike_those_taught_on_are_told(tmp_path):
+    model = model_of(tmp_path)
+    coarse = segmented(model, image((6, 24, 28), (10.0, 1.5, 1.5)), pool=Pool())
+    assert any(reason.code == "OUT_OF_DOMAIN" and "10 mm" in reason.message for reason in coarse.reasons)
+    near = segmented(model, image(), pool=Pool())
+    assert not any(reason.code == "OUT_OF_DOMAIN" for reason in near.reasons)
+
+
+def test_values_beyond_those_taught_on_are_told(tmp_path):
+    images = [image().with_array(image().array + np.int16(n)) for n in range(5)]
+    model = replace(model_of(tmp_path), facts={"domain": domain_of(images)})
+    assert not any(reason.code == "OUT_OF_DOMAIN" for reason in segmented(model, images[2], pool=Pool()).reasons)
+    other = segmented(model, image().with_array(image().array * np.int16(30)), pool=Pool())
+    assert any(reason.code == "OUT_OF_DOMAIN" and "percentile" in reason.message for reason in other.reasons)
+
+
+def test_names_are_coded_where_that_is_sure():
+    names = ("liver", "kidney_left", "Right lung", "vertebrae_L1", "rib_left_4", "lung_upper_lobe_left", "tumor", "x")
+    liver, kidney, lung, vertebra, rib, lobe, tumor, unknown = segments_of(names)
+    assert liver.property_type.value == "10200004"
+    assert (kidney.property_type.meaning, kidney.modifier) == ("Kidney", codes.LEFT)
+    assert (lung.name, lung.modifier, lung.title) == ("Right lung", codes.RIGHT, "Right lung")
+    assert vertebra.property_type.meaning == "Vertebra"
+    assert (rib.property_type.meaning, rib.modifier) == ("Rib", codes.LEFT)
+    assert lobe.property_type == unknown.property_type == codes.TISSUE
+    assert tumor.property_category == codes.MORPHOLOGIC_ABNORMALITY
+    assert [one.label for one in segments_of(names)] == list(range(1, 9))
+
+
+def test_a_warm_model_is_not_opened_again(tmp_path):
+    model, pool, how = model_of(tmp_path), Pool(), Inference()
+    first = pool.opened(model, how)
+    assert pool.opened(model, how) is first
+    assert pool.opened(model, Inference(precision="bfloat16")) is not first
+    assert [one.name for one in pool.warm] == ["small", "small"]
+    assert pool.held_bytes == 2 * (model.folder / "weights_0.safetensors").stat().st_size
+    pool.clear()
+    assert pool.warm == ()
+
+
+def test_the_model_used_longest_ago_makes_room(tmp_path):
+    first, second = model_of(tmp_path / "a"), model_of(tmp_path / "b", labels=("liver",))
+    size = (first.folder / "weights_0.safetensors").stat().st_size
+    pool = Pool(int(size * 1.5))
+    opened = pool.opened(first, Inference())
+    pool.opened(second, Inference())
+    assert len(pool.warm) == 1
+    assert pool.opened(first, Inference()) is not opened
+
+
+def test_threads_that_ask_at_once_get_one_model(tmp_path):
+    model, pool, found = model_of(tmp_path), Pool(), []
+    threads = [threading.Thread(target=lambda: found.append(pool.opened(model, Inference()))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(one) for one in found}) == 1
+
+
+def test_damaged_weights_are_refused_and_not_kept(tmp_path):
+    model, pool = model_of(tmp_path), Pool()
+    (model.folder / "weights_0.safetensors").write_bytes(b"no weights")
+    with pytest.raises(InputError, match="missing, or not those"):
+        pool.opened(model, Inference())
+    assert pool.warm == ()
