@@ -19,6 +19,12 @@ CODES: dict[str, CodeEntry] = {
         "Nothing was learned.",
         "Look at the reasons of the cases.",
     ),
+    "TRAINED_BEFORE": CodeEntry(
+        _I,
+        "A model is taught that is there already, from the same cases by the same plan and settings.",
+        "It was given as it is.",
+        "Remove its folder to teach it anew.",
+    ),
     "TRAINING_RESUMED": CodeEntry(
         _I,
         "A course of learning was broken off earlier.",

@@ -75,3 +75,11 @@ def repeatable(mode: Mode) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(mode=before[0])
         torch.backends.cudnn.benchmark = before[1]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed in here; the caller's generators go on as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

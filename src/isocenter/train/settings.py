@@ -17,6 +17,9 @@ Mode = Literal["fast", "deterministic"]
 Tracker = Literal["tensorboard", "mlflow"]
 
 
+_AROUND = ("checkpoint_every", "workers", "trackers", "locks", "cache")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How a network is taught. A batch is the plan's.
@@ -61,6 +64,10 @@ class Settings:
         Threads that draw the next batches meanwhile; 0 draws them between the steps.
     trackers
         Where the course is reported beside the model folder, all on this machine.
+    locks
+        Files of :func:`isocenter.datasets.lock`: to learn from a case that one of them locks is refused.
+    cache
+        Folder for prepared cases, which several courses may share; empty for one beside the model.
     """
 
     steps: int = 2000
@@ -83,6 +90,8 @@ class Settings:
     augmentation: str = "default"
     workers: int = 1
     trackers: tuple[Tracker, ...] = ()
+    locks: tuple[str, ...] = ()
+    cache: str = ""
 
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
@@ -97,7 +106,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "trackers": list(self.trackers)}
+        return {**asdict(self), "trackers": list(self.trackers), "locks": list(self.locks)}
+
+    @property
+    def essence(self) -> dict[str, Any]:
+        """What the weights depend on: all but where things lie, who is told and how often they are kept."""
+        return {name: value for name, value in self.to_dict().items() if name not in _AROUND}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:

@@ -195,7 +195,7 @@ class Strange(Brightness):
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_is_told_with_its_step(tmp_path: Path, wrong: float) -> None:
     with pytest.raises(Refused, match=r"At step \d+ .* it was 0\.\d+ at step \d+.* Lower learning_rate") as refused:
-        learn(network(), Strange(wrong), course(tmp_path, learning_rate=0.01))
+        learn(network(), Strange(wrong), course(tmp_path, steps=200))
     assert refused.value.reasons[0].code == "TRAINING_DIVERGED"
 
 

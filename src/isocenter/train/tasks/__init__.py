@@ -7,7 +7,7 @@ but for the three calls of :class:`Task`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -98,6 +98,8 @@ class Material:
         Which loss, which augmentation.
     cache
         Folder for prepared cases.
+    progress
+        Called with the number of cases prepared and of all.
     """
 
     learning: Dataset
@@ -105,6 +107,7 @@ class Material:
     plan: Plan
     settings: Settings
     cache: Path
+    progress: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,206 @@
+"""From cases and a plan to a model: what is asked before the first step, the course, and what is kept of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isocenter import datasets
+from isocenter.datasets import Dataset, Split
+from isocenter.errors import Refused, UsageError, expect
+from isocenter.extras import needed
+from isocenter.nets.model import Model, load_model, save_model
+from isocenter.nets.plan import Plan
+from isocenter.reasons import Reason, merge
+from isocenter.train import trackers
+from isocenter.train.curve import Curve, Point
+from isocenter.train.facts import facts_of, identity_of
+from isocenter.train.progress import Observer, Progress, all_of, lines_to, silent
+from isocenter.train.settings import Settings
+from isocenter.train.tasks import Made, Material, build
+
+if TYPE_CHECKING:
+    from isocenter.train.course import Learned
+    from isocenter.train.distributed import World
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model that was taught, and how it went.
+
+    Parameters
+    ----------
+    model
+        The model, in its folder.
+    curve
+        The whole course.
+    scores
+        What the model reached on the held-out cases; empty where none were.
+    reasons
+        What is to be said of the cases and of the course.
+    """
+
+    model: Model
+    curve: Curve = field(repr=False)
+    scores: Mapping[str, float]
+    reasons: tuple[Reason, ...] = ()
+
+
+def train(
+    cases: Dataset | Split,
+    plan: Plan,
+    out: str | os.PathLike[str],
+    *,
+    settings: Settings | None = None,
+    observer: Observer = silent,
+) -> Trained:
+    """Teach the network of a plan, and keep it as a model.
+
+    Before the first step all cases are gone through, and what cannot fit is refused. The course lies beside the model,
+    in ``<out>.course``: a call that was broken off, by whatever, goes on from there when it is made again. Under
+    ``torchrun`` all processes learn together, and the first one writes.
+
+    Parameters
+    ----------
+    cases
+        What to learn from; of a :class:`~isocenter.datasets.Split` the held-out cases are what is validated on.
+    plan
+        What the network is; also says the device.
+    out
+        Folder of the model; it must not be there yet.
+    settings
+        How; by default :class:`Settings` as they are.
+    observer
+        Whom to tell how far it is.
+
+    Raises
+    ------
+    Refused
+        ``NOTHING_TO_LEARN_FROM``, ``LOCKED_CASE``, ``TRAINING_TOO_LARGE``, ``TRAINING_OUT_OF_MEMORY``,
+        ``TRAINING_DIVERGED``.
+    TryLater
+        If it was told to stop, or the disk is full; the same call goes on.
+    UsageError
+        If there is another model or course, no such network, task or device.
+    MissingExtra
+        If torch is not installed.
+    """
+    expect(cases, Dataset, Split)
+    expect(plan, Plan)
+    needed("torch", "nets")
+    from isocenter.train.distributed import joined
+
+    settings = settings or Settings()
+    split = cases if isinstance(cases, Split) else Split(cases, replace(cases, cases=()))
+    with joined(plan.device) as world:
+        return _Training(split, plan, Path(out), settings, observer, world).done()
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One call, in one of the processes that learn together."""
+
+    split: Split
+    plan: Plan
+    out: Path
+    settings: Settings
+    observer: Observer
+    world: World
+
+    def done(self) -> Trained:
+        """All of it, in order."""
+        usable, digests, said = self.world.told(self._asked() if self.world.first else None)
+        identity = identity_of(self.plan, self.settings, digests)
+        if self.out.exists():
+            return self._there_already(identity, said)
+        material = self._material(usable)
+        made = self._made(material)
+        learned = self._learned(made, identity)
+        scores = next((dict(point.scores) for point in learned.curve if point.step == learned.step), {})
+        if self.world.first:
+            facts = facts_of(material, learned, identity=identity, processes=self.world.size)
+            self._save(learned, {"training": facts, "held_out": scores})
+        self.world.told(None)  # the others wait until it is there
+        return Trained(load_model(self.out), learned.curve, scores, merge(said, made.reasons, learned.reasons))
+
+    @property
+    def _folder(self) -> Path:
+        """Where checkpoints, curve and prepared cases lie."""
+        return self.out.with_name(f"{self.out.name}.course")
+
+    def _asked(self) -> tuple[list[str], dict[str, str], tuple[Reason, ...]]:
+        """Everything that is asked before hours are spent: usable cases, their digests, and what is to be said.
+
+        Held-out cases are gone through first: of an image that lies on both sides, the copy to learn from is left out.
+        """
+        self._expect_room()
+        train, held_out = self.split.train, self.split.held_out
+        whole = replace(train, cases=(*held_out.cases, *train.cases))
+        tell = lambda done, total: self.observer(Progress("checking", done, total))  # noqa: E731
+        checked = datasets.check(whole, observer=tell)
+        usable = [case.id for case in checked.dataset.cases]
+        learning = _those(train, usable)
+        if not learning.cases:
+            text = f"No case of {train.name} can be learned from."
+            raise Refused([Reason("NOTHING_TO_LEARN_FROM", text), *checked.dataset.reasons])
+        datasets.expect_unlocked(learning, self.settings.locks, digests=checked.digests)
+        return usable, dict(checked.digests), checked.dataset.reasons
+
+    def _expect_room(self) -> None:
+        """Refuse what does not fit, or what there is no device for."""
+        from isocenter.nets.networks.cost import cost
+        from isocenter.train import arithmetic, memory
+
+        arithmetic.expect_device(self.plan.device)
+        precision = arithmetic.precision_on(self.plan.device, self.settings.precision)
+        needed_bytes = cost(self.plan, precision="fp32" if precision == "fp32" else "bf16").training_bytes
+        memory.expect_room(needed_bytes, self.world.device(self.plan.device))
+
+    def _material(self, usable: list[str]) -> Material:
+        cache = Path(self.settings.cache) if self.settings.cache else self._folder / "cache"
+        learning, held_out = _those(self.split.train, usable), _those(self.split.held_out, usable)
+        tell = lambda done, total: self.observer(Progress("preparing", done, total))  # noqa: E731
+        return Material(learning, held_out if held_out.cases else None, self.plan, self.settings, cache, tell)
+
+    def _made(self, material: Material) -> Made:
+        """The task; the first process prepares the cases for all."""
+        made = build(material) if self.world.first else None
+        self.world.told(None)
+        return made or build(material)
+
+    def _learned(self, made: Made, identity: str) -> Learned:
+        from isocenter.nets import networks
+        from isocenter.train.arithmetic import seeded
+        from isocenter.train.course import Course
+        from isocenter.train.loop import learn
+
+        with seeded(self.settings.seed):
+            network = networks.build(self.plan)
+        course = Course(self.settings, self._folder, self.plan.device, identity)
+        chosen = self.settings.trackers if self.world.first else ()
+        with trackers.opened(chosen, self._folder, name=self.out.name) as report:
+            told = all_of(self.observer, lines_to(self._folder / "progress.jsonl"), report)
+            return learn(network, made.task, course, world=self.world, observer=told)
+
+    def _save(self, learned: Learned, facts: Mapping[str, Any]) -> None:
+        licence = self.split.train.licence or "unknown"
+        save_model(Model(self.out.name, "1", self.plan, self.out, {}, licence=licence, facts=facts), [learned.weights])
+
+    def _there_already(self, identity: str, said: tuple[Reason, ...]) -> Trained:
+        """The model that the same call has made before."""
+        model = load_model(self.out)
+        training = model.facts.get("training", {})
+        if training.get("identity") != identity:
+            raise UsageError(f"{self.out} is another model already: choose another folder.")
+        text = f"The model {model.name} was there already, taught by this plan with these settings from these cases."
+        curve = tuple(Point(**point) for point in training["curve"])
+        return Trained(model, curve, model.facts["held_out"], merge(said, [Reason("TRAINED_BEFORE", text)]))
+
+
+def _those(dataset: Dataset, usable: list[str]) -> Dataset:
+    """The data set with its usable cases."""
+    kept = set(usable)
+    return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in kept))
