@@ -80,15 +80,18 @@ class Plan:
     neighbours
         Slices on each side that a network of two dimensions gets as further channels (2.5D).
     outputs
-        Channels of its output; by default background and one for each label, or one for each category.
+        Channels of its output; 0 takes those of the task: background and one for each label, one for each category, ...
     mirror_axes
         Axes (0 slice, 1 row, 2 column) along which a mirrored image could be a real one, with the same labels.
     largest_only
         Labels of which only the largest piece is kept.
     memory_bytes
-        Memory that learning was planned for, and the device.
+        Memory that learning was planned for.
     device
-        ``"cpu"`` or ``"cuda"``.
+        That it was planned for: ``"cpu"`` or ``"cuda"``.
+    coarse
+        Plan of a network that finds on a coarser grid where to look, so that this one need not see the whole image;
+        None where the image is seen whole in few windows.
     why
         A sentence for each decision, by the name of what was decided.
     """
@@ -109,6 +112,7 @@ class Plan:
     largest_only: tuple[str, ...] = ()
     memory_bytes: int = 0
     device: str = "cpu"
+    coarse: Plan | None = None
     why: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -123,16 +127,24 @@ class Plan:
 
     @property
     def output_channels(self) -> int:
-        """Channels of the network's output."""
+        """Channels of the network's output; a detector's are a heat map for each label, and two for each axis."""
         if self.outputs:
             return self.outputs
-        return len(self.labels) + (self.task == "segmentation")
+        of_task = {
+            "segmentation": 1 + len(self.labels),
+            "detection": len(self.labels) + 2 * self.dimensions,
+            "denoising": len(self.channels),
+            "super_resolution": len(self.channels),
+            "registration": self.dimensions,
+        }
+        return of_task.get(self.task, len(self.labels))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         values["network"] = {"name": self.network.name, "options": dict(self.network.options)}
         values["normalisation"] = [asdict(one) for one in self.normalisation]
+        values["coarse"] = None if self.coarse is None else self.coarse.to_dict()
         values["why"] = dict(self.why)
         return values
 
@@ -154,6 +166,8 @@ class Plan:
                 name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
             }
             read["network"] = Network(**values["network"])
+            if values.get("coarse") is not None:
+                read["coarse"] = cls.from_dict(values["coarse"])
             if "normalisation" in values:
                 read["normalisation"] = tuple(Normalisation(**one) for one in values["normalisation"])
             return cls(**read)

@@ -18,6 +18,18 @@ from isocenter.nets.plan import Plan
 NETWORKS: Mapping[str, str] = MappingProxyType(
     {
         "residual_unet": "isocenter.nets.networks.residual_unet:residual_unet",
+        "unet": "isocenter.nets.networks.of_monai:unet",
+        "dynunet": "isocenter.nets.networks.of_monai:dynunet",
+        "segresnet": "isocenter.nets.networks.of_monai:segresnet",
+        "swin_unetr": "isocenter.nets.networks.of_monai:swin_unetr",
+        "resnet": "isocenter.nets.networks.classifiers:resnet",
+        "densenet121": "isocenter.nets.networks.classifiers:densenet121",
+        "denoiser": "isocenter.nets.networks.restoring:denoiser",
+        "super_resolution": "isocenter.nets.networks.restoring:super_resolution",
+        "registration": "isocenter.nets.networks.registration:registration",
+        "heatmap": "isocenter.nets.networks.heatmap:heatmap",
+        "nnunet": "isocenter.nets.importing.nnunet_network:nnunet",
+        "monai": "isocenter.nets.importing.monai_network:monai_network",
     }
 )
 """Where the builder of each network is."""

@@ -17,8 +17,12 @@ from torch.nn import functional
 
 from isocenter.errors import UsageError
 from isocenter.nets.networks.options import expect_options
+from isocenter.nets.networks.sizes import cut, padded
 from isocenter.nets.networks.stages import Stages, stages_of
 from isocenter.nets.plan import Plan
+
+OPTIONS = ("features", "strides", "kernels", "blocks", "deep_supervision")
+"""Options of :func:`residual_unet`."""
 
 _SLOPE = 0.01
 
@@ -53,8 +57,12 @@ def residual_unet(plan: Plan) -> ResidualUNet:
     deep_supervision
         How many coarser outputs are learned beside the full one; 0 by default.
     """
-    known = ("features", "strides", "kernels", "blocks", "deep_supervision")
-    options = expect_options(plan, known)
+    return unet_of(plan, (plan.inputs, plan.output_channels))
+
+
+def unet_of(plan: Plan, channels: tuple[int, int]) -> ResidualUNet:
+    """The residual U-Net of a plan and its options, with other channels: the body of another network."""
+    options = expect_options(plan, OPTIONS)
     found = stages_of(plan)
     most = 320 if plan.dimensions == 3 else 512
     count = len(found.strides)
@@ -66,9 +74,9 @@ def residual_unet(plan: Plan) -> ResidualUNet:
             "give one of each for every stage, or fewer features for fewer stages."
         )
     deep = int(options.get("deep_supervision", 0))
-    if not 0 <= deep < count - 1 and deep:
-        raise UsageError(f"A network of {count} stages has at most {count - 2} coarser outputs, not {deep}.")
-    return ResidualUNet((plan.inputs, plan.output_channels), found, features=features, blocks=blocks, deep=deep)
+    if not 0 <= deep < max(count - 1, 1):
+        raise UsageError(f"A network of {count} stages has at most {max(count - 2, 0)} coarser outputs, not {deep}.")
+    return ResidualUNet(channels, found, features=features, blocks=blocks, deep=deep)
 
 
 class Block(nn.Module):
@@ -181,24 +189,6 @@ class ResidualUNet(nn.Module):
             x = join(torch.cat([up(x), skip], 1))
             found.append(x)
         return [cut(x, size), *reversed(found[:-1])]
-
-
-def padded(x: Tensor, multiple: Sequence[int]) -> Tensor:
-    """The input, continued by its border to sizes that are multiples; the coarsest stage gets two voxels at least."""
-    sizes = [-(-int(n) // m) * m for n, m in zip(x.shape[2:], multiple, strict=True)]
-    if sizes == list(multiple):  # one voxel alone has no deviation to be normalised by
-        sizes[-1] *= 2
-    more = [size - int(n) for size, n in zip(sizes, x.shape[2:], strict=True)]
-    if not any(more):
-        return x
-    return functional.pad(x, [part for n in reversed(more) for part in (0, n)], mode="replicate")
-
-
-def cut(x: Tensor, size: Sequence[int]) -> Tensor:
-    """The first voxels along each axis: what :func:`padded` added is taken away."""
-    if tuple(x.shape[2:]) == tuple(size):
-        return x
-    return x[(..., *(slice(0, int(n)) for n in size))]
 
 
 def _convolved(layers: Layers, channels: tuple[int, int], kernel: Sequence[int]) -> nn.Sequential:
