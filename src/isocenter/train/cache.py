@@ -8,7 +8,7 @@ the plan that says how images are prepared, the values of its labels, and the ve
 ``labels.npy``   uint8, or uint16 of more than 255 labels, (slice, row, column) on the same grid; absent without labels
 ``places.npy``   int64: places of voxels of each label in the flattened label map, a bounded sample
 ``truth.npz``    the labels on the grid of the source, compressed, which results are compared with
-``case.json``    grids, how many places each label has, reasons
+``case.json``    grids, how many places each label has, reasons, sizes of the files above
 ===============  =======================================================================================================
 
 Arrays lie as they are, not in compressed chunks: a patch then costs the pages that it touches and no decoder.
@@ -33,7 +33,7 @@ from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.loading import Loaded, load_case
 from isocenter.datasets.members import on_disk
 from isocenter.disk import explained, replacing
-from isocenter.errors import InputError, Refused
+from isocenter.errors import Bug, InputError, Refused
 from isocenter.geometry import Grid, Triple
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared, on_grid, prepared
@@ -63,6 +63,10 @@ class CachedCase:
         The network's grid, and that of the source.
     scales
         As of :class:`isocenter.nets.prepare.Prepared`.
+    deviations
+        Standard deviation of each channel of the array.
+    modality
+        DICOM modality of the first image; empty if unknown.
     places
         How many places are kept of each label that the case has.
     category
@@ -77,6 +81,8 @@ class CachedCase:
     grid: Grid = field(repr=False)
     source: Grid = field(repr=False)
     scales: tuple[tuple[float, float], ...] = field(repr=False)
+    deviations: tuple[float, ...] = field(repr=False)
+    modality: str
     places: Mapping[int, int]
     category: str = ""
     reasons: tuple[Reason, ...] = ()
@@ -108,8 +114,8 @@ class CachedCase:
     def truth(self) -> Array:
         """The label map on the grid of the source."""
         try:
-            with np.load(self.folder / "truth.npz") as file:
-                return np.asarray(file["labels"])
+            with (self.folder / "truth.npz").open("rb") as file, np.load(file) as arrays:
+                return np.asarray(arrays["labels"])
         except Exception as error:  # zip, zlib and NumPy each have errors of their own
             raise self._damaged("truth.npz") from error
 
@@ -179,7 +185,7 @@ def cached(dataset: Dataset, plan: Plan, folder: Path, *, progress: Progress | N
     """Prepare every case of a data set, but for those that lie in the folder already.
 
     Several processes may do so at once, and each may be killed at any time: a case is there whole or not at all.
-    Memory is that of one case.
+    Memory is that of one case. A case whose files were cut short is prepared anew.
 
     Parameters
     ----------
@@ -239,11 +245,15 @@ def _gathered(cases: Sequence[CachedCase]) -> tuple[Reason, ...]:
 def _one(case: Case, dataset: Dataset, plan: Plan, folder: Path) -> CachedCase:
     place = folder / _key(case, dataset, plan)
     with _alone(folder / f".{place.name}.lock"):
-        if not (place / _FILE).is_file():
+        found = _read(place, case)
+        if found is None:
             with replacing(place) as part:
                 part.mkdir()
                 _write(load_case(case, dataset), plan, part)
-    return _read(place, case)
+            found = _read(place, case)
+    if found is None:
+        raise Bug(f"The prepared case in {place} was written and cannot be read.")
+    return found
 
 
 def _key(case: Case, dataset: Dataset, plan: Plan) -> str:
@@ -288,6 +298,8 @@ def _write(loaded: Loaded, plan: Plan, folder: Path) -> None:
         "grid": case.grid.to_dict(),
         "source": case.source.grid.to_dict(),
         "scales": case.scales,
+        "deviations": [float(one.std(dtype=np.float64)) or 1.0 for one in case.array],
+        "modality": case.source.modality,
         "reasons": [[one.code, one.message, list(one.instances)] for one in merge(loaded.reasons, case.reasons)],
         "places": [],
     }
@@ -302,6 +314,7 @@ def _write(loaded: Loaded, plan: Plan, folder: Path) -> None:
         places = _places(labels)
         np.save(folder / "places.npy", np.concatenate([np.empty(0, np.int64), *places.values()]))
         facts["places"] = [[label, len(some)] for label, some in places.items()]
+    facts["bytes"] = {one.name: one.stat().st_size for one in folder.iterdir()}
     (folder / _FILE).write_text(json.dumps(facts), encoding="utf-8")
 
 
@@ -317,24 +330,25 @@ def _places(labels: Array) -> dict[int, Array]:
     return found
 
 
-def _read(folder: Path, case: Case) -> CachedCase:
+def _read(folder: Path, case: Case) -> CachedCase | None:
+    """The case of a folder; None if there is none, or it is damaged."""
     try:
         facts = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        grid, source = Grid.from_dict(facts["grid"]), Grid.from_dict(facts["source"])
-        channels = np.load(folder / "image.npy", mmap_mode="r").shape[0]
-        reasons = tuple(Reason(code, text, tuple(files)) for code, text, files in facts["reasons"])
-        places = {int(label): int(count) for label, count in facts["places"]}
-        scales = tuple((float(offset), float(factor)) for offset, factor in facts["scales"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"The prepared case in {folder} is damaged ({error}): remove that folder.") from error
-    return CachedCase(
-        case.id,
-        folder,
-        (channels, *grid.shape),
-        grid,
-        source,
-        scales,
-        places,
-        category=case.category,
-        reasons=reasons,
-    )
+        if any((folder / name).stat().st_size != size for name, size in facts["bytes"].items()):
+            return None
+        grid = Grid.from_dict(facts["grid"])
+        return CachedCase(
+            case.id,
+            folder,
+            (len(facts["scales"]), *grid.shape),
+            grid,
+            Grid.from_dict(facts["source"]),
+            scales=tuple((float(offset), float(factor)) for offset, factor in facts["scales"]),
+            deviations=tuple(float(one) for one in facts["deviations"]),
+            modality=facts["modality"],
+            places={int(label): int(count) for label, count in facts["places"]},
+            category=case.category,
+            reasons=tuple(Reason(code, text, tuple(files)) for code, text, files in facts["reasons"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -26,8 +26,6 @@ class Sampling:
     ----------
     shape
         Slices, rows, columns of a patch.
-    margin
-        Voxels cut beyond them on each side, for a rotation to turn into the patch.
     neighbours
         Slices on each side that are further channels of a patch of one slice, as of
         :class:`isocenter.nets.window.Window`.
@@ -36,20 +34,29 @@ class Sampling:
     """
 
     shape: Triple
-    margin: Triple = (0, 0, 0)
     neighbours: int = 0
     foreground: float = 1 / 3
 
     @classmethod
-    def of(cls, plan: Plan, *, margin: Triple = (0, 0, 0)) -> Sampling:
+    def of(cls, plan: Plan) -> Sampling:
         """That of a plan."""
-        return cls(plan.patch, margin, plan.neighbours)
+        return cls(plan.patch, plan.neighbours)
 
-    @property
-    def whole(self) -> Triple:
-        """The shape with its margin."""
-        k, r, c = (n + 2 * more for n, more in zip(self.shape, self.margin, strict=True))
-        return k, r, c
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a patch lies.
+
+    Parameters
+    ----------
+    case
+        In which case.
+    start
+        Index of its first voxel; below 0 where it begins before the image does.
+    """
+
+    case: CachedCase
+    start: Triple
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,20 +69,17 @@ class Patch:
         float32 (channel, slice, row, column).
     labels
         (slice, row, column); None of a case without.
-    case
-        Name of the case.
-    start
-        Index of its first voxel in the case; below 0 where it begins before the image does.
+    place
+        Where it was cut.
     """
 
     image: Array = field(repr=False)
     labels: Array | None = field(repr=False)
-    case: str
-    start: Triple
+    place: Place
 
 
-def draw(cases: Sequence[CachedCase], how: Sampling, rng: np.random.Generator, *, count: int) -> list[Patch]:
-    """Patches of random cases at random places.
+def draw(cases: Sequence[CachedCase], how: Sampling, rng: np.random.Generator, *, count: int) -> list[Place]:
+    """Random places of patches in random cases.
 
     Parameters
     ----------
@@ -88,44 +92,56 @@ def draw(cases: Sequence[CachedCase], how: Sampling, rng: np.random.Generator, *
         All chance; nothing else is kept from call to call.
     count
         How many.
-
-    Returns
-    -------
-    The patches with their margin. What lies beyond the border of an image is 0, and background.
     """
     turn = rng.random() + np.arange(count + 1) * how.foreground
-    patches = []
+    places = []
     for centred in np.diff(np.floor(turn)) > 0:
         case = cases[int(rng.integers(len(cases)))]
         start = _start_on_label(case, how, rng) if centred and case.places else _start(case, how, rng)
-        patches.append(cut(case, start, how))
-    return patches
+        places.append(Place(case, start))
+    return places
 
 
-def cut(case: CachedCase, start: Triple, how: Sampling) -> Patch:
-    """The patch of a case that begins at a voxel, with its margin around; only the pages that it touches are read.
+def cut(place: Place, how: Sampling, *, margin: Triple = (0, 0, 0)) -> Patch:
+    """The patch at a place; only the pages of the file that it touches are read.
+
+    Parameters
+    ----------
+    place
+        Where.
+    how
+        What it is like.
+    margin
+        Voxels to cut on each side beyond its shape, for a rotation to turn into it.
+
+    Returns
+    -------
+    The patch with its margin. What lies beyond the border of the image is 0, as in a window of prediction, and
+    background.
 
     Raises
     ------
     InputError
         If the case cannot be read; the message names it.
     """
-    k, r, c = (int(begin) - more for begin, more in zip(start, how.margin, strict=True))
+    case = place.case
+    k, r, c = (int(begin) - more for begin, more in zip(place.start, margin, strict=True))
+    deep, high, wide = (n + 2 * more for n, more in zip(how.shape, margin, strict=True))
+    start, shape = (k, r, c), (deep, high, wide)
     try:
-        labels = _box(case.labels(), (k, r, c), how.whole) if case.is_labelled else None
-        return Patch(_image(case, (k, r, c), how), labels, case.id, (k, r, c))
+        labels = _box(case.labels(), start, shape) if case.is_labelled else None
+        return Patch(_image(case.image(), start, shape, how.neighbours), labels, place)
     except (OSError, ValueError) as error:
         raise InputError(f"The prepared case {case.id} in {case.folder} cannot be read: {error}.") from error
 
 
-def _image(case: CachedCase, start: Triple, how: Sampling) -> Array:
-    array = case.image()
-    if not how.neighbours:
-        return _box(array, start, how.whole)
-    shifts, last = range(-how.neighbours, how.neighbours + 1), case.space[0] - 1
+def _image(array: Array, start: Triple, shape: Triple, neighbours: int) -> Array:
+    if not neighbours:
+        return _box(array, start, shape)
+    shifts, last = range(-neighbours, neighbours + 1), array.shape[1] - 1
     near = (min(max(start[0] + shift, 0), last) for shift in shifts)
-    slices = [_box(array[:, k : k + 1], (0, *start[1:]), how.whole) for k in near]
-    return np.stack(slices, axis=1).reshape(-1, *how.whole)
+    slices = [_box(array[:, k : k + 1], (0, *start[1:]), shape) for k in near]
+    return np.stack(slices, axis=1).reshape(-1, *shape)
 
 
 def _limits(case: CachedCase, how: Sampling) -> list[tuple[int, int]]:

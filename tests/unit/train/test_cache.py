@@ -93,12 +93,23 @@ def test_a_bad_case_is_left_out_with_its_reason(
         cached(replace(blob_set, cases=cases[:2]), blob_plan, folder)
 
 
-def test_a_damaged_array_is_told_with_its_case(blob_set: Dataset, blob_plan: Plan, folder: Path) -> None:
-    one = cached(replace(blob_set, cases=blob_set.cases[:1]), blob_plan, folder).cases[0]
-    with (one.folder / "image.npy").open("r+b") as file:
-        file.truncate(200)
-    with pytest.raises(InputError, match="case_0"):
-        one.image()
+@pytest.mark.parametrize("name", ["image.npy", "labels.npy", "places.npy", "truth.npz", "case.json"])
+def test_a_damaged_array_is_told_with_its_case_and_made_anew(
+    name: str, blob_set: Dataset, blob_plan: Plan, folder: Path
+) -> None:
+    some = replace(blob_set, cases=blob_set.cases[:1])
+    one = cached(some, blob_plan, folder).cases[0]
+    kept = one.image().copy()
+    with (one.folder / name).open("r+b") as file:
+        file.truncate(100)
+    asked = {"image.npy": one.image, "labels.npy": one.labels, "truth.npz": one.truth}
+    if name in asked:
+        with pytest.raises(InputError, match="case_0"):
+            asked[name]()
+    again = cached(some, blob_plan, folder).cases[0]
+    assert np.array_equal(again.image(), kept)
+    assert again.labels()[again.place(1, 0)] == 1
+    assert again.truth().shape == again.source.shape
 
 
 _SLOW = """

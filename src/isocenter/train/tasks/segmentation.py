@@ -15,7 +15,7 @@ from isocenter.nets.predict import segmentation_of
 from isocenter.reasons import merge
 from isocenter.train import losses
 from isocenter.train.cache import Cache, CachedCase, cached
-from isocenter.train.patches import Patch, Sampling, draw
+from isocenter.train.patches import Patch, draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
 from isocenter.train.varying import Varying
@@ -37,7 +37,7 @@ class Segmenting:
     criterion
         A loss of :mod:`isocenter.train.losses`.
     varying
-        How patches are augmented.
+        How patches are cut and augmented.
     """
 
     cases: Sequence[CachedCase] = field(repr=False)
@@ -48,10 +48,9 @@ class Segmenting:
 
     def sample(self, rng: np.random.Generator) -> Batch:
         """As many patches as a batch has, augmented."""
-        how = Sampling.of(self.plan, margin=self.varying.margin)
-        patches = draw(self.cases, how, rng, count=self.plan.batch)
-        varied = [self.varying.varied(one, rng) for one in patches]
-        return Batch(as_images(varied, self.plan), as_truth(varied, self.plan))
+        places = draw(self.cases, self.varying.sampling, rng, count=self.plan.batch)
+        patches = [self.varying.patch(one, rng) for one in places]
+        return Batch(as_images(patches, self.plan), as_truth(patches, self.plan))
 
     def loss(self, network: Any, batch: Batch) -> Any:
         """The criterion on the network's outputs."""
