@@ -133,6 +133,9 @@ def _images(case: Case, dataset: Dataset) -> tuple[Volume, ...]:
         )
     if len(found) != count:
         raise InputError(f"It has {len(found)} images, the data set {count} channels ({', '.join(dataset.channels)}).")
+    further = [one.axes for one in found if one.axes not in ((), ("color",))]
+    if further:
+        raise InputError(f"It has a further axis ({', '.join(further[0])}): a network sees one image at a time.")
     return found
 
 

@@ -162,10 +162,8 @@ class Plan:
             unknown = set(values) - known
             if unknown:
                 raise InputError(f"A plan has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
-            read: dict[str, Any] = {
-                name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-            }
-            read["network"] = Network(**values["network"])
+            read: dict[str, Any] = {name: _without_lists(value) for name, value in values.items()}
+            read["network"] = Network(**read["network"])
             if values.get("coarse") is not None:
                 read["coarse"] = cls.from_dict(values["coarse"])
             if "normalisation" in values:
@@ -178,3 +176,12 @@ class Plan:
     def sha256(self) -> str:
         """SHA-256 of the plan: the same for equal plans."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def _without_lists(value: Any) -> Any:
+    """Plain values of JSON as a plan holds them: tuples for lists, however deep."""
+    if isinstance(value, list | tuple):
+        return tuple(_without_lists(one) for one in value)
+    if isinstance(value, dict):
+        return {name: _without_lists(one) for name, one in value.items()}
+    return value

@@ -10,7 +10,10 @@ _LEFT_OUT = "The case was left out."
 
 CODES: dict[str, CodeEntry] = {
     "CASE_DAMAGED": CodeEntry(
-        _X, "A file of a case is missing, damaged or no image.", _LEFT_OUT, "Copy the file again from its source."
+        _X,
+        "A file of a case is missing, damaged, or no image or label file of the kind that the data set has.",
+        _LEFT_OUT,
+        "Copy the file again from its source.",
     ),
     "IMAGE_MISSING": CodeEntry(
         _X,

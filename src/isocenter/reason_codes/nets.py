@@ -25,6 +25,18 @@ CODES: dict[str, CodeEntry] = {
         "It was not given to the network.",
         "Check the image.",
     ),
+    "CASES_UNLIKE": CodeEntry(
+        _X,
+        "The cases of a data set are of kinds that one network cannot learn from together.",
+        "No network was planned.",
+        "Make a data set of each kind.",
+    ),
+    "PLAN_TOO_LARGE": CodeEntry(
+        _X,
+        "Not even the smallest patch of a network can be learned from in the memory that was stated.",
+        "No network was planned.",
+        "State more memory, or plan for another device.",
+    ),
     "OUT_OF_DOMAIN": CodeEntry(
         _V,
         "The image is unlike those that the network was taught on: coarser, or of other values.",
@@ -48,5 +60,47 @@ CODES: dict[str, CodeEntry] = {
         "What a network found reaches the border of the image.",
         "What is visible was segmented.",
         "Do not read its volume as that of the whole structure.",
+    ),
+    "MODEL_GUESSED": CodeEntry(
+        _G,
+        "A model of others leaves open what it takes.",
+        "The stated guess was taken.",
+        "State it in the plan when you add the model, if you know better.",
+    ),
+    "MODEL_UNLIKE": CodeEntry(
+        _I,
+        "The software that a model comes from prepares images a little differently.",
+        "Its results may differ a little from those of its own software.",
+        "Compare both on cases of yours.",
+    ),
+    "MODEL_LICENCE_UNKNOWN": CodeEntry(
+        _V,
+        "Nothing states the licence of a model's weights.",
+        "The model was kept.",
+        "Ask who made them; state it by --licence.",
+    ),
+    "MODEL_FOREIGN_CODE": CodeEntry(
+        _X,
+        "A model comes with code, or with weights that would run code on loading.",
+        "Nothing of it was run, and it was not kept.",
+        "Ask for it without; or trust it by --trust, if you know where it comes from.",
+    ),
+    "MODEL_UNKNOWN_NETWORK": CodeEntry(
+        _X,
+        "The network of a model is none that is known here, or cannot be made.",
+        "It was not kept.",
+        "Export it from its own software as ONNX, and add that.",
+    ),
+    "MODEL_STEP_UNKNOWN": CodeEntry(
+        _X,
+        "A model wants images prepared in a way that is not known here.",
+        "It was not kept, as its results would be wrong without a sign.",
+        "Take another configuration of it, or export it as ONNX with a plan of your own.",
+    ),
+    "MODEL_OUTPUT_UNKNOWN": CodeEntry(
+        _X,
+        "A model gives something else than one of several labels to each voxel.",
+        "It was not kept.",
+        "Take a model whose labels exclude each other.",
     ),
 }
