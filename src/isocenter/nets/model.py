@@ -1,10 +1,11 @@
 """A model: weights with everything that is needed to use them rightly, as one folder. Importing others lives beside.
 
-====================  ==============================================================================
-``model.json``        name, version, plan, segments, licence, source, digests, what was measured
-``weights_0.safetensors``  tensors by name (no pickle: loading runs no code); one file for each member of an ensemble
-``card.md``           the same for people
-====================  ==============================================================================
+==========================  ============================================================================================
+``model.json``              name, version, plan, licence, source, digests, what was measured
+``weights_0.safetensors``   tensors by name (no pickle: loading runs no code); one file for each member of an ensemble.
+                            ``.onnx`` or ``.ts`` of an imported model that is kept as it came
+``card.md``                 the same for people
+==========================  ============================================================================================
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isocenter.disk import replacing
+from isocenter.disk import replacing, write_synced
 from isocenter.errors import InputError, UsageError
 from isocenter.extras import needed
+from isocenter.nets.card import card
 from isocenter.nets.plan import Plan
+from isocenter.reasons import Reason
 
 FORMAT = 1
 _FILE = "model.json"
+_SUFFIX = {"safetensors": ".safetensors", "onnx": ".onnx", "torchscript": ".ts"}
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,17 @@ class Model:
         }
 
     @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What was guessed when it was imported, and what its own software does differently."""
+        return tuple(Reason(one["code"], one["message"]) for one in self.facts.get("reasons", ()))
+
+    @property
     def sha256(self) -> str:
         """One SHA-256 for the plan and all weights: two models with the same one give the same results."""
         return hashlib.sha256("".join([self.plan.sha256, *self.weights.values()]).encode()).hexdigest()
 
 
-def save_model(model: Model, members: Sequence[Mapping[str, Any]]) -> Model:
+def save_model(model: Model, members: Sequence[Mapping[str, Any] | bytes]) -> Model:
     """Write a model into its folder, whole or not at all.
 
     Parameters
@@ -89,23 +98,48 @@ def save_model(model: Model, members: Sequence[Mapping[str, Any]]) -> Model:
     model
         What is known of it; ``weights`` is filled here.
     members
-        State of each network (tensors by name).
+        State of each network (tensors by name); or what the file of each holds, if ``runtime`` is ONNX or TorchScript.
 
     Returns
     -------
     The model as :func:`load_model` gives it.
+
+    Raises
+    ------
+    TryLater
+        If the disk is full.
+    UsageError
+        If the folder cannot be written.
     """
-    save_file = needed("safetensors.torch", "nets").save_file
     with replacing(model.folder) as folder:
         folder.mkdir(parents=True)
         digests = {}
-        for number, state in enumerate(members):
-            name = f"weights_{number}.safetensors"
-            save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, folder / name)
-            digests[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        values = {**model.to_dict(), "weights": digests}
-        (folder / _FILE).write_text(json.dumps(values, indent=1), encoding="utf-8")
+        for number, member in enumerate(members):
+            name = f"weights_{number}{_SUFFIX[model.runtime]}"
+            data = member if isinstance(member, bytes) else _packed(member)
+            write_synced(folder / name, data)
+            digests[name] = hashlib.sha256(data).hexdigest()
+        _describe(replace(model, weights=digests), folder)
     return load_model(model.folder)
+
+
+def with_facts(model: Model, **facts: Any) -> Model:
+    """The model with further facts, kept in its folder and told on its card; its weights stay as they are."""
+    told = replace(model, facts={**model.facts, **facts})
+    _describe(told, model.folder)
+    return told
+
+
+def _describe(model: Model, folder: Path) -> None:
+    for name, text in ((_FILE, json.dumps(model.to_dict(), indent=1)), ("card.md", card(model))):
+        with replacing(folder / name) as place:
+            write_synced(place, text.encode())
+
+
+def _packed(state: Mapping[str, Any]) -> bytes:
+    save = needed("safetensors.torch", "nets").save
+    packed: bytes = save({key: value.detach().cpu().contiguous().clone() for key, value in state.items()})
+    return packed
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -140,7 +174,17 @@ def weights_of(model: Model) -> tuple[dict[str, Any], ...]:
         If a file is missing or is not the one that was written.
     """
     load = needed("safetensors.torch", "nets").load
-    states = []
+    return tuple(load(data) for data in files_of(model))
+
+
+def files_of(model: Model) -> Iterator[bytes]:
+    """What each weights file holds, one after the other, checked against its digest.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or is not the one that was written.
+    """
     for name, digest in model.weights.items():
         path = model.folder / name
         data = path.read_bytes() if path.is_file() else b""
@@ -148,5 +192,4 @@ def weights_of(model: Model) -> tuple[dict[str, Any], ...]:
             raise InputError(
                 f"The weights {name} of the model {model.name} are missing, or not those it was made with."
             )
-        states.append(load(data))
-    return tuple(states)
+        yield data

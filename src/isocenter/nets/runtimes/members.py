@@ -5,7 +5,6 @@ How it is run lives in the runtimes beside.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import torch
 from torch import nn
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.model import Model, weights_of
+from isocenter.nets.model import Model, files_of, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head
@@ -63,7 +62,10 @@ def members_of(model: Model, member: int | None = None) -> Members:
     if member is not None and not 0 <= member < len(model.weights):
         raise UsageError(f"The model {model.name} has {len(model.weights)} members, from 0; not {member}.")
     if model.runtime == "onnx":
-        return Members(model.plan, None, onnx=checked_bytes(model, member or 0))
+        files = list(files_of(model))
+        if len(files) > 1 and member is None:
+            raise UsageError(f"{model.name} is an ensemble of ONNX files, which run one member at a time.")
+        return Members(model.plan, None, onnx=files[member or 0])
     networks = networks_of(model)
     chosen = networks if member is None else networks[member : member + 1]
     return joined(chosen, model.plan)
@@ -72,7 +74,7 @@ def members_of(model: Model, member: int | None = None) -> Members:
 def networks_of(model: Model) -> list[nn.Module]:
     """The network of each member, with its weights, no longer learning."""
     if model.runtime == "torchscript":
-        return [scripted(checked_bytes(model, number), model.name) for number in range(len(model.weights))]
+        return [scripted(data, model.name) for data in files_of(model)]
     if model.runtime != "safetensors":
         raise UsageError(f"A model of the kind {model.runtime!r} does not run on torch.")
     return [filled(build(model.plan), state, model.name) for state in weights_of(model)]
@@ -87,16 +89,6 @@ def filled(network: nn.Module, state: dict[str, Any], name: str) -> nn.Module:
         text = f"The weights of {name} do not fit its network: {' '.join(line.strip() for line in first)}"
         raise InputError(text) from error
     return network.eval().requires_grad_(requires_grad=False)
-
-
-def checked_bytes(model: Model, number: int) -> bytes:
-    """What a weights file holds, checked against its digest."""
-    name, digest = list(model.weights.items())[number]
-    path = model.folder / name
-    data = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise InputError(f"The weights {name} of the model {model.name} are missing, or not those it was made with.")
-    return data
 
 
 def scripted(data: bytes, name: str) -> nn.Module:

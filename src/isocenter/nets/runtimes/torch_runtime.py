@@ -44,7 +44,9 @@ def compiled(members: Members, device: str, precision: str) -> TorchRuntime:
     if device == "cpu":
         _expect_compiler()
     runtime = opened(members, device, precision, "compiled")
-    return TorchRuntime("compiled", device, members.head, torch.compile(runtime.network), precision)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's compiler uses what torch itself calls old
+        return TorchRuntime("compiled", device, members.head, torch.compile(runtime.network), precision)
 
 
 def as_tensor(batch: Any) -> torch.Tensor:

@@ -57,6 +57,16 @@ def as_onnx(network: nn.Module, shape: Sequence[int]) -> bytes:
     return file.getvalue()
 
 
+def as_torchscript(network: nn.Module, shape: Sequence[int]) -> bytes:
+    """TorchScript of a network, traced for patches of this shape."""
+    file = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode(mode=False), torch.no_grad():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(network, torch.zeros(*shape), check_trace=False)
+        torch.jit.save(traced, file)
+    return file.getvalue()
+
+
 def onnx_of(network: nn.Module | None, onnx: bytes, plan: Plan) -> bytes:
     """What was given as ONNX, or the network traced."""
     return onnx if network is None else as_onnx(network, patch_shape(plan, 2))

@@ -1,0 +1,126 @@
+"""Models of others: what a path holds is recognised, read without running its code, tried, and kept as one of ours.
+
+=====================================  =================================================================================
+MONAI bundle (folder or zip)           ``configs/metadata.json``, ``configs/inference.json``, ``models/model.pt``
+nnU-Net v2 results                     ``plans.json``, ``dataset.json``, ``fold_*``; TotalSegmentator's weights are such
+ONNX, TorchScript                      a file, with a plan as JSON beside it or in it
+a model of ours                        ``model.json``
+=====================================  =================================================================================
+
+Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from isocenter.disk import replacing
+from isocenter.errors import InputError, UsageError
+from isocenter.nets.importing.found import Code, Found, Wishes
+from isocenter.nets.model import Model, load_model, save_model, with_facts
+from isocenter.nets.plan import Plan
+from isocenter.nets.store import place_of
+from isocenter.reasons import Reason
+
+__all__ = ["Code", "Wishes", "import_model"]
+
+_AS_FOUND = Wishes()
+
+
+def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, store: Path | None = None) -> Model:
+    """Read a foreign model, try it on one window, and keep it.
+
+    Parameters
+    ----------
+    path
+        See the table above.
+    wishes
+        What its files leave open.
+    store
+        Where it is kept; by default :func:`isocenter.nets.store.store_folder`. A model of the same name is replaced.
+
+    Raises
+    ------
+    UsageError
+        If nothing known lies there, or something has to be told.
+    InputError
+        If it is damaged, or does not run.
+    Refused
+        If no right use of it can be made, with the reasons.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise UsageError(f"There is nothing at {source}.")
+    if (source / "model.json").is_file():
+        model = load_model(source)
+        return _kept_copy(model, place_of(wishes.name or model.name, store))
+    found = _read(source, wishes)
+    if wishes.licence:
+        found = replace(found, licence=wishes.licence)
+    return _kept(found, place_of(wishes.name or found.name, store), wishes.name or found.name)
+
+
+def _read(path: Path, wishes: Wishes) -> Found:
+    """What a path holds, by the first reader that knows it."""
+    from isocenter.nets.importing import files, monai_bundle, nnunet
+
+    for knows, read in (
+        (monai_bundle.is_bundle, monai_bundle.read_bundle),
+        (nnunet.is_nnunet, nnunet.read_nnunet),
+        (files.is_onnx, files.read_onnx),
+        (files.is_torchscript, files.read_torchscript),
+    ):
+        if knows(path):
+            return read(path, wishes)
+    raise UsageError(
+        f"{path.name} is no model that is known here: a MONAI bundle (configs/metadata.json), results of nnU-Net v2 "
+        "(plans.json), an .onnx or .ts file, or a folder with model.json."
+    )
+
+
+def _kept(found: Found, place: Path, name: str) -> Model:
+    """The model in the store, once it has been tried."""
+    from isocenter.nets.importing.trial import tried
+
+    _expect_whole(found.plan)
+    reasons = [{"code": one.code, "message": one.message} for one in (*found.reasons, *_about_licence(found))]
+    facts = {key: value for key, value in found.facts.items() if value not in (None, "")}
+    with replacing(place) as temporary:
+        model = Model(
+            name,
+            found.version,
+            found.plan,
+            temporary,
+            {},
+            found.runtime,
+            found.licence or "unknown",
+            found.source,
+            {**facts, "reasons": reasons},
+        )
+        saved = save_model(model, found.members)
+        with_facts(saved, trial=tried(saved))
+    return load_model(place)
+
+
+def _kept_copy(model: Model, place: Path) -> Model:
+    """A model of ours, copied into the store and tried there."""
+    from isocenter.nets.importing.trial import tried
+
+    with replacing(place) as temporary:
+        shutil.copytree(model.folder, temporary)
+        tried(load_model(temporary))
+    return load_model(place)
+
+
+def _about_licence(found: Found) -> tuple[Reason, ...]:
+    text = "Nothing states the licence of these weights: ask who made them before you use them."
+    return () if found.licence else (Reason("MODEL_LICENCE_UNKNOWN", text),)
+
+
+def _expect_whole(plan: Plan) -> None:
+    """Tell of a plan whose channels and normalisations do not go together."""
+    if len(plan.channels) != len(plan.normalisation):
+        raise InputError(f"The plan has {len(plan.channels)} channels and {len(plan.normalisation)} normalisations.")

@@ -1,0 +1,83 @@
+"""The store: the folder in which models are kept by name. Nothing is ever downloaded into it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from isocenter.errors import InputError, UsageError
+from isocenter.nets.model import Model, load_model
+
+VARIABLE = "ISOCENTER_MODELS"
+
+
+def store_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where models are kept: ``$ISOCENTER_MODELS``, else ``isocenter/models`` where the system keeps users' data."""
+    if stated := environment.get(VARIABLE):
+        return Path(stated).expanduser()
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", Path.home())) / "isocenter" / "models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "isocenter" / "models"
+    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "isocenter" / "models"
+
+
+def place_of(name: str, store: Path | None = None) -> Path:
+    """Folder of a model of this name; what no folder can be called becomes ``-``."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.")
+    if not plain:
+        raise UsageError(f"A model cannot be called {name!r}: take letters and digits.")
+    return (store or store_folder()) / plain
+
+
+def all_models(store: Path | None = None) -> dict[str, Model | InputError]:
+    """Every model kept, by its folder's name; those that are damaged as the error that says so."""
+    folder = store or store_folder()
+    found: dict[str, Model | InputError] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith(".") or not (path / "model.json").is_file():
+            continue
+        try:
+            found[path.name] = load_model(path)
+        except InputError as error:
+            found[path.name] = error
+    return found
+
+
+def find_model(name: str | os.PathLike[str], store: Path | None = None) -> Model:
+    """The model of a folder, or of a name in the store.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    InputError
+        If it is damaged.
+    """
+    if (Path(name) / "model.json").is_file():
+        return load_model(name)
+    text = os.fspath(name)
+    if text and re.fullmatch(r"[A-Za-z0-9._+-]+", text) and (place_of(text, store) / "model.json").is_file():
+        return load_model(place_of(text, store))
+    known = ", ".join(all_models(store)) or "none"
+    raise UsageError(f"There is no model {text!r}: it is no folder of one, and kept by name are: {known}.")
+
+
+def remove_model(name: str, store: Path | None = None) -> Path:
+    """Remove a model from the store; gives the folder that is gone.
+
+    Raises
+    ------
+    UsageError
+        If none of that name is kept there.
+    """
+    if name not in all_models(store):
+        known = ", ".join(all_models(store)) or "none"
+        raise UsageError(f"No model {name!r} is kept; kept are: {known}.")
+    folder = (store or store_folder()) / name
+    shutil.rmtree(folder)
+    return folder
