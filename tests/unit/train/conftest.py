@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,17 @@ from isocenter.nets.plan import Network, Plan
 from isocenter.volume import Volume
 
 SPACING = (2.0, 1.0, 1.5)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks on one thread: faster, and the same bits whatever machine it is."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def blobs(seed: int, shape: tuple[int, int, int] = (14, 18, 16)) -> tuple[Volume, Segmentation]:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,9 @@ PROGRAM = Path(__file__).with_name("brightness.py")
 STEPS = 100
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Learned:
     """What the program learns if nobody breaks it off."""
-    torch.set_num_threads(1)
     return taught(tmp_path_factory.mktemp("undisturbed"), steps=STEPS)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import torch
 
 from isocenter import datasets
 from isocenter.datasets import Dataset
-from isocenter.errors import InputError, Refused, TryLater, UsageError
+from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.nets.model import load_model, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
@@ -31,7 +33,9 @@ def codes(made: Trained) -> list[str]:
 def trained(blob_set: Dataset, blob_plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     split = datasets.split(blob_set, 2)
     folder = tmp_path_factory.mktemp("trained")
-    return train(split, blob_plan, folder / "blobs", settings=replace(QUICK, steps=150, learning_rate=0.02))
+    return train(
+        split, blob_plan, folder / "blobs", settings=replace(QUICK, steps=150, learning_rate=0.02, validate_every=50)
+    )
 
 
 def test_a_model_is_taught_and_found_again(trained: Trained, blob_plan: Plan) -> None:
@@ -54,3 +58,104 @@ def test_its_course_lies_beside_it(trained: Trained) -> None:
     lines = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     assert lines[-1]["done"] == 150
     assert lines[-1]["scores"] == dict(trained.scores)
+
+
+def test_the_same_call_gives_the_model_that_is_there(trained: Trained, blob_set: Dataset, blob_plan: Plan) -> None:
+    settings = replace(QUICK, steps=150, learning_rate=0.02, validate_every=50, checkpoint_every=40)
+    again = train(datasets.split(blob_set, 2), blob_plan, trained.model.folder, settings=settings)
+    assert codes(again) == ["TRAINED_BEFORE"]
+    assert again.model.sha256 == trained.model.sha256
+    assert dict(again.scores) == dict(trained.scores)
+
+
+def test_another_call_does_not_replace_it(trained: Trained, blob_set: Dataset, blob_plan: Plan) -> None:
+    with pytest.raises(UsageError, match="is another model already"):
+        train(blob_set, blob_plan, trained.model.folder, settings=QUICK)
+
+
+def test_without_held_out_cases_nothing_is_scored(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    made = train(blob_set, blob_plan, tmp_path / "model", settings=replace(QUICK, steps=4))
+    assert dict(made.scores) == {}
+    assert [point.step for point in made.curve] == [4]
+
+
+def test_stopped_it_goes_on_to_the_same_model(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    split = datasets.split(blob_set, 2)
+    stopping = [True]
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 20 and progress.stage == "learning" and stopping:
+            stopping.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TryLater, match="Stopped at step 21 of 30"):
+        train(split, blob_plan, tmp_path / "a", settings=QUICK, observer=stop)
+    assert not (tmp_path / "a").exists()
+    resumed = train(split, blob_plan, tmp_path / "a", settings=QUICK)
+    whole = train(split, blob_plan, tmp_path / "b", settings=QUICK)
+    assert codes(resumed) == ["TRAINING_RESUMED"]
+    assert resumed.model.sha256 == whole.model.sha256
+    assert resumed.scores == whole.scores
+
+
+def spoiled(dataset: Dataset, folder: Path) -> Dataset:
+    """The data set with a file of its third case cut off."""
+    shutil.copy(dataset.cases[2].images[0], folder / "cut.nii.gz")
+    data = (folder / "cut.nii.gz").read_bytes()
+    (folder / "cut.nii.gz").write_bytes(data[: len(data) // 2])
+    cases = list(dataset.cases)
+    cases[2] = replace(cases[2], images=(folder / "cut.nii.gz",))
+    return replace(dataset, cases=tuple(cases))
+
+
+def test_a_damaged_case_is_named_before_the_first_step(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    seen: list[str] = []
+    damaged = spoiled(blob_set, tmp_path)
+    settings = replace(QUICK, steps=3)
+    made = train(damaged, blob_plan, tmp_path / "m", settings=settings, observer=lambda one: seen.append(one.stage))
+    assert any("case_2" in reason.message for reason in made.reasons)
+    assert len(made.model.facts["training"]["learned_from"]) == 5
+    assert list(dict.fromkeys(seen))[:2] == ["checking", "preparing"]
+
+
+def test_without_a_usable_case_nothing_is_taught(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    damaged = spoiled(blob_set, tmp_path)
+    alone = replace(damaged, cases=(damaged.cases[2],))
+    with pytest.raises(Refused) as refused:
+        train(alone, blob_plan, tmp_path / "m", settings=QUICK)
+    assert refused.value.reasons[0].code == "NOTHING_TO_LEARN_FROM"
+
+
+def test_a_locked_case_is_not_learned_from(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    split = datasets.split(blob_set, 2)
+    datasets.lock(split.held_out, tmp_path / "lock.json")
+    settings = replace(QUICK, steps=2, locks=(str(tmp_path / "lock.json"),))
+    with pytest.raises(Refused) as refused:
+        train(blob_set, blob_plan, tmp_path / "m", settings=settings)
+    assert [reason.code for reason in refused.value.reasons] == ["LOCKED_CASE"] * 2
+    train(split, blob_plan, tmp_path / "m", settings=settings)
+
+
+def test_an_image_on_both_sides_is_only_held_out(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    split = datasets.split(blob_set, 2)
+    copy = replace(split.held_out.cases[0], id="copy")
+    leaking = replace(split, train=replace(split.train, cases=(copy, *split.train.cases)))
+    made = train(leaking, blob_plan, tmp_path / "m", settings=replace(QUICK, steps=2))
+    assert "IMAGE_TWICE" in codes(made)
+    assert len(made.model.facts["training"]["learned_from"]) == 4
+
+
+def test_what_cannot_fit_is_refused_before_a_case_is_read(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    vast = replace(blob_plan, patch=(512, 512, 512), batch=64)
+    seen: list[str] = []
+    with pytest.raises(Refused, match=r"needs about \d+.* GiB on cpu, where .* Lower the plan's batch") as refused:
+        train(blob_set, vast, tmp_path / "m", settings=QUICK, observer=lambda one: seen.append(one.stage))
+    assert refused.value.reasons[0].code == "TRAINING_TOO_LARGE"
+    assert not seen
+
+
+def test_a_plan_for_a_gpu_that_is_not_there_is_told(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UsageError, match="There is no GPU"):
+        train(blob_set, replace(blob_plan, device="cuda"), tmp_path / "m", settings=QUICK)
