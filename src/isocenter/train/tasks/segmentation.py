@@ -80,10 +80,10 @@ def segmentation(material: Material) -> Made:
     Refused
         If no labelled case is left.
     """
-    learning = cached(material.learning, material.plan, material.cache).labelled()
+    learning = cached(material.learning, material.plan, material.cache, progress=material.progress).labelled()
     held_out = Cache(())
     if material.held_out is not None:
-        held_out = cached(material.held_out, material.plan, material.cache).labelled()
+        held_out = cached(material.held_out, material.plan, material.cache, progress=material.progress).labelled()
     criterion = losses.build(material.settings.loss)
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Segmenting(learning.cases, held_out.cases, material.plan, criterion, varying)
