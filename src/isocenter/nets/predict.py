@@ -131,10 +131,7 @@ def classified(
     An image larger than the plan's patch is seen in its middle alone, a smaller one amid zeros.
     """
     case = _prepared(model, images, "classification")
-    runtime = _mirrored(pool.opened(model, how), model.plan, how)
-    scores = np.asarray(_on_cpu(runtime(_in_middle(case.array, model.plan, runtime.device)))[0], np.float64)
-    shares = np.exp(scores - scores.max())
-    shares /= shares.sum()
+    shares = shares_of(case, model.plan, pool.opened(model, how), how=how)
     order = np.argsort(-shares, kind="stable")
     return tuple(Label(model.plan.labels[n], probability=float(shares[n])) for n in order)
 
@@ -176,6 +173,18 @@ def segmentation_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Infere
     array = back(labels, case)
     reasons = merge(case.reasons, about_labels(array, segments))
     return Segmentation((array,), source.grid, segments, Algorithm("network", "1"), source.sources, reasons)
+
+
+def shares_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = AS_IT_IS) -> Array:
+    """How likely each category is of a prepared case, as a network that runs has it: (category,), their sum is 1.
+
+    The same way for a model that is served and for a network that is still learning.
+    """
+    running = _mirrored(runtime, plan, how)
+    scores = np.asarray(_on_cpu(running(_in_middle(case.array, plan, running.device)))[0], np.float64)
+    shares: Array = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    return shares
 
 
 def labels_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = AS_IT_IS) -> Array:

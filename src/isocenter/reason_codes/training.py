@@ -19,6 +19,12 @@ CODES: dict[str, CodeEntry] = {
         "Nothing was learned.",
         "Look at the reasons of the cases.",
     ),
+    "CATEGORY_UNSEEN": CodeEntry(
+        _V,
+        "A category that a network is to tell apart has no case to learn from.",
+        "It was learned without; the network will hardly ever name it.",
+        "Add cases of it, or take it out of the plan.",
+    ),
     "TRAINED_BEFORE": CodeEntry(
         _I,
         "A model is taught that is there already, from the same cases by the same plan and settings.",

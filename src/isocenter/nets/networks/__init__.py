@@ -28,6 +28,7 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "super_resolution": "isocenter.nets.networks.restoring:super_resolution",
         "registration": "isocenter.nets.networks.registration:registration",
         "heatmap": "isocenter.nets.networks.heatmap:heatmap",
+        "pretraining": "isocenter.nets.networks.pretraining:pretraining",
         "nnunet": "isocenter.nets.importing.nnunet_network:nnunet",
         "monai": "isocenter.nets.importing.monai_network:monai_network",
     }

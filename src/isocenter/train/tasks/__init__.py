@@ -25,6 +25,7 @@ from isocenter.train.settings import Settings
 TASKS: Mapping[str, str] = MappingProxyType(
     {
         "segmentation": "isocenter.train.tasks.segmentation:segmentation",
+        "classification": "isocenter.train.tasks.classification:classification",
     }
 )
 """Where the builder of each task is (``"module:function"``), by the plan's task: ``function(material) -> Made``."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from isocenter.evaluate.overlap import counted_overlap
 from isocenter.nets.plan import Plan
@@ -15,9 +14,10 @@ from isocenter.nets.predict import segmentation_of
 from isocenter.reasons import merge
 from isocenter.train import losses
 from isocenter.train.cache import Cache, CachedCase, cached
-from isocenter.train.patches import Patch, draw
+from isocenter.train.patches import draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
+from isocenter.train.tasks.tensors import as_images, as_truth
 from isocenter.train.varying import Varying
 from isocenter.volume import Array
 
@@ -88,18 +88,6 @@ def segmentation(material: Material) -> Made:
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Segmenting(learning.cases, held_out.cases, material.plan, criterion, varying)
     return Made(task, merge(learning.reasons, held_out.reasons))
-
-
-def as_images(patches: Sequence[Patch], plan: Plan) -> Any:
-    """Images float32 (patch, channel, *space)."""
-    images = torch.from_numpy(np.stack([one.image for one in patches]))
-    return images[:, :, 0] if plan.dimensions == 2 else images
-
-
-def as_truth(patches: Sequence[Patch], plan: Plan) -> Any:
-    """Labels int64 (patch, *space)."""
-    labels = torch.from_numpy(np.stack([np.asarray(one.labels) for one in patches]).astype(np.int64))
-    return labels[:, 0] if plan.dimensions == 2 else labels
 
 
 def dice_of(found: Array, truth: Array, count: int) -> list[float]:
