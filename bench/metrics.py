@@ -102,7 +102,9 @@ def by_scipy(found: Any, truth: Any) -> Callable[[], Three]:
         made = {}
         for label in range(1, COUNT + 1):
             one, other = found == label, truth == label
-            box = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in ndimage.find_objects(one | other)[0])
+            box = tuple(
+                slice(max(0, s.start - 1), s.stop + 1) for s in ndimage.find_objects((one | other).view(np.uint8))[0]
+            )
             one, other = one[box], other[box]
             to_truth, to_found = sides(one, other)
             near = np.count_nonzero(to_truth <= TOLERANCE_MM) + np.count_nonzero(to_found <= TOLERANCE_MM)

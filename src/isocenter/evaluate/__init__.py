@@ -2,6 +2,8 @@
 
 =====================  ============================================================================================
 Of one case            ``scores`` of a segmentation against the truth: overlap, surface, volume; ``lesions`` one by one
+Of a set               ``study`` of pairs; ``compared`` with another model's; ``Criterion`` and ``judged``
+For whom less          ``study.by``, ``breakdowns``, ``to_collect``; ``properties`` of images, ``skin_tone`` of photos
 Of many cases          ``auroc``, ``auprc``, ``curve``; ``classification``; ``reliability`` and ``brier``;
                        ``bland_altman`` and ``icc`` of paired measurements
 Chance                 ``interval`` by bootstrap, ``paired_test`` of two models, ``holm`` of many tests
@@ -12,33 +14,58 @@ from isocenter.evaluate.agreement import BlandAltman, bland_altman, icc
 from isocenter.evaluate.calibration import Reliability, brier, reliability
 from isocenter.evaluate.categories import Classification, classification
 from isocenter.evaluate.comparing import Comparison, holm, paired_test
+from isocenter.evaluate.criteria import Criterion, Judgement, criteria_of, judged
 from isocenter.evaluate.intervals import Interval, interval
 from isocenter.evaluate.lesions import Lesions, lesions
+from isocenter.evaluate.metrics import METRICS, Metric
+from isocenter.evaluate.properties import properties
 from isocenter.evaluate.ranking import Curve, auprc, auroc, curve
+from isocenter.evaluate.skin import SkinTone, skin_tone
 from isocenter.evaluate.structures import Outcome, Score, Scores, scores
+from isocenter.evaluate.study import Pair, Study, compared, study
+from isocenter.evaluate.subgroups import Breakdown, Candidate, Group, Wanted, breakdowns, to_collect
 
 __all__ = [
+    "METRICS",
     "BlandAltman",
+    "Breakdown",
+    "Candidate",
     "Classification",
     "Comparison",
+    "Criterion",
     "Curve",
+    "Group",
     "Interval",
+    "Judgement",
     "Lesions",
+    "Metric",
     "Outcome",
+    "Pair",
     "Reliability",
     "Score",
     "Scores",
+    "SkinTone",
+    "Study",
+    "Wanted",
     "auprc",
     "auroc",
     "bland_altman",
+    "breakdowns",
     "brier",
     "classification",
+    "compared",
+    "criteria_of",
     "curve",
     "holm",
     "icc",
     "interval",
+    "judged",
     "lesions",
     "paired_test",
+    "properties",
     "reliability",
     "scores",
+    "skin_tone",
+    "study",
+    "to_collect",
 ]

@@ -95,7 +95,9 @@ def lesions(
     if not 0 < least <= 1:
         raise UsageError(f"The least IoU lies above 0 and at 1 at most, not {least!r}.")
     moved = same_place(prediction, truth)
-    pairs, reasons = paired(moved, truth, [name])
+    pairs, reasons = paired(moved, truth)
+    if name not in pairs:
+        raise UsageError(f"Neither side has a structure {name}; there is {', '.join(pairs) or 'nothing'}.")
     mine, true = (_mask(side, segment) for side, segment in zip((moved, truth), pairs[name], strict=True))
     every = merge(truth.reasons, moved.reasons, reasons)
     both = mine | true

@@ -12,10 +12,12 @@ from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segment, Segmentation
 from isocenter.ops.copying import lattice_shift
 from isocenter.ops.resample import onto
-from isocenter.reasons import Reason, merge
+from isocenter.reasons import Reason
 from isocenter.volume import read_only
 
 Numbers = npt.NDArray[np.unsignedinteger]
+Both = tuple[Segment | None, Segment | None]
+"""The predicted and the true segment of a structure; None where a side does not have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +85,33 @@ def _about_uncovered(prediction: Segmentation, truth: Segmentation) -> list[Reas
     return [Reason("TRUTH_UNCOVERED", "The truth reaches beyond the prediction's grid; nothing is predicted there.")]
 
 
-def paired(
-    prediction: Segmentation, truth: Segmentation, names: Sequence[str] | None
-) -> tuple[dict[str, tuple[Segment | None, Segment | None]], tuple[Reason, ...]]:
-    """What each structure is called on both sides: its name, with the predicted and the true segment.
+def paired(prediction: Segmentation, truth: Segmentation) -> tuple[dict[str, Both], tuple[Reason, ...]]:
+    """Every structure by name, with the predicted and the true segment: those of the truth first, then all others.
 
-    Names decide. Where each side has one segment alone, these two are one structure; where no name is on both sides,
-    the numbers of the labels decide (with a reason). Predicted segments that are not in the truth are left out, with a
-    reason, unless they are asked for by name.
+    Names decide. Where there is none in common, and a side has no names but those of its numbers (``label_1``), the
+    numbers decide; where each side has one segment alone, under a name of its own, these two are one structure. Both
+    are guesses, with a reason.
     """
     mine = {segment.name: segment for segment in prediction.segments}
     true = {segment.name: segment for segment in truth.segments}
+    pairs: dict[str, Both] = {name: (mine.get(name), segment) for name, segment in true.items()}
     reasons: list[Reason] = []
-    if names is None and len(mine) == len(true) == 1 and set(mine) != set(true):
-        (of_mine,), (of_true,) = mine, true
-        reasons.append(Reason("PAIRED_ALONE", f"{of_mine} is compared with {of_true}: each side has one segment."))
-        mine = {of_true: mine[of_mine]}
-    elif mine and true and not set(mine) & set(true) and not set(mine) & set(names or ()):
-        by_label = {segment.label: segment for segment in prediction.segments if segment.layer == 0}
-        mine = {s.name: by_label[s.label] for s in truth.segments if s.layer == 0 and s.label in by_label}
-        if mine:
-            said = ", ".join(f"{one.name} with {name}" for name, one in mine.items())
-            reasons.append(Reason("PAIRED_BY_LABEL", f"Both sides have no name in common; by number: {said}."))
-    asked = tuple(names) if names is not None else tuple(true)
-    spare = sorted(set(mine) - set(asked))
-    if spare:
-        reasons.append(Reason("NOT_IN_TRUTH", f"Predicted, but no structure of the truth: {', '.join(spare)}."))
-    unknown = [name for name in asked if name not in mine and name not in true]
-    if unknown and names is not None and not set(asked) & (set(mine) | set(true)):
-        known = ", ".join(sorted(set(mine) | set(true))) or "nothing"
-        raise UsageError(f"Neither side has a structure {', '.join(unknown)}; there are {known}.")
-    return {name: (mine.get(name), true.get(name)) for name in asked}, merge(reasons)
+    if mine and true and not set(mine) & set(true):
+        is_numbered = [all(one.name == f"label_{one.label}" for one in side.values()) for side in (mine, true)]
+        by_label = {one.label: one for one in mine.values() if one.layer == 0} if any(is_numbered) else {}
+        guessed = {name: by_label[one.label] for name, one in true.items() if one.label in by_label and not one.layer}
+        code = "PAIRED_BY_LABEL"
+        if not any(is_numbered) and len(mine) == len(true) == 1:
+            guessed, code = dict(zip(true, mine.values(), strict=True)), "PAIRED_ALONE"
+        if guessed:
+            said = ", ".join(f"{one.name} with {name}" for name, one in guessed.items())
+            reasons.append(Reason(code, f"Prediction and truth have no name in common; compared were {said}."))
+        pairs |= {name: (one, true[name]) for name, one in guessed.items()}
+    taken = {one.name for one, _ in pairs.values() if one}
+    return pairs | {name: (one, None) for name, one in mine.items() if name not in taken}, tuple(reasons)
 
 
-def maps(
-    prediction: Segmentation, truth: Segmentation, pairs: Mapping[str, tuple[Segment | None, Segment | None]]
-) -> Iterator[Maps]:
+def maps(prediction: Segmentation, truth: Segmentation, pairs: Mapping[str, Both]) -> Iterator[Maps]:
     """Label maps with common numbers, one for each pair of layers that holds structures.
 
     Both segmentations lie on one grid. A label map that already has these numbers is not copied.

@@ -14,7 +14,8 @@ dropped in silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -136,7 +137,7 @@ def scores(
     names
         Structures to compare; by default those of the truth.
     tolerance_mm
-        Of the surface Dice: one for all structures, or one for each by name.
+        Of the surface Dice: one for all structures, or one for each by name; a structure that is not named has none.
 
     Raises
     ------
@@ -146,12 +147,52 @@ def scores(
         If no structure bears a name asked for, or a tolerance is no positive length.
     """
     expect(truth, Segmentation)
+    expect(prediction, Segmentation, type(None))
+    known = {*truth.names, *(prediction.names if prediction is not None else ())}
+    if names is not None and not set(names) & known:
+        there = ", ".join(sorted(known)) or "nothing"
+        raise UsageError(f"Neither side has a structure {', '.join(names)}; there is {there}.")
+    expect_tolerances(tolerance_mm, known)
+    found = scored(prediction, truth, names=names, tolerance_mm=tolerance_mm)
+    asked = truth.names if names is None else tuple(names)
+    kept = tuple(one for one in found.of if one.structure in asked)
+    spare = [one.structure for one in found.of if one.structure not in asked and one.outcome is not Outcome.ABSENT]
+    if not spare:
+        return Scores(kept, found.tolerance_mm, found.reasons)
+    return Scores(kept, found.tolerance_mm, merge(found.reasons, [not_in_truth(spare)]))
+
+
+def expect_tolerances(tolerance_mm: Tolerance, known: Collection[str]) -> None:
+    """Tell a caller who gives a tolerance to a structure that is not there.
+
+    Raises
+    ------
+    UsageError
+        If there is none of a name.
+    """
+    strange = sorted(set(tolerance_mm) - set(known)) if isinstance(tolerance_mm, Mapping) else []
+    if strange:
+        raise UsageError(f"There is no structure {', '.join(strange)} to have a tolerance.")
+
+
+def not_in_truth(names: Sequence[str]) -> Reason:
+    """The reason for predicted structures that are left out, since no truth has them."""
+    return Reason("NOT_IN_TRUTH", f"Predicted, but no structure of the truth: {', '.join(names)}.")
+
+
+def scored(
+    prediction: Segmentation | None, truth: Segmentation, *, names: Sequence[str] | None, tolerance_mm: Tolerance
+) -> Scores:
+    """As :func:`scores`, but by default of all structures of both sides, and with names that neither side has."""
+    expect(truth, Segmentation)
     if prediction is None:
         asked = tuple(names) if names is not None else truth.names
         found = [_not_predicted(truth, name) for name in asked]
         return Scores(tuple(found), _tolerances(tolerance_mm, asked), truth.reasons)
     moved = same_place(prediction, truth)
-    pairs, reasons = paired(moved, truth, names)
+    pairs, reasons = paired(moved, truth)
+    if names is not None:
+        pairs = {name: pairs.get(name, (None, None)) for name in names}
     tolerances = _tolerances(tolerance_mm, tuple(pairs))
     by_name: dict[str, Score] = {}
     for both in maps(moved, truth, pairs):
@@ -165,13 +206,10 @@ def scores(
 
 def _tolerances(tolerance_mm: Tolerance, names: Sequence[str]) -> dict[str, float]:
     given = tolerance_mm if isinstance(tolerance_mm, Mapping) else dict.fromkeys(names, tolerance_mm)
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise UsageError(f"There is no tolerance for {', '.join(missing)}.")
-    for name in names:
+    for name in given:
         if not (isinstance(given[name], int | float | np.number) and 0 < given[name] < np.inf):
             raise UsageError(f"The tolerance of {name} is a positive length in millimetres, not {given[name]!r}.")
-    return {name: float(given[name]) for name in names}
+    return {name: float(given.get(name, math.nan)) for name in names}
 
 
 def _compared(both: Maps, grid: Grid, tolerances: Mapping[str, float]) -> dict[str, Score]:
@@ -211,7 +249,7 @@ def _score(name: str, counts: tuple[int, int, int], surface: tuple[Distances | N
         hd_mm=distances.hausdorff_mm(),
         hd95_mm=distances.hausdorff_mm(95),
         assd_mm=distances.mean_mm,
-        surface_dice=distances.within(tolerance),
+        surface_dice=distances.within(tolerance) if tolerance > 0 else NAN,
         **volumes,
     )
 

@@ -132,7 +132,9 @@ def test_grids_that_lie_apart_are_refused() -> None:
 
 def test_labels_of_other_numbers_are_paired_by_name() -> None:
     array = cube()
-    found = scores(made(array * 7, liver=7, other=3), made(array * 2, liver=2))
+    both = array * 7
+    both[0, 0, 0] = 3
+    found = scores(made(both, liver=7, other=3), made(array * 2, liver=2))
     assert found["liver"].dice == 1
     assert codes(found) == {"NOT_IN_TRUTH"}
 
@@ -142,6 +144,8 @@ def test_segments_without_a_common_name_are_paired_with_a_reason() -> None:
     alone = scores(made(array, lesion=1), made(array, tumour=1))
     assert (alone["tumour"].dice, codes(alone)) == (1, {"PAIRED_ALONE"})
     array[0, 0, 0] = 2
+    crossed = scores(made(array * 2, label_2=2, label_4=4), made(array, label_1=1))
+    assert (crossed["label_1"].outcome, codes(crossed)) == (Outcome.MISSED, {"NOT_IN_TRUTH"})
     by_number = scores(made(array, label_1=1, label_2=2), made(array, front=1, back=2))
     assert [one.dice for one in by_number.of] == [1, 1]
     assert codes(by_number) == {"PAIRED_BY_LABEL"}
@@ -179,7 +183,7 @@ def test_wrong_calls_are_told() -> None:
         scores(truth, truth, names=["spleen"])
     with pytest.raises(UsageError, match="positive length"):
         scores(truth, truth, tolerance_mm=0)
-    with pytest.raises(UsageError, match="no tolerance"):
+    with pytest.raises(UsageError, match="tolerance"):
         scores(truth, truth, tolerance_mm={"liver": 1})
     with pytest.raises(UsageError, match="Expected a Segmentation"):
         scores(truth.array, truth)
