@@ -52,46 +52,76 @@ class Band(Protocol):
         ...
 
     def averages(self, first: int, stop: int) -> Any:
-        """Averages (channel, slice, row, column) of finished slices, which are forgotten."""
+        """Averages (channel, slice, row, column) of finished slices, from the first on: good until the next window.
+
+        They may be fewer than asked for, one at least.
+        """
         ...
 
 
-def band_for(device: str, array: Singles, axes: tuple[Along, Along, Along], neighbours: int) -> Band:
-    """The band of an input (channel, slice, row, column), on the device that its network runs on."""
-    kind: Any = OnCpu if device == "cpu" else OnGpu
-    made: Band = kind(array, axes, neighbours, device)
-    return made
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What windows are of.
+
+    Parameters
+    ----------
+    array
+        float32 (channel, slice, row, column).
+    axes
+        The windows along (slice, row, column).
+    neighbours
+        Slices on each side that are further channels.
+    depth
+        Slices that are held: those of a window, or all.
+    """
+
+    array: Singles
+    axes: tuple[Along, Along, Along]
+    neighbours: int
+    depth: int
+
+    @property
+    def roi(self) -> Triple:
+        """Voxels of a window."""
+        k, r, c = (axis.weights.size for axis in self.axes)
+        return k, r, c
+
+
+def band_for(device: str, scene: Scene) -> Band:
+    """The band of a scene on the device that its network runs on."""
+    return OnCpu(scene) if device == "cpu" else OnGpu(scene, device)
 
 
 class OnCpu:
     """A band of NumPy arrays. Slices lie in it in turn (slice modulo its depth), so that none is ever moved."""
 
-    def __init__(self, array: Singles, axes: tuple[Along, Along, Along], neighbours: int, device: str) -> None:
-        del device
-        self._array, self._axes, self._neighbours = array, axes, neighbours
-        self._roi: Triple = tuple(axis.weights.size for axis in axes)  # type: ignore[assignment]
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._sums: Singles | None = None
+        self._end = 0  # slices before it lie in the band, or did
 
     def patches(self, first: int, places: Sequence[Place]) -> Singles:
         """As of :class:`Band`."""
-        depth, height, width = self._roi
-        reach = range(-self._neighbours, self._neighbours + 1)
-        channels, last = self._array.shape[0], self._array.shape[1] - 1
-        out = np.empty((len(places), channels * len(reach), *self._roi), np.float32)
+        array, (depth, height, width) = self._scene.array, self._scene.roi
+        reach = range(-self._scene.neighbours, self._scene.neighbours + 1)
+        channels, last = array.shape[0], array.shape[1] - 1
+        out = np.empty((len(places), channels * len(reach), depth, height, width), np.float32)
         for one, (row, column) in zip(out, places, strict=True):
             for place, offset in enumerate(reach):
                 slices = np.clip(np.arange(first + offset, first + offset + depth), 0, last) if offset else None
                 box = (slice(row, row + height), slice(column, column + width))
-                part = self._array[:, first : first + depth] if slices is None else self._array[:, slices]
+                part = array[:, first : first + depth] if slices is None else array[:, slices]
                 one[place :: len(reach)] = part[:, :, *box]
         return out
 
     def add(self, outputs: Singles, first: int, places: Sequence[Place]) -> None:
         """As of :class:`Band`."""
         if self._sums is None:
-            shape = (outputs.shape[1], self._roi[0], *self._array.shape[2:])
-            self._sums = np.zeros(shape, np.float32)
-        sums, weights = self._sums, tuple(axis.weights for axis in self._axes)
+            self._sums = np.empty((outputs.shape[1], self._scene.depth, *self._scene.array.shape[2:]), np.float32)
+        sums, weights = self._sums, tuple(axis.weights for axis in self._scene.axes)
+        for entering in range(max(first, self._end), first + self._scene.roi[0]):
+            sums[:, entering % self._scene.depth] = 0
+        self._end = first + self._scene.roi[0]
         for one, place in zip(np.asarray(outputs, np.float32), places, strict=True):
 
             def work(begin: int, end: int, one: Singles = one, place: Place = place) -> None:
@@ -103,26 +133,21 @@ class OnCpu:
         """As of :class:`Band`."""
         if self._sums is None:
             raise ValueError("No window was added yet.")
-        sums, scale = self._sums, tuple(1 / axis.sums for axis in self._axes)
-        out = np.empty((sums.shape[0], stop - first, *sums.shape[2:]), np.float32)
-
-        def work(begin: int, end: int) -> None:
-            _average(sums, scale, (first + begin, begin, end), out)
-
-        over_slices(work, out.shape[1:])
-        return out
+        place = first % self._scene.depth
+        values = self._sums[:, place : min(place + stop - first, self._scene.depth)]
+        scale = tuple(1 / axis.sums for axis in self._scene.axes)
+        over_slices(lambda begin, end: _average(values, scale, (first, begin, end)), values.shape[1:])
+        return values
 
 
 class OnGpu:
     """A band of tensors; the input, the sums and the averages stay on the device."""
 
-    def __init__(self, array: Singles, axes: tuple[Along, Along, Along], neighbours: int, device: str) -> None:
+    def __init__(self, scene: Scene, device: str) -> None:
         import torch
 
-        self._torch, self._neighbours = torch, neighbours
-        self._array = torch.from_numpy(array).to(device)
-        self._axes = axes
-        self._roi = tuple(axis.weights.size for axis in axes)
+        self._torch, self._scene, axes = torch, scene, scene.axes
+        self._array = torch.from_numpy(scene.array).to(device)
         along = [torch.from_numpy(axis.weights).to(device) for axis in axes]
         self._weights = along[0][:, None, None] * along[1][:, None] * along[2]
         self._scale = [torch.from_numpy(1 / axis.sums).to(device) for axis in axes]
@@ -131,25 +156,26 @@ class OnGpu:
 
     def patches(self, first: int, places: Sequence[Place]) -> Any:
         """As of :class:`Band`."""
-        depth, height, width = self._roi
+        depth, height, width = self._scene.roi
         last = self._array.shape[1] - 1
-        shifts = range(-self._neighbours, self._neighbours + 1)
+        shifts = range(-self._scene.neighbours, self._scene.neighbours + 1)
         near = [[min(max(first + shift + n, 0), last) for n in range(depth)] for shift in shifts]
         parts = self._torch.stack([self._array[:, slices] for slices in near], dim=1).flatten(0, 1)
         return self._torch.stack([parts[:, :, r : r + height, c : c + width] for r, c in places])
 
     def add(self, outputs: Any, first: int, places: Sequence[Place]) -> None:
         """As of :class:`Band`."""
-        depth, height, width = self._roi
+        depth, height, width = self._scene.roi
         if self._sums is None:
-            shape = (outputs.shape[1], depth, *self._array.shape[2:])
-            self._sums, self._first = outputs.new_zeros(shape, dtype=self._torch.float32), first
-        if first > self._first:  # what lies before was taken by averages
+            shape = (outputs.shape[1], self._scene.depth, *self._array.shape[2:])
+            self._sums = outputs.new_zeros(shape, dtype=self._torch.float32)
+        if first + depth > self._first + self._scene.depth:  # what lies before was taken by averages
             self._sums = self._sums.roll(self._first - first, 1)
             self._sums[:, self._first - first :] = 0
             self._first = first
+        begin = first - self._first
         for one, (r, c) in zip(outputs.float(), places, strict=True):
-            self._sums[:, :, r : r + height, c : c + width].addcmul_(one, self._weights)
+            self._sums[:, begin : begin + depth, r : r + height, c : c + width].addcmul_(one, self._weights)
 
     def averages(self, first: int, stop: int) -> Any:
         """As of :class:`Band`."""
@@ -177,17 +203,13 @@ def _add(patch: Array, weights: Any, place: Any, sums: Array) -> None:
 
 
 @compiled(fastmath={"contract"})
-def _average(sums: Array, scale: Any, place: Any, out: Array) -> None:
-    """Take finished slices out of the sums, over what their weights add up to, and leave zeros."""
+def _average(sums: Array, scale: Any, place: Any) -> None:
+    """Divide some slices of sums, the first of which is a slice of the volume, by what their weights add up to."""
     by_slice, by_row, by_column = scale
     first, begin, end = place
-    for channel in range(out.shape[0]):
+    for channel in range(sums.shape[0]):
         for z in range(begin, end):
-            at = first - begin + z
-            plane = sums[channel, at % sums.shape[1]]
-            for y in range(out.shape[2]):
-                factor = by_slice[at] * by_row[y]
-                line, target = plane[y], out[channel, z, y]
-                for x in range(target.size):
-                    target[x] = line[x] * factor * by_column[x]
-                    line[x] = 0
+            for y in range(sums.shape[2]):
+                factor, line = by_slice[first + z] * by_row[y], sums[channel, z, y]
+                for x in range(line.size):
+                    line[x] *= factor * by_column[x]

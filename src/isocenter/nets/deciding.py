@@ -15,10 +15,10 @@ from isocenter.errors import UsageError
 from isocenter.nets.accumulating import Singles
 from isocenter.nets.heads import label_type, largest, outputs_of
 from isocenter.nets.runtimes import Runtime
-from isocenter.nets.window import Part, Window, parts
+from isocenter.nets.window import Part, Window, parts, whole
 from isocenter.volume import Array
 
-_VOXELS = 2**15  # that scores are made of at a time
+_VOXELS = 2**13  # that scores are made of at a time: as many as stay in a processor's cache
 
 
 class Witness(Protocol):
@@ -69,6 +69,8 @@ def labels(array: Singles, runtimes: Sequence[Runtime], window: Window, *, witne
 
 def outputs(array: Singles, runtimes: Sequence[Runtime], window: Window) -> Singles:
     """The averaged outputs (output, slice, row, column), float32; parameters as of :func:`labels`."""
+    if len(runtimes) == 1 and (values := whole(array, runtimes[0], window)) is not None:
+        return values
     found: Singles | None = None
     for members in _together(array, runtimes, window):
         start, count = members[0].start, members[0].values.shape[1]

@@ -17,14 +17,13 @@ import numpy as np
 
 from isocenter.errors import UsageError
 from isocenter.geometry import Triple
-from isocenter.nets.accumulating import Along, Singles, band_for
+from isocenter.nets.accumulating import Along, Band, Scene, Singles, band_for
 from isocenter.nets.heads import outputs_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head, Runtime
 
 _SIGMA = 1 / 8  # of a window's length, as nnU-Net and MONAI have it
 _SLICES_AT_ONCE = 8  # of a network of two dimensions
-_VALUES = 2**22  # of a part that is handed on
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Part:
         The first of them.
     values
         float32 (channel, slice, row, column), averaged over windows: outputs, or features where there is a head.
-        NumPy's on the CPU, else a tensor on the GPU.
+        NumPy's on the CPU, else a tensor on the GPU. They are good until the next part is asked for.
     head
         What makes outputs of features.
     """
@@ -110,22 +109,68 @@ def parts(array: Singles, runtime: Runtime, window: Window) -> Iterator[Part]:
     UsageError
         If the network's output is not of its input's size.
     """
+    course = _course(array, runtime, window, whole=False)
+    for first, end in course.run():
+        yield from course.finished(first, end)
+
+
+def whole(array: Singles, runtime: Runtime, window: Window) -> Singles | None:
+    """All averages of a network at once, without a copy; None if it has a head, or runs on a GPU.
+
+    Parameters as of :func:`parts`.
+    """
+    if runtime.device != "cpu" or (runtime.head is not None and not _is_narrow(runtime.head)):
+        return None
+    course = _course(array, runtime, window, whole=True)
+    for _ in course.run():
+        pass
+    values: Singles = course.band.averages(0, course.scene.depth)[:, *course.kept]
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """One way of a network through a volume."""
+
+    run_network: Any
+    head: Head | None
+    scene: Scene
+    band: Band
+    kept: tuple[slice, slice, slice]
+    batch: int
+
+    def run(self) -> Iterator[tuple[int, int]]:
+        """Run all windows, and say after each row of them which slices are finished: from, and up to."""
+        by_slice, by_row, by_column = (axis.starts for axis in self.scene.axes)
+        places = list(product(by_row, by_column))
+        for first, end in zip(by_slice, [*by_slice[1:], self.scene.array.shape[1]], strict=True):
+            for number in range(0, len(places), self.batch):
+                some = places[number : number + self.batch]
+                given = self.band.patches(first, some)
+                self.band.add(_fitting(self.run_network(given), given.shape), first, some)
+            yield first, end
+
+    def finished(self, first: int, end: int) -> Iterator[Part]:
+        """Finished slices, without what was put around the volume."""
+        slices, rows, columns = self.kept
+        while first < end:
+            values = self.band.averages(first, end)
+            stop = first + values.shape[1]
+            begin, last = max(first, slices.start), min(stop, slices.stop)
+            if begin < last:
+                yield Part(begin - slices.start, values[:, begin - first : last - first, rows, columns], self.head)
+            first = stop
+
+
+def _course(array: Singles, runtime: Runtime, window: Window, *, whole: bool) -> _Course:
     run, roi, head = _in_space(runtime, window, array.shape[1])
     around = [_around(length, size) for length, size in zip(array.shape[1:], roi, strict=True)]
     padded = np.pad(array, [(0, 0), *around]) if any(map(sum, around)) else array
-    axes = (along(padded.shape[1], roi[0], overlap=window.overlap if window.roi[0] > 1 else 0),
-            along(padded.shape[2], roi[1], overlap=window.overlap),
-            along(padded.shape[3], roi[2], overlap=window.overlap))  # fmt: skip
-    band = band_for(runtime.device, padded, axes, window.neighbours)
-    kept = tuple(slice(before, before + n) for (before, _), n in zip(around, array.shape[1:], strict=True))
-    places = list(product(axes[1].starts, axes[2].starts))
-    ends = [*axes[0].starts[1:], padded.shape[1]]
-    for first, end in zip(axes[0].starts, ends, strict=True):
-        for number in range(0, len(places), window.batch):
-            some = places[number : number + window.batch]
-            given = band.patches(first, some)
-            band.add(_fitting(run(given), given.shape), first, some)
-        yield from _finished(band, (first, end), kept, head)
+    k, r, c = (along(n, size, overlap=window.overlap) for n, size in zip(padded.shape[1:], roi, strict=True))
+    scene = Scene(padded, (k, r, c), window.neighbours, padded.shape[1] if whole else roi[0])
+    begun = [slice(before, before + n) for (before, _), n in zip(around, array.shape[1:], strict=True)]
+    kept = begun[0], begun[1], begun[2]
+    return _Course(run, head, scene, band_for(runtime.device, scene), kept, window.batch)
 
 
 def along(length: int, roi: int, *, overlap: float) -> Along:
@@ -147,29 +192,19 @@ def _around(length: int, roi: int) -> tuple[int, int]:
     return missing // 2, missing - missing // 2
 
 
-def _finished(band: Any, span: tuple[int, int], kept: Sequence[slice], head: Head | None) -> Iterator[Part]:
-    """The finished slices of a span without what was put around the volume, few at a time."""
-    slices, rows, columns = kept
-    first, end = span
-    at_once = 0
-    while first < end:
-        stop = min(end, first + max(1, at_once))
-        values = band.averages(first, stop)
-        at_once = _VALUES // max(1, math.prod(values.shape) // (stop - first))
-        begin, last = max(first, slices.start), min(stop, slices.stop)
-        if begin < last:
-            yield Part(begin - slices.start, values[:, begin - first : last - first, rows, columns], head)
-        first = stop
-
-
 def _in_space(runtime: Runtime, window: Window, depth: int) -> tuple[Any, Triple, Head | None]:
     """The network as one of three dimensions that gives the fewer of features and outputs, its window and its head."""
     head, run = runtime.head, runtime.__call__
-    if head is not None and head.weight.shape[0] <= head.weight.shape[1]:
+    if head is not None and _is_narrow(head):
         run, head = _with_head(run, head), None
     if window.roi[0] > 1:
         return run, window.roi, head
     return _slice_by_slice(run), (min(_SLICES_AT_ONCE, depth), *window.roi[1:]), head
+
+
+def _is_narrow(head: Head) -> bool:
+    """Whether outputs are no more than features, so that averaging them costs less."""
+    return bool(head.weight.shape[0] <= head.weight.shape[1])
 
 
 def _with_head(run: Any, head: Head) -> Any:
