@@ -16,8 +16,10 @@ from isocenter.cli import (
     commands,  # noqa: F401 - its commands join the app
     draw,  # noqa: F401
     export,  # noqa: F401
+    plan,  # noqa: F401
     radiomics,  # noqa: F401
     register,  # noqa: F401
+    train,  # noqa: F401
     words,
 )
 from isocenter.cli.app import app

@@ -145,7 +145,9 @@ def normalisation_of(seen: Fingerprint, task: Task) -> tuple[tuple[Normalisation
     """How the values of each channel of the data set are scaled, and why."""
     facts = seen.cases.values()
     if all(one.kind == "uint8" and one.spacing_mm is None for one in facts):
-        return (Normalisation("range", 0.0, 255.0),), "Pictures of 8 bits: their brightness means the same in all of them."
+        return (
+            Normalisation("range", 0.0, 255.0),
+        ), "Pictures of 8 bits: their brightness means the same in all of them."
     if task not in ("segmentation", "classification"):
         return (
             Normalisation("zscore"),
@@ -188,7 +190,7 @@ def largest_only_of(seen: Fingerprint) -> tuple[tuple[str, ...], str]:
             kept.append(label)
     if not kept:
         return (), f"None: no label is one piece (99 % of its voxels) in all of {_ENOUGH_CASES} cases or more."
-    return tuple(kept), f"In all of {counted(len(seen.cases), 'case', 'cases')} one piece holds 99 % of the voxels."
+    return tuple(kept), "In every case that has them, one piece holds 99 % of the voxels or more."
 
 
 def facts_in_short(seen: Fingerprint) -> dict[str, Any]:

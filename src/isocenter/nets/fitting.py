@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from isocenter.errors import Refused
+from isocenter.extras import needed
 from isocenter.geometry import Triple
-from isocenter.nets.networks.cost import Cost, cost
 from isocenter.nets.plan import Network, Plan
 from isocenter.reasons import Reason
+
+if TYPE_CHECKING:
+    from isocenter.nets.networks.cost import Cost
 
 _GIB = 1024**3
 _SHARE = 0.7  # of the memory; the rest is for what convolution libraries take beside the tensors
@@ -73,7 +77,12 @@ def fitted(plan: Plan, whole: Sequence[float], room: Room, *, build: Build, step
     ------
     Refused
         If not even the smallest patch fits (``PLAN_TOO_LARGE``).
+    MissingExtra
+        If torch is not installed.
     """
+    needed("torch", "nets")
+    from isocenter.nets.networks.cost import cost
+
     batch = min(2, room.most)
     for _ in range(_TRIES):
         tried = replace(plan, network=build(plan.patch), batch=batch)

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from isocenter.errors import InputError
+from isocenter.disk import replacing, write_synced
+from isocenter.errors import InputError, UsageError
 from isocenter.geometry import Triple
 
-Task = Literal["segmentation", "classification", "detection", "denoising", "super_resolution", "registration"]
+Task = Literal[
+    "segmentation", "classification", "detection", "denoising", "super_resolution", "registration", "pretraining"
+]
 Scale = Literal["none", "zscore", "ct", "percentile", "range"]
 Spacing = tuple[float, float, float]
 
@@ -159,7 +164,7 @@ class Plan:
         """
         try:
             known = {one.name for one in fields(cls)}
-            unknown = set(values) - known
+            unknown = set(map(str, values)) - known
             if unknown:
                 raise InputError(f"A plan has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
             read: dict[str, Any] = {name: _without_lists(value) for name, value in values.items()}
@@ -176,6 +181,32 @@ class Plan:
     def sha256(self) -> str:
         """SHA-256 of the plan: the same for equal plans."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Write a plan as JSON; an existing file is replaced at the end."""
+    with replacing(Path(path)) as temporary:
+        write_synced(temporary, json.dumps(plan.to_dict(), indent=1).encode())
+
+
+def load_plan(path: str | os.PathLike[str]) -> Plan:
+    """The plan of a JSON file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    InputError
+        If it holds no plan.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise UsageError(f"There is no plan {place}: `isocenter plan DATASET --out {place.name}` makes one.")
+    try:
+        values = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"The plan {place.name} is damaged: it is no JSON.") from error
+    return Plan.from_dict(values)
 
 
 def _without_lists(value: Any) -> Any:

@@ -24,7 +24,7 @@ from isocenter.nets.decisions import (
 from isocenter.nets.fingerprint import Fingerprint, fingerprint
 from isocenter.nets.fitting import Room, fitted
 from isocenter.nets.networks.stages import stages
-from isocenter.nets.plan import Network, Plan, Task
+from isocenter.nets.plan import Network, Plan, Spacing, Task
 from isocenter.reasons import counted
 
 Device = Literal["cpu", "cuda"]
@@ -99,9 +99,7 @@ def _task_of(dataset: Dataset) -> Task:
         return "segmentation"
     if dataset.categories:
         return "classification"
-    raise UsageError(
-        f"The data set {dataset.name} has neither labels nor categories: say by task= (--task) what for."
-    )
+    raise UsageError(f"The data set {dataset.name} has neither labels nor categories: say by task= (--task) what for.")
 
 
 def _common(seen: Fingerprint, task: Task, *, device: Device, memory: int, why: dict[str, str]) -> Plan:
@@ -124,7 +122,7 @@ def _common(seen: Fingerprint, task: Task, *, device: Device, memory: int, why: 
     )
 
 
-# --- structures --------------------------------------------------------------------------------------------------------
+# --- structures -------------------------------------------------------------------------------------------------------
 
 
 def _segmentation(seen: Fingerprint, plan: Plan) -> Plan:
@@ -134,37 +132,33 @@ def _segmentation(seen: Fingerprint, plan: Plan) -> Plan:
     largest, because = largest_only_of(seen)
     mirror, allowed = mirror_axes_of(plan)
     why = {**plan.why, "largest_only": because, "mirror_axes": allowed}
-    return _seen_in_patches(seen, replace(plan, largest_only=largest, mirror_axes=mirror, why=why))
+    return _in_patches(seen, replace(plan, largest_only=largest, mirror_axes=mirror, why=why))
 
 
-def _seen_in_patches(seen: Fingerprint, plan: Plan) -> Plan:
+def _in_patches(seen: Fingerprint, plan: Plan) -> Plan:
     """The plan with patch, batch and network; and with a coarse one before it where images are large."""
-    whole = plan.patch
-    flat = whole[0] < _FEW_SLICES
-    if flat:
-        whole = (1, whole[1], whole[2])
-    fine = _fitted(seen, plan, whole)
+    whole = plan.patch if plan.patch[0] >= _FEW_SLICES else (1, *plan.patch[1:])
+    fine = _fitted(seen, plan, whole, plan.spacing_mm)
     seen_at_once = math.prod(fine.patch) / math.prod(whole)
-    why = {**fine.why, "patch": _why_patch(fine, whole, flat=flat), "batch": _why_batch(fine)}
+    why = {**fine.why, "patch": _why_patch(fine, whole), "batch": _why_batch(fine)}
     why["network"] = _why_network(fine)
-    if seen_at_once * _WINDOWS >= 1 or plan.spacing_mm is None or plan.task != "segmentation":
+    if seen_at_once * _WINDOWS >= 1 or plan.spacing_mm is None:
         why["coarse"] = "None: the median image is seen in few windows."
         return replace(fine, why=why)
     spacing = _coarser(plan.spacing_mm, whole, math.prod(fine.patch))
     small = [max(1, round(n * old / new)) for n, old, new in zip(whole, plan.spacing_mm, spacing, strict=True)]
-    coarse = _fitted(seen, replace(plan, spacing_mm=spacing), (small[0], small[1], small[2]))
+    coarse = _fitted(seen, replace(plan, spacing_mm=spacing), (small[0], small[1], small[2]), spacing)
     text = " x ".join(f"{one:.3g}" for one in spacing)
     sentence = f"The median image is {1 / seen_at_once:.0f} patches large: a network at {text} mm finds where to look."
     why["coarse"] = sentence
     return replace(fine, coarse=replace(coarse, why={"coarse": sentence}), why=why)
 
 
-def _fitted(seen: Fingerprint, plan: Plan, whole: Triple) -> Plan:
-    """The plan with the patch, batch and network that fit for images of a shape."""
+def _fitted(seen: Fingerprint, plan: Plan, whole: Triple, spacing: Spacing | None) -> Plan:
+    """The plan with the patch, batch and network that fit for images of a shape and spacing."""
     dimensions = 2 if whole[0] == 1 else 3
     first = 3 - dimensions
     most = _STAGES[plan.device]
-    spacing = plan.spacing_mm
 
     def steps(patch: Triple) -> Triple:
         multiple = stages(patch[first:], spacing[first:] if spacing else None, most=most).multiple
@@ -209,7 +203,7 @@ def _options(
     return options
 
 
-def _start(whole: Triple, spacing: tuple[float, float, float], voxels: float, first: int) -> Triple:
+def _start(whole: Triple, spacing: Spacing, voxels: float, first: int) -> Triple:
     """The first patch tried: as deep in millimetres along each axis, no longer than the image, of so many voxels."""
     free = list(range(first, 3))
     found = [1.0] * 3
@@ -229,7 +223,7 @@ def _rounded_up(patch: Triple, multiple: Triple) -> Triple:
     return a, b, c
 
 
-def _coarser(spacing: tuple[float, float, float], whole: Triple, voxels: int) -> tuple[float, float, float]:
+def _coarser(spacing: Spacing, whole: Triple, voxels: int) -> Spacing:
     """The spacing at which an image has so many voxels: the finest axes are made coarser first."""
     low, high = min(spacing), max(spacing) * max(whole)
     for _ in range(60):
@@ -240,9 +234,9 @@ def _coarser(spacing: tuple[float, float, float], whole: Triple, voxels: int) ->
     return a, b, c
 
 
-def _why_patch(plan: Plan, whole: Triple, *, flat: bool) -> str:
+def _why_patch(plan: Plan, whole: Triple) -> str:
     size = " x ".join(map(str, whole))
-    if flat:
+    if whole[0] == 1:
         return f"The images have fewer than {_FEW_SLICES} slices, so one slice is seen at a time; the median is {size}."
     if all(a >= b for a, b in zip(plan.patch, whole, strict=True)):
         return f"The median image, {size} voxels, is seen whole, rounded up to what the strides divide."
@@ -264,7 +258,7 @@ def _why_network(plan: Plan) -> str:
     return f"A residual network{stages_text}, {size}.{flat}"
 
 
-# --- whole images and restored ones ------------------------------------------------------------------------------------
+# --- whole images and restored ones -----------------------------------------------------------------------------------
 
 
 def _classification(seen: Fingerprint, plan: Plan) -> Plan:
@@ -314,4 +308,8 @@ def _whole(seen: Fingerprint, plan: Plan, edge: int) -> tuple[Plan, str]:
 def _restoring(seen: Fingerprint, plan: Plan) -> Plan:
     """Images given back: on their own voxels, since noise and sharpness are theirs."""
     why = {**plan.why, "spacing_mm": "None: noise and sharpness are those of the voxels as they were taken."}
-    return _seen_in_patches(seen, replace(plan, patch=lattice_of(seen).as_taken, spacing_mm=None, why=why))
+    lattice = lattice_of(seen)
+    whole = lattice.as_taken if lattice.as_taken[0] >= _FEW_SLICES else (1, *lattice.as_taken[1:])
+    fine = _fitted(seen, replace(plan, spacing_mm=None), whole, lattice.spacing_mm)
+    why |= {"patch": _why_patch(fine, whole), "batch": _why_batch(fine), "network": _why_network(fine)}
+    return replace(fine, why=why)
