@@ -1,0 +1,139 @@
+"""A network taught as a file of settings says, or with no settings at all: open, hold out, plan, teach."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from isocenter.datasets import Split, open_dataset, split
+from isocenter.errors import InputError, UsageError
+from isocenter.nets.fingerprint import fingerprint
+from isocenter.nets.plan import Plan
+from isocenter.nets.planning import Device, plan_for
+from isocenter.reasons import merge
+from isocenter.train.progress import Observer, Progress, silent
+from isocenter.train.settings import Settings
+from isocenter.train.training import Trained, train
+
+HELD_OUT = 0.2
+"""Share of the cases that is held out unless something else is said: one in five, as in fivefold cross-validation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be taught from what.
+
+    Parameters
+    ----------
+    dataset
+        The data set, in any layout that :func:`isocenter.datasets.open_dataset` knows.
+    out
+        Folder of the model.
+    plan
+        A plan as JSON; None makes one of the cases to learn from.
+    held_out
+        How many cases, or which share of them, the model is validated on; 0 for none.
+    device
+        What is planned for where no plan is given.
+    settings
+        How it is taught.
+    """
+
+    dataset: Path
+    out: Path = Path("model")
+    plan: Path | None = None
+    held_out: int | float = HELD_OUT
+    device: Device = "cpu"
+    settings: Settings = field(default_factory=Settings)
+
+
+def read_job(path: Path) -> Job:
+    """The job of a TOML file: the names of :class:`Job`, and a table ``[training]`` with those of ``Settings``.
+
+    Paths in it are relative to it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or a name or value in it is none of a job.
+    InputError
+        If it is no TOML.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path.name} is no TOML: {error}.") from error
+    training = values.pop("training", {})
+    known = {one.name for one in fields(Job)} - {"settings"}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise UsageError(
+            f"{path.name} has {', '.join(unknown)}; it may have {', '.join(sorted(known))} and [training]."
+        )
+    if "dataset" not in values:
+        raise UsageError(f"{path.name} does not say which dataset.")
+    return _job(values, _based(training, path.parent), path)
+
+
+def _job(values: Mapping[str, Any], training: Mapping[str, Any], path: Path) -> Job:
+    read: dict[str, Any] = dict(values)
+    for name in ("dataset", "out", "plan"):
+        if name in read:
+            if not isinstance(read[name], str):
+                raise UsageError(f"{name} in {path.name} is a path; not {read[name]!r}.")
+            read[name] = path.parent / read[name]
+    if type(read.get("held_out", 0)) not in (int, float):
+        raise UsageError(f"held_out in {path.name} is a number of cases, or a share of them; not {read['held_out']!r}.")
+    return Job(**read, settings=Settings.from_dict(training))
+
+
+def _based(training: Any, folder: Path) -> dict[str, Any]:
+    """The table of settings, its paths relative to a folder."""
+    if not isinstance(training, dict):
+        raise UsageError("training is a table of settings: [training].")
+    found = dict(training)
+    if isinstance(found.get("cache"), str) and found["cache"]:
+        found["cache"] = str(folder / found["cache"])
+    if isinstance(found.get("locks"), list):
+        found["locks"] = [str(folder / str(one)) for one in found["locks"]]
+    return found
+
+
+def run(job: Job, *, observer: Observer = silent) -> Trained:
+    """Teach what a job says.
+
+    Raises
+    ------
+    As :func:`isocenter.datasets.open_dataset`, :func:`isocenter.nets.planning.plan_for` and
+    :func:`isocenter.train.training.train`.
+    """
+    dataset = open_dataset(job.dataset)
+    cases = split(dataset, job.held_out) if job.held_out else Split(dataset, replace(dataset, cases=()))
+    if job.plan is not None:
+        plan = _plan_in(job.plan)
+    else:
+        seen = fingerprint(cases.train, observer=lambda done, all_: observer(Progress("planning", done, all_)))
+        plan = plan_for(seen, device=job.device)
+    made = train(cases, plan, job.out, settings=job.settings, observer=observer)
+    return replace(made, reasons=merge(dataset.reasons, made.reasons))
+
+
+def speaks() -> bool:
+    """Whether this process is the one of several (``torchrun``) that tells people."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _plan_in(path: Path) -> Plan:
+    try:
+        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path.name} is no JSON: {error}.") from error
