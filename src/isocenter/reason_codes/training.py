@@ -7,6 +7,21 @@ from isocenter.reason_codes.entry import CodeEntry, Severity
 _I, _R, _G, _V, _H, _X = Severity
 
 CODES: dict[str, CodeEntry] = {
+    "WEIGHTS_TAKEN": CodeEntry(
+        _I, "Learning began with weights that exist.", "Those that fit by name and shape were taken.", "Nothing."
+    ),
+    "WEIGHTS_LEFT": CodeEntry(
+        _V,
+        "Not all weights fitted that learning was to begin with.",
+        "Tensors without a fitting one began with fresh values.",
+        "Look whether these are those that should differ, such as the last layer.",
+    ),
+    "WEIGHTS_STRANGE": CodeEntry(
+        _X,
+        "Hardly any weights fitted that learning was to begin with.",
+        "Learning was not begun.",
+        "Check that they are of the same network with the same options.",
+    ),
     "CASE_LEFT_OUT": CodeEntry(
         _V,
         "A case of a data set could not be prepared for learning.",

@@ -139,7 +139,7 @@ class _Learner:
         """One step of the optimiser; whether any process was told to stop."""
         rate = self.settings.rate_at(self.step)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         chance = generator_of(self.settings.seed, self.world.rank, self.step)
         torch.manual_seed(int(chance.integers(2**62)))  # for what is drawn inside a network, such as dropout
         self.network.train()
@@ -254,10 +254,16 @@ class _Learner:
 
 
 def _optimiser(network: Any, settings: Settings) -> Any:
+    """One that changes what is to learn, each part at its share of the rate (``transfer``)."""
+    groups: dict[float, list[Any]] = {}
+    for one in network.parameters():
+        if one.requires_grad:
+            groups.setdefault(getattr(one, "rate_share", 1.0), []).append(one)
+    parts = [{"params": some, "share": share} for share, some in groups.items()]
     if settings.optimiser == "sgd":
         options = {"momentum": 0.99, "nesterov": True, "weight_decay": settings.weight_decay}
-        return torch.optim.SGD(network.parameters(), settings.learning_rate, **options)
-    return torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+        return torch.optim.SGD(parts, settings.learning_rate, **options)
+    return torch.optim.AdamW(parts, settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def _draw_near(average: Any, network: Any, share: float) -> None:

@@ -68,6 +68,13 @@ class Settings:
         Files of :func:`isocenter.datasets.lock`: to learn from a case that one of them locks is refused.
     cache
         Folder for prepared cases, which several courses may share; empty for one beside the model.
+    start
+        Weights to begin with (:func:`isocenter.train.transfer.start_from`): the path of a model, a bundle or a file;
+        empty for fresh ones.
+    hold
+        Parts of the network that do not learn, by the beginning of their names: ``("stem", "encoder")``.
+    layer_decay
+        Share of the learning rate that each part of the network has of the next one's, from the output; 1 for the same.
     """
 
     steps: int = 2000
@@ -92,6 +99,9 @@ class Settings:
     trackers: tuple[Tracker, ...] = ()
     locks: tuple[str, ...] = ()
     cache: str = ""
+    start: str = ""
+    hold: tuple[str, ...] = ()
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
@@ -103,10 +113,11 @@ class Settings:
         _within(self, "patience workers seed clip weight_decay", 0, math.inf)
         _within(self, "ema_decay warmup", 0, 1 - 1e-9)
         _within(self, "learning_rate", 1e-12, 1e3)
+        _within(self, "layer_decay", 1e-3, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "trackers": list(self.trackers), "locks": list(self.locks)}
+        return {**asdict(self), "trackers": list(self.trackers), "locks": list(self.locks), "hold": list(self.hold)}
 
     @property
     def essence(self) -> dict[str, Any]:

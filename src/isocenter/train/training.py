@@ -173,17 +173,20 @@ class _Training:
 
     def _learned(self, made: Made, identity: str) -> Learned:
         from isocenter.nets import networks
+        from isocenter.train import transfer
         from isocenter.train.arithmetic import seeded
         from isocenter.train.course import Course
         from isocenter.train.loop import learn
 
         with seeded(self.settings.seed):
             network = networks.build(self.plan)
+        begun = transfer.begun(network, self.settings)
         course = Course(self.settings, self._folder, self.plan.device, identity)
         chosen = self.settings.trackers if self.world.first else ()
         with trackers.opened(chosen, self._folder, name=self.out.name) as report:
             told = all_of(self.observer, lines_to(self._folder / "progress.jsonl"), report)
-            return learn(network, made.task, course, world=self.world, observer=told)
+            learned = learn(network, made.task, course, world=self.world, observer=told)
+        return replace(learned, reasons=merge(begun, learned.reasons))
 
     def _save(self, learned: Learned, facts: Mapping[str, Any]) -> None:
         licence = self.split.train.licence or "unknown"

@@ -25,6 +25,7 @@ from isocenter.train.settings import Settings
 TASKS: Mapping[str, str] = MappingProxyType(
     {
         "segmentation": "isocenter.train.tasks.segmentation:segmentation",
+        "pretraining": "isocenter.train.tasks.pretraining:pretraining",
         "classification": "isocenter.train.tasks.classification:classification",
     }
 )

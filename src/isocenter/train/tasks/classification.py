@@ -20,7 +20,7 @@ from isocenter.train.cache import Cache, CachedCase, cached
 from isocenter.train.patches import Place
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
-from isocenter.train.tasks.segmentation import as_images
+from isocenter.train.tasks.tensors import as_images
 from isocenter.train.varying import Varying
 
 LOSSES = ("cross_entropy", "focal")

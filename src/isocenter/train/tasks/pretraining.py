@@ -8,7 +8,7 @@ images are brought to one orientation before a network sees them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ import torch
 from torch.nn import functional
 
 from isocenter.geometry import Triple
-from isocenter.nets.plan import Plan
+from isocenter.nets.plan import Network, Plan
 from isocenter.reasons import merge
-from isocenter.train.cache import Cache, CachedCase, cached
+from isocenter.train.cache import CachedCase
 from isocenter.train.patches import draw
 from isocenter.train.tasks import Batch, Made, Material
+from isocenter.train.tasks.cases import cases_of
 from isocenter.train.tasks.tensors import as_images, without_slices
 from isocenter.train.varying import Varying
 from isocenter.volume import Array
@@ -60,7 +61,7 @@ class Pretraining:
     temperature: float = 0.5
 
     def sample(self, rng: np.random.Generator) -> Batch:
-        """Two views of each place of a batch: images with blocks at 0, the whole images, and 1 where they are covered."""
+        """Two views of each place of a batch: images covered by 0, whole images, and 1 where they are covered."""
         return self._views(self.cases, rng, self.plan.batch)
 
     def loss(self, network: Any, batch: Batch) -> Any:
@@ -95,10 +96,7 @@ def pretraining(material: Material) -> Made:
     Refused
         If no case is left.
     """
-    learning = cached(material.learning, material.plan, material.cache, progress=material.observer)
-    held_out = Cache(())
-    if material.held_out is not None:
-        held_out = cached(material.held_out, material.plan, material.cache, progress=material.observer)
+    learning, held_out = cases_of(material)
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Pretraining(learning.cases, held_out.cases, material.plan, varying)
     return Made(task, merge(learning.reasons, held_out.reasons))
@@ -134,3 +132,9 @@ def contrast(vectors: Any, temperature: float) -> Any:
     alike = alike.masked_fill(torch.eye(len(vectors), dtype=torch.bool, device=vectors.device), -torch.inf)
     others = torch.arange(len(vectors), device=vectors.device).roll(len(vectors) // 2)
     return functional.cross_entropy(alike, others)
+
+
+def pretraining_plan(plan: Plan) -> Plan:
+    """The plan by which the network of another plan learns without labels; the images are prepared alike."""
+    network = Network("pretraining", {"of": plan.network.name, **plan.network.options})
+    return replace(plan, task="pretraining", labels=(), outputs=plan.inputs, network=network, largest_only=())

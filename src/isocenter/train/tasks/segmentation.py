@@ -13,10 +13,11 @@ from isocenter.nets.plan import Plan
 from isocenter.nets.predict import segmentation_of
 from isocenter.reasons import merge
 from isocenter.train import losses
-from isocenter.train.cache import Cache, CachedCase, cached
+from isocenter.train.cache import CachedCase
 from isocenter.train.patches import draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
+from isocenter.train.tasks.cases import cases_of
 from isocenter.train.tasks.tensors import as_images, as_truth
 from isocenter.train.varying import Varying
 from isocenter.volume import Array
@@ -80,10 +81,9 @@ def segmentation(material: Material) -> Made:
     Refused
         If no labelled case is left.
     """
-    learning = cached(material.learning, material.plan, material.cache, progress=material.progress).labelled()
-    held_out = Cache(())
-    if material.held_out is not None:
-        held_out = cached(material.held_out, material.plan, material.cache, progress=material.progress).labelled()
+    learning, held_out = cases_of(material)
+    learning = learning.labelled()
+    held_out = held_out.labelled() if held_out.cases else held_out
     criterion = losses.build(material.settings.loss)
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Segmenting(learning.cases, held_out.cases, material.plan, criterion, varying)
