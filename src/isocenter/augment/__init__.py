@@ -23,21 +23,26 @@ two dimensions. Labels may be of any integer type (slice, row, column). ``on_tor
 :class:`Augmentation`, :class:`Drawn`, :class:`Augmented`            a chain; one drawing of it; what came out
 :class:`Scale`, :class:`Window`                                      what axes and values stand for; the part wanted
 :func:`preset`                                                       a chain for CT, MR or photographs
+:func:`augmented`                                                    a drawing done to a Volume and its Segmentation
+:func:`torchio`, :func:`monai`                                       their transforms as steps
 ==================================================================== ==================================================
 """
 
 from isocenter.augment.acquisition import Blur, Ghosting, LowResolution, Motion
 from isocenter.augment.chain import Augmentation, Augmented, Drawn, Window
 from isocenter.augment.contrast import BiasField, Contrast, Gain, Gamma, Shift
+from isocenter.augment.images import AugmentedImage, augmented
 from isocenter.augment.noise import DoseNoise, Noise, RicianNoise, Spikes
 from isocenter.augment.presets import preset
 from isocenter.augment.scale import Scale
 from isocenter.augment.space import Affine, Elastic, Flip
+from isocenter.augment.strangers import monai, torchio
 
 __all__ = [
     "Affine",
     "Augmentation",
     "Augmented",
+    "AugmentedImage",
     "BiasField",
     "Blur",
     "Contrast",
@@ -56,5 +61,8 @@ __all__ = [
     "Shift",
     "Spikes",
     "Window",
+    "augmented",
+    "monai",
     "preset",
+    "torchio",
 ]

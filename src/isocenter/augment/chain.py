@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from isocenter.augment.drawing import Step
 from isocenter.augment.on_arrays import done
 from isocenter.augment.passes import Channel, Pass, merged
 from isocenter.augment.scale import Scale
+from isocenter.augment.strangers import Stranger
 from isocenter.augment.warping import Placing, moved
 from isocenter.errors import InputError, UsageError, expect, expect_word
 from isocenter.geometry import Floats, Triple
@@ -29,8 +30,6 @@ STEPS: dict[str, type[Step]] = {
     )
 }  # fmt: skip
 """All steps by name."""
-
-_SPATIAL = (space.Affine, space.Elastic, space.Flip)
 
 
 class Augmented(NamedTuple):
@@ -151,14 +150,19 @@ class Drawn:
         out, out_labels = moved(given, nothing if labels is None else labels, whole, shape, self.labels)
         for number, channel in enumerate(facts):
             out[number] = done(out[number], self.passes(channel))
-        there = None if points is None else whole.forth(points)
-        return Augmented(out, None if labels is None else out_labels, there)
+        strangers = [one for one in self.steps if isinstance(one, Stranger)]
+        if strangers and points is not None:
+            raise UsageError("Where transforms of other libraries move points is not known: leave one or the other.")
+        found = None if labels is None else out_labels
+        for one in strangers:
+            out, found = one.apply(out, found, scale)
+        return Augmented(out, found, None if points is None else whole.forth(points))
 
     def passes(self, channel: Channel) -> list[Pass]:
         """What is done to the values of a channel once it has moved."""
         found: list[Pass] = []
         for step in self.steps:
-            if isinstance(step, _SPATIAL):
+            if space.is_spatial(step) or isinstance(step, Stranger):
                 continue
             for one in step.passes(channel):  # type: ignore[attr-defined]
                 found.append(one)
@@ -170,20 +174,40 @@ class Drawn:
         return {"steps": [one.to_dict() for one in self.steps], "labels": self.labels}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Drawn:
+    def from_dict(cls, values: Mapping[str, Any], strangers: Sequence[Step] = ()) -> Drawn:
         """The drawing of plain values.
+
+        Parameters
+        ----------
+        values
+            What :meth:`to_dict` gave.
+        strangers
+            The transforms of other libraries among the steps, in order: these are no plain values.
 
         Raises
         ------
         InputError
             If they are none.
+        UsageError
+            If transforms of other libraries are missing, or are others.
         """
         try:
             steps = [dict(one) for one in values["steps"]]
-            made = [STEPS[one.pop("step")](**one, probability=1.0) for one in steps]
-            return cls(tuple(made), values["labels"])
+            wanted = sum(one["step"] == Stranger.__name__ for one in steps)
+            if wanted != len(strangers):
+                raise UsageError(f"{wanted} transforms of other libraries are needed, and {len(strangers)} are given.")
+            given = iter(strangers)
+            return cls(tuple(_made(one, given) for one in steps), values["labels"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"These values are no drawn augmentation: {error!r}.") from error
+
+
+def _made(values: dict[str, Any], strangers: Iterator[Step]) -> Step:
+    if values["step"] == Stranger.__name__:
+        stranger = next(strangers)
+        expect(stranger, Stranger)
+        return cast("Stranger", stranger).replayed(values)
+    return STEPS[values.pop("step")](**values, probability=1.0)
 
 
 def _check(steps: Sequence[Step], labels: Placing) -> None:

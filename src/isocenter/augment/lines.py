@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +145,7 @@ def _field(row: Singles, zero: float, bending: Bending, sheet: Singles, r: int) 
 
 
 @fast
-def _log2(x: np.float32) -> np.float32:
+def _log2(x: Any) -> Any:
     bits = np.float32(x).view(np.int32)
     t = np.int32((bits & _MANTISSA) | _EXPONENT).view(np.float32) - np.float32(1)
     total = _LOG[8]
@@ -160,7 +161,7 @@ def _log2(x: np.float32) -> np.float32:
 
 
 @fast
-def _two_to(x: np.float32) -> np.float32:
+def _two_to(x: Any) -> Any:
     whole = np.floor(x)
     t = x - whole
     total = _EXP[6]
@@ -170,5 +171,5 @@ def _two_to(x: np.float32) -> np.float32:
     total = total * t + _EXP[2]
     total = total * t + _EXP[1]
     total = total * t + _EXP[0]
-    power: np.float32 = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return total * power
+    bits = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
+    return total * bits.view(np.float32)

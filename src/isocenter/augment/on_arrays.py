@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.augment.counting import Words, fast, normal
 from isocenter.augment.lines import changed
 from isocenter.augment.passes import Along, Displaced, Grain, Pass, Point
+from isocenter.geometry import Triple
 from isocenter.kernels import over_slices
 
 Singles = npt.NDArray[np.float32]
@@ -87,14 +88,7 @@ def displaced(values: Singles, how: Displaced) -> Singles:
     from scipy import fft
 
     found = fft.fftn(values - np.float32(how.zero), workers=1)
-    for axis, n in enumerate(values.shape):
-        turns = -2j * np.pi * np.outer(how.shifts[:, axis], np.fft.fftfreq(n))  # (line, frequency of the axis)
-        if axis == how.axis:
-            turns = np.diag(turns)
-            shape = [n if other == axis else 1 for other in range(3)]
-        else:
-            turns = turns if how.axis < axis else turns.T
-            shape = [values.shape[other] if other in (axis, how.axis) else 1 for other in range(3)]
-        found *= np.exp(turns).astype(np.complex64).reshape(shape)
+    for turn in how.turns(cast("Triple", values.shape)):
+        found *= turn
     out: Singles = np.abs(fft.ifftn(found, workers=1, overwrite_x=True)).astype(np.float32)
     return out + np.float32(how.zero)

@@ -104,6 +104,20 @@ class Displaced:
     zero: float
     shifts: npt.NDArray[np.float64] = field(repr=False)
 
+    def turns(self, shape: Triple) -> list[npt.NDArray[np.complex64]]:
+        """What the frequencies of an image of this shape are multiplied with, for each axis."""
+        found = []
+        for other, n in enumerate(shape):
+            frequencies = np.fft.fftfreq(n)
+            if other == self.axis:
+                angles, wide = self.shifts[:, other] * frequencies, [other]
+            else:
+                angles, wide = np.outer(self.shifts[:, other], frequencies), sorted((self.axis, other))
+                angles = angles if self.axis < other else angles.T
+            sides = [shape[one] if one in wide else 1 for one in range(3)]
+            found.append(np.exp(-2j * np.pi * angles).astype(np.complex64).reshape(sides))
+        return found
+
 
 Point = Linear | Power | White | Rice | Magnitude | Wave | Field
 Pass = Point | Along | Grain | Displaced

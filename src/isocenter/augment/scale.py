@@ -50,15 +50,32 @@ class Scale:
     def channels(self, images: npt.NDArray[np.float32], shape: Triple) -> Iterator[Channel]:
         """What steps need to know of each channel (channel, slice, row, column), as it is before any step."""
         for number, values in enumerate(images):
-            low, high, mean = float(values.min()), float(values.max()), float(values.mean(dtype=np.float64))
-            if not np.isfinite(mean):
-                raise InputError("Some values are NaN or infinite: replace them before the image is augmented.")
-            zero = self.of("zero", number, len(images))
-            one = self.of("one", number, len(images))
-            yield Channel(shape, self.spacing_mm, low if zero is None else zero, one, low, high, mean, number)
+            facts = float(values.min()), float(values.max()), float(values.mean(dtype=np.float64))
+            yield self.channel((number, len(images)), shape, facts)
 
-    def of(self, name: str, number: int, channels: int) -> Any:
-        """``zero`` or ``one`` of a channel."""
+    def channel(self, which: tuple[int, int], shape: Triple, facts: tuple[float, float, float]) -> Channel:
+        """What steps need to know of a channel.
+
+        Parameters
+        ----------
+        which
+            Its number from 0, and how many there are.
+        shape
+            Of the new image.
+        facts
+            Its least, greatest and middle value.
+
+        Raises
+        ------
+        InputError
+            If one is NaN or infinite.
+        """
+        if not np.isfinite(facts).all():
+            raise InputError("Some values are NaN or infinite: replace them before the image is augmented.")
+        zero, one = (self._of(name, *which) for name in ("zero", "one"))
+        return Channel(shape, self.spacing_mm, facts[0] if zero is None else zero, one, *facts, which[0])
+
+    def _of(self, name: str, number: int, channels: int) -> Any:
         value = getattr(self, name)
         if not isinstance(value, tuple | list):
             return value

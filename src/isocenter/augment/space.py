@@ -124,6 +124,11 @@ class Elastic(Step):
             )
 
 
+def is_spatial(step: Step) -> bool:
+    """Whether a step moves the image."""
+    return isinstance(step, Affine | Elastic | Flip)
+
+
 @dataclass(frozen=True, eq=False)
 class Pull:
     """Where the voxels of a new image lie in the old one, in voxels.

@@ -92,8 +92,9 @@ def spread(along: Singles, down: Singles, sheet: Singles, into: Singles) -> None
         control = np.float32(0)
         for i in range(down.size):
             control += down[i] * sheet[i, j]
+        weights = along[j]
         for c in range(into.size):
-            into[c] += control * along[j, c]
+            into[c] += control * weights[c]
 
 
 @fast
@@ -139,12 +140,10 @@ def _gather(values: Singles, row: Row, out: Singles) -> None:
 @fast
 def _nearest(labels: Labels, row: Row, out: Labels) -> None:
     first, shares, steps = row
+    (dk, dr, dc), none, half = steps, np.uint64(0), np.float32(0.5)
     for c in range(out.size):
-        place = first[c]
-        for a in range(3):
-            if shares[a, c] >= np.float32(0.5):
-                place += steps[a]
-        out[c] = labels[place]
+        place = first[c] + (dk if shares[0, c] >= half else none) + (dr if shares[1, c] >= half else none)
+        out[c] = labels[place + (dc if shares[2, c] >= half else none)]
 
 
 @fast

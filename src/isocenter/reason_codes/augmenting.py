@@ -6,4 +6,23 @@ from isocenter.reason_codes.entry import CodeEntry, Severity
 
 _I, _R, _G, _V, _H, _X = Severity
 
-CODES: dict[str, CodeEntry] = {}
+CODES: dict[str, CodeEntry] = {
+    "AUGMENTED": CodeEntry(
+        _V,
+        "An image was changed on purpose, so that a network sees what else could have been taken.",
+        "Its values and the place of what is in it are no longer those that were measured.",
+        "Use the image for training and trials alone.",
+    ),
+    "AUGMENTATION_UNUSUAL": CodeEntry(
+        _V,
+        "An image was changed in a way that is not met in images of its modality.",
+        "It was changed as asked.",
+        "Take the steps meant for the modality: isocenter.augment.preset names them.",
+    ),
+    "SIDES_MIRRORED": CodeEntry(
+        _X,
+        "An image is to be flipped while its segments are called left and right.",
+        "Nothing was changed.",
+        "Leave the flip out, or name the segments without their side.",
+    ),
+}
