@@ -109,6 +109,8 @@ class Settings:
             expect_word(getattr(self, name), kinds[name], f"The {name} of training")
         for one in self.trackers:
             expect_word(one, Tracker, "A tracker")
+        if not all(isinstance(one, str) for one in self.locks):
+            raise UsageError(f"The setting locks is a list of paths; not {list(self.locks)!r}.")
         _within(self, "steps accumulation validate_every checkpoint_every", 1, math.inf)
         _within(self, "patience workers seed clip weight_decay", 0, math.inf)
         _within(self, "ema_decay warmup", 0, 1 - 1e-9)
@@ -141,14 +143,14 @@ class Settings:
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step (from 0): a function of the step alone, so that there is nothing to be resumed."""
-        done, rise = step / self.steps, self.warmup
-        left = min(max(1 - (done - rise) / (1 - rise), 0.0), 1.0)
+        top = self.warmup * self.steps - 1  # the last step of the warm-up, as torch's OneCycleLR counts
         if self.schedule == "one_cycle":
-            low = 1 / 25 if done < rise else 1e-4 / 25
-            share = done / rise if done < rise else left
+            left = 1 - (step - top) / max(self.steps - 1 - top, 1)
+            low, share = (1 / 25, step / top) if step < top else (1e-4 / 25, left)
             return self.learning_rate * (low + (1 - low) * _eased(share))
-        if done < rise:
-            return self.learning_rate * (step + 1) / (rise * self.steps + 1)
+        if step < top:
+            return self.learning_rate * (step + 1) / (top + 1)
+        left = 1 - (step - top) / (self.steps - top)  # the last step learns too
         shape: dict[str, float] = {"cosine": _eased(left), "poly": left**0.9, "constant": 1.0}
         return self.learning_rate * shape[self.schedule]
 

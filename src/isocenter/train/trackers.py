@@ -55,6 +55,7 @@ def _tensorboard(folder: Path, _name: str) -> Iterator[Observer]:
 def _mlflow(folder: Path, name: str) -> Iterator[Observer]:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when it is imported
     os.environ["DO_NOT_TRACK"] = "true"
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"  # files need no server and no database
     client = needed("mlflow", _EXTRA).MlflowClient(tracking_uri=(folder / "mlflow").resolve().as_uri())
     found = client.get_experiment_by_name(name)
     experiment = found.experiment_id if found else client.create_experiment(name)
