@@ -22,7 +22,11 @@ from isocenter.volume import Array, Volume
 
 _EXACT_MM = 1e-3
 _ROUNDING = 0.1  # of a voxel
-_MODALITIES = {"ct": "CT", "mri": "MR", "mr": "MR", "t1": "MR", "t2": "MR", "flair": "MR", "pet": "PT", "pt": "PT"}
+_MODALITIES = {
+    **{"ct": "CT", "pet": "PT", "pt": "PT"},
+    **dict.fromkeys(("mr", "mri", "flair", "adc", "dwi", "swi", "bold"), "MR"),
+    **dict.fromkeys(("t1", "t1w", "t1c", "t1ce", "t1gd", "t2", "t2w", "t2f", "pd", "pdw"), "MR"),
+}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def read(folder: Path) -> Dataset:
     found = _named(folder, said) if _names_files(said) else _found(folder, numbered=bool(channels))
     channels = channels or _unnamed(found)
     whole, missing = _complete(found.images, len(channels))
-    cases, reasons = paired(whole, found.labels)
+    torn = {name for reason in missing for name in reason.instances}
+    cases, reasons = paired(whole, [one for one in found.labels if one[0] not in torn])
     name = str(said.get("name") or folder.name)
     licence = str(said.get("licence") or said.get("license") or "")
     dataset = Dataset(name, cases, channels, _labels(said), licence=licence, reasons=merge(missing, reasons))
