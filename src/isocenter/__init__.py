@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from isocenter.formats import Stored, load, load_segmentation, save, save_parts, save_slices, stored
     from isocenter.geometry import Grid
     from isocenter.mesh import Mesh
-    from isocenter.ops.anatomy import segment, segmenters
+    from isocenter.nets.by_name import segment, segmenters
     from isocenter.ops.anatomy.calcium import calcium_score
     from isocenter.ops.anatomy.composition import areas_at
     from isocenter.ops.intensity import windowed
@@ -62,10 +62,10 @@ _PUBLIC = {
     "save_parts": "formats",
     "stored": "formats",
     "Stored": "formats",
-    "segment": "ops.anatomy",
+    "segment": "nets.by_name",
     "calcium_score": "ops.anatomy.calcium",
     "areas_at": "ops.anatomy.composition",
-    "segmenters": "ops.anatomy",
+    "segmenters": "nets.by_name",
     "measure": "ops.measure",
     "onto": "ops.resample",
     "to_spacing": "ops.resample",

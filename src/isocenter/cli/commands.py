@@ -74,7 +74,7 @@ def index(path: Annotated[Path, typer.Argument(help="Folder, file or zip file.")
 
 @app.command()
 def run(
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline, such as lungs.")],
+    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline, such as lungs; or a model, or its folder.")],
     path: ImagePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder per study.")],
     series: SeriesName = "best",
@@ -159,9 +159,9 @@ def convert(
 @app.command()
 def segmenters(as_json: Json = False) -> None:
     """List what can be segmented."""
-    from isocenter.ops import anatomy
+    from isocenter.nets import by_name
 
-    found = anatomy.segmenters()
+    found = by_name.segmenters()
     if as_json:
         words.print_json([info.to_dict() for info in found])
         return

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import Any, Literal
 
 import numpy as np
@@ -203,12 +204,21 @@ def algorithm_of(model: Model, how: Inference) -> Algorithm:
         "model_sha256": model.sha256,
         "licence": model.licence,
         "source": model.source,
-        "runtime": how.runtime,
+        "runtime": f"{how.runtime} {_version(how.runtime)}".strip(),
         "precision": how.precision,
         "overlap": how.overlap,
         "mirror": how.mirror,
     }
     return Algorithm(model.name, model.version, tuple(settings.items()), codes.ARTIFICIAL_INTELLIGENCE)
+
+
+def _version(runtime: str) -> str:
+    """Version of the package that runs a model."""
+    package = {"onnx": "onnxruntime", "tensorrt": "onnxruntime", "openvino": "openvino"}.get(runtime, "torch")
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _prepared(model: Model, images: Sequence[Volume] | Volume, *tasks: str) -> Prepared:

@@ -180,15 +180,16 @@ def _volume(value_ml: float, names: tuple[str, ...]) -> Measurement:
 
 
 def _densities_of(volume: Volume, names: tuple[str, ...], density: Density) -> list[Measurement]:
+    is_signal = volume.modality == "MR" and volume.unit != codes.HU
+    what, concept = ("intensity", codes.MR_SIGNAL_INTENSITY) if is_signal else ("density", codes.ATTENUATION)
     rows: Sequence[tuple[str, str, float, Code]] = (
-        ("mean", "Mean density", density.mean, codes.MEAN),
-        ("sd", "Standard deviation of density", density.standard_deviation, codes.STANDARD_DEVIATION),
-        ("median", "Median density", density.percentile(50), codes.MEDIAN),
-        ("p05", "5th percentile of density", density.percentile(5), codes.PERCENTILE_5),
-        ("p15", "15th percentile of density", density.percentile(15), codes.PERCENTILE_15),
-        ("p95", "95th percentile of density", density.percentile(95), codes.PERCENTILE_95),
+        ("mean", f"Mean {what}", density.mean, codes.MEAN),
+        ("sd", f"Standard deviation of {what}", density.standard_deviation, codes.STANDARD_DEVIATION),
+        ("median", f"Median {what}", density.percentile(50), codes.MEDIAN),
+        ("p05", f"5th percentile of {what}", density.percentile(5), codes.PERCENTILE_5),
+        ("p15", f"15th percentile of {what}", density.percentile(15), codes.PERCENTILE_15),
+        ("p95", f"95th percentile of {what}", density.percentile(95), codes.PERCENTILE_95),
     )
-    concept = codes.ATTENUATION
     return [Measurement(n, title, value, volume.unit, concept, names, derived) for n, title, value, derived in rows]
 
 

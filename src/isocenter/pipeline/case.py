@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +12,13 @@ from isocenter.dicom.scan import Progress, Scan, scan
 from isocenter.dicom.sorting.series import Series
 from isocenter.errors import UsageError
 from isocenter.pipeline.choose import choose, not_there
+from isocenter.pipeline.folder import folder_name, mark_of
 from isocenter.pipeline.provenance import sha256
 from isocenter.pipeline.spec import Pipeline
 from isocenter.reasons import Reason, counted
 from isocenter.volume import Volume
 
 _FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".npz")
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -160,24 +158,10 @@ def read(case: Case) -> Input:
     return Input(formats.load(case.file), {str(case.file): sha256(case.file)})
 
 
-def folder_name(text: str) -> str:
-    """A text as the name of one folder: as it is if that is safe, else with its other characters replaced, and a mark.
-
-    What stands in a header or a file's name leads to no other folder, whatever it is.
-    """
-    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip(".")[:_LONGEST_NAME]
-    return safe if safe == text else f"{safe}_{mark_of(text)}"
-
-
 def _stem(path: Path) -> str:
     """Name of a file without the suffix that says its format; other dots belong to the name."""
     suffix = max((end for end in _FILE_SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
     return path.name[: len(path.name) - len(suffix)]
-
-
-def mark_of(text: str) -> str:
-    """Eight letters that tell this text from others."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _studies(found: Scan) -> Iterator[tuple[str, tuple[Series, ...]]]:

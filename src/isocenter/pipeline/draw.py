@@ -8,7 +8,8 @@ from pathlib import Path
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.mesh import Mesh
-from isocenter.ops import anatomy, surfaces
+from isocenter.nets.by_name import segment
+from isocenter.ops import surfaces
 from isocenter.ops.slabs import How, slab
 from isocenter.report import pictures
 from isocenter.report.figure import Figure
@@ -57,7 +58,7 @@ def picture(
         raise UsageError("--at, --count, --slab and --how are of one plane: name it by --plane.")
     if view.at_mm is not None and view.count != 1:
         raise UsageError("--at shows one section and --count many: give one of the two.")
-    found = anatomy.segment(volume, segmenter) if segmenter else None
+    found = segment(volume, segmenter) if segmenter else None
     window = view.window or None
     if view.plane is None:
         return pictures.planes(volume, found, window=window, fill=view.fill)

@@ -16,7 +16,7 @@ from isocenter import formats
 from isocenter.errors import InputError, Refused, TryLater, UsageError
 from isocenter.extras import needed
 from isocenter.findings import Segmentation
-from isocenter.ops import anatomy
+from isocenter.nets.by_name import segment
 from isocenter.pipeline import case as reading
 from isocenter.pipeline.exporting import keeping
 from isocenter.pipeline.exporting.exported import Exported, exported
@@ -173,7 +173,7 @@ def _read(
         mask = _told_apart(formats.load_segmentation(source.mask), found.volume)
         digests[str(source.mask)] = sha256(source.mask)
     elif settings.segment:
-        mask = anatomy.segment(found.volume, settings.segment)
+        mask = segment(found.volume, settings.segment)
     elif must_have_mask:
         raise UsageError("Other cases have a mask; this one has none.")
     reasons = merge(source.case.reasons, found.volume.reasons, mask.reasons if mask else ())

@@ -1,13 +1,17 @@
-"""Folders of results: whole or not at all."""
+"""Folders of results: whole or not at all; and what they are called."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isocenter.disk import explained, replacing
+
+_LONGEST_NAME = 100
 
 
 def writable(folder: Path) -> Path:
@@ -41,3 +45,17 @@ def staged(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the study's folder, if nothing is in it
             target.parent.rmdir()
+
+
+def folder_name(text: str) -> str:
+    """A text as the name of one folder: as it is if that is safe, else with its other characters replaced, and a mark.
+
+    What stands in a header or a file's name leads to no other folder, whatever it is.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip(".")[:_LONGEST_NAME]
+    return safe if safe == text else f"{safe}_{mark_of(text)}"
+
+
+def mark_of(text: str) -> str:
+    """Eight letters that tell this text from others."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -16,7 +16,7 @@ from isocenter.disk import replacing
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.geometry import Grid
-from isocenter.ops import anatomy
+from isocenter.nets.by_name import segment
 from isocenter.ops.resample import onto
 from isocenter.pipeline.case import is_image_file, scanned, with_images
 from isocenter.pipeline.choose import only
@@ -157,7 +157,7 @@ def segmented(
             f"This is an image: say by --segment what to find in it ({_SEGMENTERS}), or name the file of a stored "
             "segmentation alone."
         )
-    return anatomy.segment(found, segmenter), taken
+    return segment(found, segmenter), taken
 
 
 def stored_on(stored: FoundObject, grid: Grid) -> Segmentation:
@@ -218,12 +218,12 @@ def pictures(volume: Volume, *, segmenter: str = "", window: str = "") -> tuple[
     chosen = preset(window) if window else None
     if not segmenter:
         return *figures.draw_volume(volume, window=chosen), *_bones(volume)
-    return figures.draw(volume, anatomy.segment(volume, segmenter), window=chosen)
+    return figures.draw(volume, segment(volume, segmenter), window=chosen)
 
 
 def _bones(volume: Volume) -> Iterator[Figure]:
     if volume.unit == codes.HU:
-        solid = figures.surface(anatomy.segment(volume, "bone"))
+        solid = figures.surface(segment(volume, "bone"))
         if solid is not None:
             yield solid
 

@@ -56,7 +56,7 @@ def write_outputs(findings: Findings, job: Job, folder: Path, *, journal: Journa
     with journal.step("masks"):
         formats.save(findings.segmentation, folder / "masks.nii.gz")
         outputs.append(Output("masks", folder / "masks.nii.gz", sha256(folder / "masks.nii.gz")))
-    if findings.headers:
+    if findings.headers and not findings.has("NETWORK_FOUND_NOTHING"):
         with journal.step("objects"):
             outputs += _objects(findings, job, folder, report=report, document=document)
     return tuple(outputs)

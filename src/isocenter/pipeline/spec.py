@@ -8,6 +8,14 @@ from datetime import datetime
 from types import MappingProxyType
 
 from isocenter.errors import UsageError
+from isocenter.nets.checks import modalities_of
+from isocenter.nets.model import Model
+from isocenter.nets.store import find_model
+from isocenter.pipeline.folder import folder_name
+from isocenter.reasons import counted
+
+VOLUMETRIC = ("CT", "MR", "PT", "NM", "US")
+"""Modalities of volumes, for a model that does not say which it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +39,8 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule in words."""
-        return (
-            f"{' or '.join(self.modalities)}; at least {self.covers_mm:g} mm along the patient if there is one; "
-            f"then the thinnest slices; then the kernel, in the order {', '.join(self.kernels)}; then the most slices"
-        )
+        covers = f"at least {self.covers_mm:g} mm along the patient if there is one; then " if self.covers_mm else ""
+        return f"{' or '.join(self.modalities)}; {covers}the thinnest slices; then the kernel, in the order {', '.join(self.kernels)}; then the most slices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Pipeline:
     rule
         Which series it takes.
     segmenter
-        Name of the segmenter (see ``isocenter segmenters``).
+        Name of the segmenter (see ``isocenter segmenters``), or where the model lies.
     """
 
     name: str
@@ -112,14 +118,31 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
 
 
 def pipeline(name: str) -> Pipeline:
-    """The pipeline of that name.
+    """The pipeline of that name, or that of a model: by its folder, or the name it is kept under.
 
     Raises
     ------
     UsageError
-        If there is none.
+        If there is none, or the model does not segment one image.
+    InputError
+        If the model is damaged.
     """
-    try:
+    if name in PIPELINES:
         return PIPELINES[name]
-    except KeyError:
-        raise UsageError(f"There is no pipeline {name!r}; there is: {', '.join(PIPELINES)}.") from None
+    try:
+        model = find_model(name)
+    except UsageError as error:
+        raise UsageError(f"There is no pipeline {name!r}; there is: {', '.join(PIPELINES)}. {error}") from None
+    return _of_model(model)
+
+
+def _of_model(model: Model) -> Pipeline:
+    """What a model finds, in any series of its modality."""
+    plan = model.plan
+    if plan.task != "segmentation" or len(plan.channels) > 1:
+        raise UsageError(
+            f"The model {model.name} is for {plan.task} of {counted(len(plan.channels), 'image', 'images')}, and a "
+            "pipeline segments one series: isocenter.nets.predict runs it on images that you name."
+        )
+    rule = Rule(modalities_of(plan) or VOLUMETRIC, covers_mm=0.0)
+    return Pipeline(folder_name(model.name), f"Structures by {model.name}", rule, str(model.folder))

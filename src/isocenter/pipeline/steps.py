@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from isocenter import codes
 from isocenter.dicom.derived import slice_headers
 from isocenter.dicom.derived.headers import Headers
 from isocenter.dicom.sorting.series import Series
 from isocenter.errors import Refused
 from isocenter.findings import Measurement, Segmentation
-from isocenter.ops import anatomy
+from isocenter.nets.by_name import segment
 from isocenter.ops.measure import measure
 from isocenter.pipeline.case import Case, Input, read
 from isocenter.pipeline.choose import kernel_kind
@@ -81,7 +82,7 @@ def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
     with journal.step("read"):
         source = read(case)
     with journal.step("segment"):
-        segmentation = anatomy.segment(source.volume, pipeline.segmenter)
+        segmentation = segment(source.volume, pipeline.segmenter)
     reasons = merge(case.reasons, segmentation.reasons)
     if not verdict_of(reasons).usable:
         return Findings(case, source, reasons=reasons)
@@ -89,7 +90,8 @@ def find(case: Case, pipeline: Pipeline, journal: Journal) -> Findings:
         measurements = measure(source.volume, segmentation)
     with journal.step("headers"):
         headers = _headers(case)
-    reasons = merge(reasons, density_reasons(case.series), headers.reasons)
+    about_density = density_reasons(case.series) if source.volume.unit == codes.HU else ()
+    reasons = merge(reasons, about_density, headers.reasons)
     return Findings(case, source, headers, segmentation, measurements, reasons)
 
 

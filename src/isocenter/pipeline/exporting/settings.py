@@ -87,9 +87,9 @@ class ExportSettings:
         if self.window:
             preset(self.window)
         if self.segment:
-            from isocenter.ops import anatomy
+            from isocenter.nets.by_name import expect_segmenter
 
-            anatomy.segmenter(self.segment)
+            expect_segmenter(self.segment)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

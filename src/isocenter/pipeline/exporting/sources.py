@@ -11,8 +11,9 @@ from pathlib import Path
 
 from isocenter.dicom.scan import scan
 from isocenter.errors import UsageError
-from isocenter.pipeline.case import Case, cases, folder_name, is_image_file, mark_of
+from isocenter.pipeline.case import Case, cases, is_image_file
 from isocenter.pipeline.exporting.settings import ExportSettings
+from isocenter.pipeline.folder import folder_name, mark_of
 from isocenter.pipeline.spec import Pipeline, Rule
 
 _VOLUMES = ("CT", "MR", "PT", "NM")
