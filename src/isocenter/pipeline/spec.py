@@ -40,7 +40,10 @@ class Rule:
     def text(self) -> str:
         """The rule in words."""
         covers = f"at least {self.covers_mm:g} mm along the patient if there is one; then " if self.covers_mm else ""
-        return f"{' or '.join(self.modalities)}; {covers}the thinnest slices; then the kernel, in the order {', '.join(self.kernels)}; then the most slices"
+        return (
+            f"{' or '.join(self.modalities)}; {covers}the thinnest slices; "
+            f"then the kernel, in the order {', '.join(self.kernels)}; then the most slices"
+        )
 
 
 @dataclass(frozen=True, slots=True)
