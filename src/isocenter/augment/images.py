@@ -66,8 +66,7 @@ def augmented(
         With ``SIDES_MIRRORED`` if an image is flipped whose segments are called left or right.
     """
     expect_real(volume, "An augmentation")
-    in_pixels = volume.grid.space is Space.PIXEL
-    spacing = volume.grid.spacing_mm if in_pixels else spacing_of(volume.grid)
+    spacing = volume.grid.spacing_mm if volume.grid.space is Space.PIXEL else spacing_of(volume.grid)
     if (
         any(isinstance(one, Stranger) for one in drawn.steps)
         and segmentation is not None
@@ -85,9 +84,7 @@ def augmented(
     out = drawn.apply(channels, labels, points=points, scale=scale)
     array = np.ascontiguousarray(np.moveaxis(out.images, 0, -1)).reshape(volume.shape)
     stays = not any(is_spatial(one) or isinstance(one, Stranger) for one in drawn.steps)
-    image = volume.with_array(array, sources=volume.sources if stays else ()).with_reasons(
-        _reasons(volume, drawn, in_pixels)
-    )
+    image = volume.with_array(array, sources=volume.sources if stays else ()).with_reasons(_reasons(volume, drawn))
     there = None if out.points is None else volume.grid.to_world(out.points)
     if segmentation is None:
         return AugmentedImage(image, None, there)
@@ -123,9 +120,9 @@ def _expect_no_sides(drawn: Drawn, segmentation: Segmentation | None) -> None:
         raise Refused([Reason("SIDES_MIRRORED", text)])
 
 
-def _reasons(volume: Volume, drawn: Drawn, in_pixels: bool) -> list[Reason]:
+def _reasons(volume: Volume, drawn: Drawn) -> list[Reason]:
     names = ", ".join(dict.fromkeys(type(one).__name__ for one in drawn.steps)) or "nothing"
-    unit = "; lengths are in pixels, as their size is unknown" if in_pixels else ""
+    unit = "; lengths are in pixels, as their size is unknown" if volume.grid.space is Space.PIXEL else ""
     found = [Reason("AUGMENTED", f"Done to the image: {names}{unit}.")]
     odd = [type(one).__name__ for one in drawn.steps if one.modalities and volume.modality not in ("", *one.modalities)]
     if odd:

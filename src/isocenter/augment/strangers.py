@@ -125,9 +125,11 @@ def _by_torchio(step: Stranger, images: Singles, labels: Labels | None, scale: S
 def _by_monai(step: Stranger, images: Singles, labels: Labels | None, scale: Scale) -> tuple[Any, Any]:
     torch, data = needed("torch", "nets"), needed("monai.data", "nets")
     affine = torch.diag(torch.tensor([*scale.spacing_mm, 1.0], dtype=torch.float64))
-    parts = {"image": data.MetaTensor(torch.from_numpy(images.copy()), affine=affine)}
-    if labels is not None:
-        parts["label"] = data.MetaTensor(torch.from_numpy(labels.astype(np.float32))[None], affine=affine)
+    given = np.zeros(images.shape[1:]) if labels is None else labels  # its transforms want all keys that they name
+    parts = {
+        "image": data.MetaTensor(torch.from_numpy(images.copy()), affine=affine),
+        "label": data.MetaTensor(torch.from_numpy(given.astype(np.float32))[None], affine=affine),
+    }
     if hasattr(step.transform, "set_random_state"):
         step.transform.set_random_state(seed=(step.seed or 0) % _LEGACY_SEEDS)
     out = step.transform(parts)
