@@ -62,19 +62,17 @@ def read_torchscript(path: Path, wishes: Wishes) -> Found:
     UsageError
         If nothing says what it takes.
     """
-    import torch
+    from isocenter.nets.runtimes.members import scripted
 
     if wishes.code != "trusted":
         text = f"{path.name} is TorchScript, a program that can read and write files here with your rights."
         raise refused("MODEL_FOREIGN_CODE", text + " If you trust where it comes from, say so by --trust.")
     extra: dict[str, Any] = {PLAN_KEY: ""}
-    try:
-        torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
-    except RuntimeError as error:
-        raise InputError(f"{path.name} is damaged, or no TorchScript that this torch reads.") from error
+    data = path.read_bytes()
+    scripted(data, path.name, extra)
     held = extra[PLAN_KEY]
     plan = _plan(path, wishes, held.decode() if isinstance(held, bytes) else held, "torchscript")
-    return Found(path.stem, plan, (path.read_bytes(),), "torchscript", source=f"TorchScript file {path.name}")
+    return Found(path.stem, plan, (data,), "torchscript", source=f"TorchScript file {path.name}")
 
 
 def _plan(path: Path, wishes: Wishes, held: str, kind: str) -> Plan:

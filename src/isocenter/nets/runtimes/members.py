@@ -6,6 +6,7 @@ How it is run lives in the runtimes beside.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,11 @@ def networks_of(model: Model) -> list[nn.Module]:
     return [filled(build(model.plan), state, model.name) for state in weights_of(model)]
 
 
+def whole(model: Model) -> nn.Module:
+    """The network with its head; of an ensemble the mean of its members."""
+    return _mean(networks_of(model))
+
+
 def filled(network: nn.Module, state: dict[str, Any], name: str) -> nn.Module:
     """The network with these weights, no longer learning."""
     try:
@@ -91,12 +97,20 @@ def filled(network: nn.Module, state: dict[str, Any], name: str) -> nn.Module:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def scripted(data: bytes, name: str) -> nn.Module:
-    """The module of a TorchScript file."""
+def scripted(data: bytes, name: str, extra: dict[str, Any] | None = None) -> nn.Module:
+    """The module of a TorchScript file; what else the file holds under the names of ``extra`` is put there.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
     try:
-        module: nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module: nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu", _extra_files=extra)
     except RuntimeError as error:
-        raise InputError(f"{name} is no TorchScript that this torch can read.") from error
+        raise InputError(f"{name} is damaged, or no TorchScript that this torch reads.") from error
     return module.eval()
 
 
@@ -109,7 +123,11 @@ def joined(networks: Sequence[nn.Module], plan: Plan) -> Members:
         weight = np.concatenate([head.weight * np.float32(share) for head in heads if head is not None], axis=1)
         bias = np.stack([head.bias for head in heads if head is not None]).mean(axis=0)
         return Members(plan, _Features(networks).eval(), Head(weight, bias))
-    return Members(plan, networks[0] if len(networks) == 1 else _Mean(networks).eval())
+    return Members(plan, _mean(networks))
+
+
+def _mean(networks: Sequence[nn.Module]) -> nn.Module:
+    return networks[0] if len(networks) == 1 else _Mean(networks).eval()
 
 
 def _linear_head(network: nn.Module) -> Head | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from isocenter.nets.plan import Plan
 
 INPUT, OUTPUT = "image", "output"
 _OPSET = 18
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def patch_shape(plan: Plan, batch: int) -> tuple[int, ...]:
@@ -57,13 +59,13 @@ def as_onnx(network: nn.Module, shape: Sequence[int]) -> bytes:
     return file.getvalue()
 
 
-def as_torchscript(network: nn.Module, shape: Sequence[int]) -> bytes:
-    """TorchScript of a network, traced for patches of this shape."""
+def as_torchscript(network: nn.Module, shape: Sequence[int], extra: Mapping[str, str] = _NOTHING) -> bytes:
+    """TorchScript of a network, traced for patches of this shape, with extra files by name."""
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode(mode=False), torch.no_grad():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(network, torch.zeros(*shape), check_trace=False)
-        torch.jit.save(traced, file)
+        torch.jit.save(traced, file, _extra_files=dict(extra))
     return file.getvalue()
 
 
