@@ -34,6 +34,12 @@ CODES: dict[str, CodeEntry] = {
         "Nothing was learned.",
         "Look at the reasons of the cases.",
     ),
+    "NO_PLACE_TO_PLANT": CodeEntry(
+        _X,
+        "Lungs have no room for so many nodules of these sizes, beside vessels and apart from each other.",
+        "None was planted.",
+        "Plant fewer or smaller ones; look whether the lungs were found.",
+    ),
     "CATEGORY_UNSEEN": CodeEntry(
         _V,
         "A category that a network is to tell apart has no case to learn from.",

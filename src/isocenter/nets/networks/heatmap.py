@@ -20,6 +20,7 @@ from isocenter.errors import UsageError
 from isocenter.nets.networks.options import expect_options
 from isocenter.nets.networks.residual_unet import OPTIONS, Layers, unet_of
 from isocenter.nets.networks.sizes import cut, padded
+from isocenter.nets.networks.strides import stride_of
 from isocenter.nets.plan import Network, Plan
 
 _RARE = 0.01  # what a heat map says at first, so that the many voxels without anything do not drown the few
@@ -45,21 +46,6 @@ def heatmap(plan: Plan) -> Heatmap:
     width = inner.get("features", [32])[0]
     body = unet_of(inside, (width, plan.output_channels))
     return Heatmap(body, (plan.inputs, width, len(plan.labels)), stride)
-
-
-def stride_of(plan: Plan) -> tuple[int, ...]:
-    """How many times as coarse as the input a detector's outputs are, along each of its axes.
-
-    Raises
-    ------
-    UsageError
-        If the option is neither a whole number nor one for each axis.
-    """
-    given = plan.network.options.get("stride", 2)
-    stride = (given,) * plan.dimensions if isinstance(given, int) else tuple(given)
-    if len(stride) != plan.dimensions or any(not isinstance(one, int) or one < 1 for one in stride):
-        raise UsageError(f"The stride is a whole number, or one for each of the {plan.dimensions} axes; not {given!r}.")
-    return stride
 
 
 class Heatmap(nn.Module):

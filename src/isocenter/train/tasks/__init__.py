@@ -27,6 +27,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "segmentation": "isocenter.train.tasks.segmentation:segmentation",
         "pretraining": "isocenter.train.tasks.pretraining:pretraining",
         "classification": "isocenter.train.tasks.classification:classification",
+        "detection": "isocenter.train.tasks.detection:detection",
     }
 )
 """Where the builder of each task is (``"module:function"``), by the plan's task: ``function(material) -> Made``."""
