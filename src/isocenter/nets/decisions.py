@@ -21,7 +21,7 @@ from isocenter.reasons import Reason, counted
 _ANISOTROPIC = 3.0  # times as coarse as the others, from which an axis is treated by itself (nnU-Net)
 _ALONG = ("IPL", "PIL", "LIP")  # orientation with slices towards the feet, the back, the left
 _AXES = ("slice", "row", "column")
-_COLOURS = ("red", "green", "blue", "alpha")
+COLOURS = ("red", "green", "blue", "alpha")
 _ENOUGH_CASES = 10
 _ONE_PIECE = 0.99
 
@@ -138,7 +138,7 @@ def channels_of(seen: Fingerprint) -> tuple[str, ...]:
     if len(samples) > 1 or (max(samples) > 1 and len(seen.dataset.channels) > 1):
         raise _unlike("Some images have colours and others do not.")
     (count,) = samples
-    return seen.dataset.channels if count == 1 else _COLOURS[:count]
+    return seen.dataset.channels if count == 1 else COLOURS[:count]
 
 
 def normalisation_of(seen: Fingerprint, task: Task) -> tuple[tuple[Normalisation, ...], str]:

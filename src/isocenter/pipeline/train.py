@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.datasets import Split, open_dataset, split
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError, UsageError, expect_word
 from isocenter.nets.fingerprint import fingerprint
-from isocenter.nets.plan import Plan
+from isocenter.nets.plan import load_plan
 from isocenter.nets.planning import Device, plan_for
 from isocenter.reasons import merge
 from isocenter.train.progress import Observer, Progress, silent
@@ -50,6 +49,9 @@ class Job:
     held_out: int | float = HELD_OUT
     device: Device = "cpu"
     settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        expect_word(self.device, Device, "The device")
 
 
 def read_job(path: Path) -> Job:
@@ -99,8 +101,9 @@ def _based(training: Any, folder: Path) -> dict[str, Any]:
     if not isinstance(training, dict):
         raise UsageError("training is a table of settings: [training].")
     found = dict(training)
-    if isinstance(found.get("cache"), str) and found["cache"]:
-        found["cache"] = str(folder / found["cache"])
+    for name in ("cache", "start"):
+        if isinstance(found.get(name), str) and found[name]:
+            found[name] = str(folder / found[name])
     if isinstance(found.get("locks"), list):
         found["locks"] = [str(folder / str(one)) for one in found["locks"]]
     return found
@@ -117,7 +120,7 @@ def run(job: Job, *, observer: Observer = silent) -> Trained:
     dataset = open_dataset(job.dataset)
     cases = split(dataset, job.held_out) if job.held_out else Split(dataset, replace(dataset, cases=()))
     if job.plan is not None:
-        plan = _plan_in(job.plan)
+        plan = load_plan(job.plan)
     else:
         seen = fingerprint(cases.train, observer=lambda done, all_: observer(Progress("planning", done, all_)))
         plan = plan_for(seen, device=job.device)
@@ -128,12 +131,3 @@ def run(job: Job, *, observer: Observer = silent) -> Trained:
 def speaks() -> bool:
     """Whether this process is the one of several (``torchrun``) that tells people."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _plan_in(path: Path) -> Plan:
-    try:
-        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{path.name} is no JSON: {error}.") from error

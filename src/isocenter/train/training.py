@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from isocenter import datasets
 from isocenter.datasets import Dataset, Split
 from isocenter.errors import Refused, UsageError, expect
 from isocenter.extras import needed
+from isocenter.nets.decisions import COLOURS
 from isocenter.nets.model import Model, load_model, save_model
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason, merge
@@ -136,8 +137,9 @@ class _Training:
 
         Held-out cases are gone through first: of an image that lies on both sides, the copy to learn from is left out.
         """
-        self._expect_room()
         train, held_out = self.split.train, self.split.held_out
+        _expect_fitting(self.plan, train)
+        self._expect_room()
         whole = replace(train, cases=(*held_out.cases, *train.cases))
         tell = lambda done, total: self.observer(Progress("checking", done, total))  # noqa: E731
         checked = datasets.check(whole, observer=tell)
@@ -207,3 +209,26 @@ def _those(dataset: Dataset, usable: list[str]) -> Dataset:
     """The data set with its usable cases."""
     kept = set(usable)
     return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in kept))
+
+
+def _expect_fitting(plan: Plan, dataset: Dataset) -> None:
+    """Tell whose plan is of other data.
+
+    Raises
+    ------
+    UsageError
+        If channels, labels or categories are not those of the data set.
+    """
+    pairs: list[tuple[str, Iterable[str], Iterable[str]]] = []
+    if plan.channels != COLOURS[: len(plan.channels)]:  # one image has them all
+        pairs.append(("channels", plan.channels, dataset.channels))
+    if plan.task == "segmentation":
+        pairs.append(("labels", plan.labels, dataset.labels))
+    if plan.task == "classification":
+        pairs.append(("categories", plan.labels, dataset.categories))
+    for what, planned, there in pairs:
+        if tuple(planned) != tuple(there):
+            raise UsageError(
+                f"The plan has the {what} {', '.join(planned)}, and the data set {dataset.name} has"
+                f" {', '.join(there) or 'none'}: make a plan for it."
+            )

@@ -159,3 +159,11 @@ def test_a_plan_for_a_gpu_that_is_not_there_is_told(blob_set: Dataset, blob_plan
         pytest.skip("there is one")
     with pytest.raises(UsageError, match="There is no GPU"):
         train(blob_set, replace(blob_plan, device="cuda"), tmp_path / "m", settings=QUICK)
+
+
+def test_a_plan_of_other_data_is_told(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    swapped = replace(blob_plan, labels=("tip", "body"))
+    with pytest.raises(UsageError, match="has the labels tip, body, and the data set blobs has body, tip"):
+        train(blob_set, swapped, tmp_path / "m", settings=QUICK)
+    with pytest.raises(UsageError, match="has the channels CT, and the data set blobs has MR"):
+        train(blob_set, replace(blob_plan, channels=("CT",)), tmp_path / "m", settings=QUICK)
