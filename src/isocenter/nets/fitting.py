@@ -53,8 +53,10 @@ class Room:
         return cls(memory_bytes, _CPU_MACS if device == "cpu" else math.inf, most)
 
     def share(self, needs: Cost, batch: int) -> float:
-        """How many times the room a step takes; 1 is just full."""
-        return max(needs.training_bytes / (_SHARE * self.memory_bytes), batch * needs.macs / self.macs)
+        """How much larger or smaller a patch may be, since what it takes grows with its voxels; 0 if none fits."""
+        fixed = _KEPT * needs.parameters
+        free = max(_SHARE * self.memory_bytes - fixed, 0)
+        return min(free / max(needs.training_bytes - fixed, 1), self.macs / max(batch * needs.macs, 1))
 
 
 def fitted(plan: Plan, whole: Sequence[float], room: Room, *, build: Build, steps: Callable[[Triple], Triple]) -> Plan:
@@ -88,9 +90,9 @@ def fitted(plan: Plan, whole: Sequence[float], room: Room, *, build: Build, step
         tried = replace(plan, network=build(plan.patch), batch=batch)
         needs = cost(tried)
         share = room.share(needs, batch)
-        if share <= 1:
+        if share >= 1:
             return _with_batch(tried, needs, room)
-        smaller = _smaller(plan.patch, whole, steps, voxels=math.prod(plan.patch) / share)
+        smaller = _smaller(plan.patch, whole, steps, voxels=math.prod(plan.patch) * share)
         if smaller == plan.patch:
             break
         plan = replace(plan, patch=smaller)

@@ -1,0 +1,55 @@
+"""The command ``plan``: what was decided and why, faults by their status, and a file that teaches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from isocenter.cli import app
+from isocenter.errors import UsageError
+from isocenter.nets.plan import load_plan
+from isocenter.pipeline.plan import memory_bytes
+from isocenter.testing.labelled import write_labelled
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_labelled(tmp_path_factory.mktemp("cli") / "set", 4)
+
+
+def test_a_sound_set_is_planned_in_words(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    result = RUNNER.invoke(app, ["plan", str(labelled), "--memory", "2GiB", "--out", str(out)])
+    assert result.exit_code == 0
+    for word in ("labelled", "organ, lesion", "spacing_mm", "1.5 x 1 x 1", "zscore", "2 GiB"):
+        assert word in result.output
+    assert load_plan(out).labels == ("organ", "lesion")
+
+
+def test_json_holds_the_plan_the_fingerprint_and_the_reasons_and_faults_give_one(
+    labelled: Path, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "set", 4)
+    (folder / "imagesTr" / "case_001_0000.nii.gz").write_bytes(b"nothing")
+    result = RUNNER.invoke(app, ["plan", str(folder), "--json"])
+    assert result.exit_code == 1
+    said = json.loads(result.output)
+    assert [one["code"] for one in said["reasons"]] == ["CASE_DAMAGED"]
+    assert said["fingerprint"]["cases"] == 3
+    assert said["plan"]["labels"] == ["organ", "lesion"]
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), ("8GiB", 8 << 30), ("500 mb", 500_000_000), ("1.5g", 3 << 29)])
+def test_memory_is_read_with_its_unit(text: str, count: int) -> None:
+    assert memory_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["0", "many", "8 apples", "-1GiB"])
+def test_memory_that_is_none_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="8GiB"):
+        memory_bytes(text)
