@@ -2,7 +2,8 @@
 
 =====================  ============================================================================================
 Of one case            ``scores`` of a segmentation against the truth: overlap, surface, volume; ``lesions`` one by one
-Of a set               ``study`` of pairs; ``compared`` with another model's; ``Criterion`` and ``judged``
+Of a set               ``study`` of pairs; ``compared`` with another model's; ``Criterion`` and ``judged``;
+                       ``differing`` draws a case that went wrong
 For whom less          ``study.by``, ``breakdowns``, ``to_collect``; ``properties`` of images, ``skin_tone`` of photos
 Of many cases          ``auroc``, ``auprc``, ``curve``; ``classification``; ``reliability`` and ``brier``;
                        ``bland_altman`` and ``icc`` of paired measurements
@@ -15,6 +16,7 @@ from isocenter.evaluate.calibration import Reliability, brier, reliability
 from isocenter.evaluate.categories import Classification, classification
 from isocenter.evaluate.comparing import Comparison, holm, paired_test
 from isocenter.evaluate.criteria import Criterion, Judgement, criteria_of, judged
+from isocenter.evaluate.gallery import differing
 from isocenter.evaluate.intervals import Interval, interval
 from isocenter.evaluate.lesions import Lesions, lesions
 from isocenter.evaluate.metrics import METRICS, Metric
@@ -56,6 +58,7 @@ __all__ = [
     "compared",
     "criteria_of",
     "curve",
+    "differing",
     "holm",
     "icc",
     "interval",

@@ -22,6 +22,8 @@ TOGETHER = "*"
 _NOT_SAID = frozenset({"", "unknown", "na", "n/a", "nan", "none", "null", "?", "-"})
 _DICOM_AGE = re.compile(r"(\d{3})([DWMY])")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+ENOUGH = 10
+"""Cases that a group needs to be judged by."""
 _FEW = 6
 """Different numbers up to which each is a group of its own."""
 
@@ -53,8 +55,8 @@ class Grouping:
 def grouped(attributes: Attributes, by: str) -> Grouping:
     """Cases in groups by an attribute, or by two (``"sex*age"``).
 
-    Ages become decades, other numbers of more than six values thirds of the cases; what is not said is ``"unknown"``,
-    a group like the others, so that no case is left out.
+    Ages become decades, other numbers of more than six values thirds of the cases (halves of fewer than 30); what is
+    not said is ``"unknown"``, a group like the others, so that no case is left out.
 
     Raises
     ------
@@ -85,10 +87,19 @@ def _naming(by: str, values: Sequence[str]) -> tuple[Callable[[str], str], str]:
         return lambda value: _decade(number_of(value)), "Ages are put into decades."
     if len(set(numbers)) <= _FEW:
         return lambda value: f"{number_of(value):g}", ""
+    return _parts(by, numbers)
+
+
+def _parts(by: str, numbers: Sequence[float]) -> tuple[Callable[[str], str], str]:
+    """Numbers in thirds of the cases, or halves where thirds would be too small to be judged."""
+    if len(numbers) < 3 * ENOUGH:
+        middle = float(np.quantile(numbers, 0.5))
+        names = (f"{middle:.4g} and below", f"above {middle:.4g}")
+        return lambda value: names[number_of(value) > middle], f"The values of {by} are put into halves of the cases."
     low, high = (float(edge) for edge in np.quantile(numbers, [1 / 3, 2 / 3]))
-    names = (f"{low:.4g} and below", f"{low:.4g} to {high:.4g}", f"above {high:.4g}")
+    thirds = (f"{low:.4g} and below", f"{low:.4g} to {high:.4g}", f"above {high:.4g}")
     return (
-        lambda value: names[int(number_of(value) > low) + int(number_of(value) > high)],
+        lambda value: thirds[int(number_of(value) > low) + int(number_of(value) > high)],
         f"The values of {by} are put into thirds of the cases.",
     )
 

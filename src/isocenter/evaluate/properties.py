@@ -25,7 +25,7 @@ def properties(image: Volume, truth: Segmentation) -> dict[str, str]:
     ``spacing_mm``       the greatest distance between neighbouring voxels
     ===================  =====================================================================================
 
-    What cannot be told is left out, and shows as unknown.
+    What cannot be told is left out or ``"unknown"``.
     """
     expect_one_grid(image, truth)
     mask = truth.mask()
@@ -34,8 +34,7 @@ def properties(image: Volume, truth: Segmentation) -> dict[str, str]:
         found["spacing_mm"] = f"{max(n for n, s in zip(image.spacing_mm, image.grid.shape, strict=True) if s > 1):.4g}"
     if image.grid.space is Space.PATIENT:
         found["volume_ml"] = f"{np.count_nonzero(mask) * image.grid.voxel_volume_ml:.5g}"
-        side = _side(truth, mask)
-        found |= {"side": side} if side else {}
+        found["side"] = _side(truth, mask)
     return found
 
 
@@ -46,12 +45,12 @@ def _range(image: Volume) -> float:
 
 
 def _side(truth: Segmentation, mask: np.ndarray) -> str:
-    """The side of the patient that all structures lie on; empty if they lie on both, or it cannot be told."""
+    """The side of the patient that all structures lie on; unknown if they lie on both, or it cannot be told."""
     corners = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in mask.shape], indexing="ij"), axis=-1).reshape(-1, 3)
     edges = truth.grid.to_world(corners)[:, 0]
     if not mask.any() or np.ptp(edges) < _WHOLE_BODY_MM:
-        return ""
+        return "unknown"
     ends = [(part.start - 0.5, part.stop - 0.5) for part in box_of(mask)]
     box = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
     places = truth.grid.to_world(box)[:, 0] - (edges.min() + edges.max()) / 2
-    return "left" if places.min() >= 0 else "right" if places.max() <= 0 else ""
+    return "left" if places.min() >= 0 else "right" if places.max() <= 0 else "unknown"

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isocenter.evaluate.comparing import holm
-from isocenter.evaluate.grouping import UNKNOWN, Attributes, Grouping, about, grouped
+from isocenter.evaluate.grouping import ENOUGH, UNKNOWN, Attributes, Grouping, about, grouped
 from isocenter.evaluate.intervals import ROUNDS, Floats, Interval, finite, interval
 from isocenter.evaluate.metrics import Metric
 from isocenter.reasons import Reason, counted, merge
 
-ENOUGH = 10
-"""Cases that a group needs to be judged by."""
 _SURE = 0.05
 
 

@@ -64,7 +64,7 @@ CODES: dict[str, CodeEntry] = {
     "ATTRIBUTE_BINNED": CodeEntry(
         _I,
         "The values of an attribute are numbers.",
-        "Ages were put into decades, other numbers of more than six values into thirds of the cases.",
+        "Ages were put into decades, other numbers of more than six values into thirds of the cases (halves of few).",
         "Give an attribute of your own groups if these do not fit.",
     ),
     "ATTRIBUTE_UNKNOWN": CodeEntry(
@@ -90,5 +90,23 @@ CODES: dict[str, CodeEntry] = {
         "The skin tone of a photograph is not stated.",
         "It was estimated by the individual typology angle of its skin pixels, which light and camera change too.",
         "State the tone (Fitzpatrick or Monk scale) as an attribute of the case.",
+    ),
+    "PREDICTION_UNREADABLE": CodeEntry(
+        _V,
+        "The prediction of a case cannot be read.",
+        "The case counts as failed, as if there were no prediction.",
+        "Predict it again, or see what is wrong with the file.",
+    ),
+    "LEARNED_FROM": CodeEntry(
+        _V,
+        "A model is evaluated on cases that it learned from.",
+        "They are evaluated like the others, so the scores are too good.",
+        "Evaluate the cases that were held out: --cases held-out.",
+    ),
+    "CRITERION_FAILED": CodeEntry(
+        _V,
+        "An acceptance criterion is not met, or its value is not defined.",
+        "The evaluation ends with exit status 1.",
+        "Do not use the model for what the criteria stand for; see its worst cases and subgroups.",
     ),
 }

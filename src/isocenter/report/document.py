@@ -41,6 +41,28 @@ class StudyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A table of texts under a heading, for what is no measurement of a structure.
+
+    Parameters
+    ----------
+    title
+        The heading.
+    columns
+        Heads of the columns; the first names the rows.
+    rows
+        A text for each column.
+    words
+        What to know to read it.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that a report says.
 
@@ -68,6 +90,8 @@ class Report:
         Whose images these are, and of when, in one line that every printed page carries; empty if nobody may know.
     instance_numbers
         SOP Instance UID -> Instance Number of the images, to name those that a reason concerns.
+    listings
+        Tables, after the measurements.
 
     Raises
     ------
@@ -86,6 +110,7 @@ class Report:
     made_at: datetime
     identity: str = ""
     instance_numbers: Mapping[str, str] = field(default_factory=dict)
+    listings: tuple[Listing, ...] = ()
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:

@@ -28,7 +28,7 @@ from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleD
 
 from isocenter.reasons import Reason
 from isocenter.report import document
-from isocenter.report.document import Report
+from isocenter.report.document import Listing, Report
 from isocenter.report.figure import Figure
 from isocenter.report.planes import Plane
 from isocenter.report.standing import Level
@@ -140,6 +140,8 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
     if report.measurements:
         yield Paragraph("Measurements", _HEADING)
         yield _measurements(report, writer)
+    for listing in report.listings:
+        yield from _listing(listing, writer)
     yield from _pictures(report, writer)
     if report.notes:
         yield Paragraph("Notes on the data", _HEADING)
@@ -228,6 +230,21 @@ def _measurements(report: Report, writer: _Writer) -> Table:
     first = max(0.34, 0.62 - 0.1 * len(table.columns)) * _WIDTH
     rest = (_WIDTH - first) / max(1, len(table.columns))
     return _table(rows, [first, *[rest] * len(table.columns)], look, repeat_rows=1)
+
+
+def _listing(listing: Listing, writer: _Writer) -> Iterator[Flowable]:
+    yield Paragraph(writer.safe(listing.title), _HEADING)
+    if listing.words:
+        yield Paragraph(writer.safe(listing.words), _FINE)
+    first, *others = listing.columns
+    rows: list[list[Flowable]] = [
+        [Paragraph(writer.safe(first), _HEAD), *(Paragraph(writer.safe(head), _HEAD_RIGHT) for head in others)]
+    ]
+    for title, *cells in listing.rows:
+        rows.append([Paragraph(writer.safe(title), _TEXT), *(Paragraph(writer.safe(cell), _VALUE) for cell in cells)])
+    width = max(0.2, 0.5 - 0.06 * len(others)) * _WIDTH
+    rest = (_WIDTH - width) / max(1, len(others))
+    yield _table(rows, [width, *[rest] * len(others)], _LINES, repeat_rows=1)
 
 
 _LINES: list[Look] = [
