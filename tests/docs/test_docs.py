@@ -44,6 +44,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "recipes.md",
         "resampling.md",
         "photos.md",
+        "training.md",
     ],
 )
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

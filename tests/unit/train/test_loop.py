@@ -77,16 +77,6 @@ def test_a_killed_course_goes_on_to_the_same_bits(tmp_path: Path, undisturbed: L
     assert same(resumed, undisturbed)
 
 
-def test_a_stopped_course_exits_3_and_goes_on_to_the_same_bits(tmp_path: Path, undisturbed: Learned) -> None:
-    with started(tmp_path) as process:
-        told(process, "'done': 30")
-        process.terminate()
-        assert process.stderr is not None
-        assert "Stopped at step" in process.stderr.read()
-        assert process.wait() == TryLater.exit_status
-    assert same(taught(tmp_path, steps=STEPS), undisturbed)
-
-
 def test_two_processes_learn_the_same_weights(tmp_path: Path, undisturbed: Learned) -> None:
     port = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29500 + os.getpid() % 2000), "WORLD_SIZE": "2"}
     both = [started(tmp_path, RANK=str(rank), LOCAL_RANK=str(rank), **port) for rank in range(2)]
