@@ -45,6 +45,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "resampling.md",
         "photos.md",
         "training.md",
+        "augmentation.md",
     ],
 )
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
