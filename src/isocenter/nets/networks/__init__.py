@@ -52,4 +52,8 @@ def build(plan: Plan) -> Any:
     except KeyError:
         known = ", ".join(NETWORKS)
         raise UsageError(f"There is no network {plan.network.name!r}; there are: {known}.") from None
-    return getattr(importlib.import_module(module), function)(plan)
+    builder = getattr(importlib.import_module(module), function)
+    try:
+        return builder(plan)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The network {plan.network.name} does not take these options: {error}") from error
