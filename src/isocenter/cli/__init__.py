@@ -17,6 +17,7 @@ from isocenter.cli import (
     draw,  # noqa: F401
     evaluate,  # noqa: F401
     export,  # noqa: F401
+    model,  # noqa: F401
     plan,  # noqa: F401
     radiomics,  # noqa: F401
     register,  # noqa: F401

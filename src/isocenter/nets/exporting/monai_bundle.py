@@ -92,8 +92,8 @@ def inference(plan: Plan) -> dict[str, Any]:
         "no_gradients": "$torch.set_grad_enabled(False)",
         "run": [
             "@no_gradients",
-            "$[@postprocessing({**one, 'pred': @inferer(inputs=one['image'][None].to(@device), predictor=@network)[0].cpu()})"
-            " for one in @dataset]",
+            "$[@postprocessing({**one, 'pred':"
+            " @inferer(inputs=one['image'][None].to(@device), predictor=@network)[0].cpu()}) for one in @dataset]",
         ],
     }
 

@@ -132,7 +132,8 @@ def _plan(
     formats = metadata["network_data_format"]
     image = next(iter(formats["inputs"].values()))
     output = next(iter(formats["outputs"].values()))
-    transforms = config.get("preprocessing", {}).get("transforms")
+    described = config.get("preprocessing")
+    transforms = described.get("transforms") if isinstance(described, Mapping) else None
     if not isinstance(transforms, list) or not all(isinstance(one, Mapping) for one in transforms):
         raise refused("MODEL_STEP_UNKNOWN", "The bundle does not list its preprocessing as transforms.")
     steps, reasons = steps_of([one for one in transforms if not one.get("_disabled_")])
