@@ -10,9 +10,11 @@ import numpy as np
 
 from isocenter.nets.runtimes import Head, Runtime
 
+Flip = tuple[int, ...]
+
 
 class Mirrored:
-    """A network that sees each patch as it is and mirrored along every choice of some axes.
+    """A network that sees each patch mirrored in some ways, and gives the average.
 
     Features may be averaged in place of outputs, since the head looks at each voxel by itself.
 
@@ -20,17 +22,12 @@ class Mirrored:
     ----------
     runtime
         The network.
-    axes
-        Axes (0 slice, 1 row, 2 column) along which a mirrored image could be a real one.
-    dimensions
-        Of the network; one of two has no axis of slices.
+    flips
+        Of each way the axes of a batch that are mirrored, one at least; none leaves the patch as it is.
     """
 
-    def __init__(self, runtime: Runtime, axes: Sequence[int], dimensions: int = 3) -> None:
-        self._runtime = runtime
-        first = 2 - (3 - dimensions)  # of a batch, behind window and channel
-        inside = sorted({first + axis for axis in axes if axis >= 3 - dimensions})
-        self.flips = tuple(chain.from_iterable(combinations(inside, count) for count in range(len(inside) + 1)))
+    def __init__(self, runtime: Runtime, flips: Sequence[Flip]) -> None:
+        self._runtime, self._flips = runtime, tuple(flips)
 
     @property
     def name(self) -> str:
@@ -49,12 +46,24 @@ class Mirrored:
 
     def __call__(self, batch: Any) -> Any:
         """Average over all mirror images, each mirrored back. Categories have nothing to mirror back."""
-        total = self._runtime(batch)
-        for flip in self.flips[1:]:
-            given = self._runtime(_flipped(batch, flip))
-            total = total + (_flipped(given, flip) if given.ndim == batch.ndim else given)
-        return total / len(self.flips)
+        total = self._seen(batch, self._flips[0])
+        for flip in self._flips[1:]:
+            total = total + self._seen(batch, flip)
+        return total / len(self._flips)
+
+    def _seen(self, batch: Any, flip: Flip) -> Any:
+        if not flip:
+            return self._runtime(batch)
+        given = self._runtime(_flipped(batch, flip))
+        return _flipped(given, flip) if given.ndim == batch.ndim else given
 
 
-def _flipped(array: Any, axes: tuple[int, ...]) -> Any:
+def flips_of(axes: Sequence[int], dimensions: int) -> tuple[Flip, ...]:
+    """Every choice among axes (0 slice, 1 row, 2 column) as axes of a batch; a network of two has none of slices."""
+    missing = 3 - dimensions
+    inside = sorted({2 - missing + axis for axis in axes if axis >= missing})
+    return tuple(chain.from_iterable(combinations(inside, count) for count in range(len(inside) + 1)))
+
+
+def _flipped(array: Any, axes: Flip) -> Any:
     return np.ascontiguousarray(np.flip(array, axes)) if isinstance(array, np.ndarray) else array.flip(axes)

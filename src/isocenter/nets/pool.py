@@ -44,8 +44,8 @@ class Pool:
         self._opening: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def opened(self, model: Model, how: Inference) -> Runtime:
-        """The model, ready to run: opened now if it is not yet.
+    def opened(self, model: Model, how: Inference, *, member: int | None = None) -> Runtime:
+        """The model, or one member of it alone, ready to run: opened now if it is not yet.
 
         Raises
         ------
@@ -54,7 +54,7 @@ class Pool:
         UsageError
             If what is to run it is not there.
         """
-        key = (model.sha256, how.runtime, how.device, how.precision)
+        key = (model.sha256, how.runtime, how.device, how.precision, member)
         with self._lock:
             turn = self._opening.setdefault(key, threading.Lock())
         with turn:
@@ -62,8 +62,9 @@ class Pool:
                 if key in self._open:
                     self._open.move_to_end(key)
                     return self._open[key][1]
-            runtime = open_runtime(model, how.runtime, device=how.device, precision=how.precision)
-            size = sum((model.folder / name).stat().st_size for name in model.weights)
+            runtime = open_runtime(model, how.runtime, device=how.device, precision=how.precision, member=member)
+            names = list(model.weights) if member is None else [list(model.weights)[member]]
+            size = sum((model.folder / name).stat().st_size for name in names)
             with self._lock:
                 self._open[key] = Warm(model.name, how.runtime, how.device, size), runtime
                 self._make_room()

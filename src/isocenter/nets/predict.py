@@ -3,6 +3,7 @@
 =================================  ================================================================================
 :func:`predict`                    what the model is for: one of those below
 :func:`segmented`                  a segmentation on the image's own grid
+:func:`judged`                     the same, with how sure the model is of each structure
 :func:`classified`                 labels of the whole image with their probabilities
 :func:`restored`                   an image: less noise, more voxels
 =================================  ================================================================================
@@ -24,19 +25,22 @@ from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Algorithm, Label, Segmentation
 from isocenter.nets import deciding
 from isocenter.nets.checks import about_input, about_labels, expect_modality
-from isocenter.nets.mirrored import Mirrored
+from isocenter.nets.conformal import Calibration
+from isocenter.nets.mirrored import Mirrored, flips_of
 from isocenter.nets.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
 from isocenter.nets.runtimes import Device, Precision, Runtime
 from isocenter.nets.structures import segments_of
+from isocenter.nets.uncertainty import Certainty, Watching
 from isocenter.nets.window import Window
 from isocenter.ops.masks.pieces import largest
-from isocenter.reasons import merge
+from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
 Mirror = Literal["none", "plan"]
+Doubt = Literal["none", "scores", "agreement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class Inference:
     mirror
         ``"plan"`` averages over the image and its mirror images along the plan's axes: more right by a little, and
         2, 4 or 8 times the time.
+    doubt
+        What the certainty of a segmentation is told from: the network's ``"scores"``, which costs little; also the
+        ``"agreement"`` of members and mirror images, each run by itself; or ``"none"``. It changes no label.
     """
 
     runtime: str = "torch"
@@ -66,8 +73,10 @@ class Inference:
     overlap: float = 0.5
     batch: int = 1
     mirror: Mirror = "none"
+    doubt: Doubt = "scores"
 
     def __post_init__(self) -> None:
+        expect_word(self.doubt, Doubt, "The way of doubting")
         expect_word(self.mirror, Mirror, "The way of mirroring")
 
 
@@ -117,11 +126,24 @@ def predict(
 def segmented(
     model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
 ) -> Segmentation:
-    """The structures that a model finds, on the grid of the first image; parameters as of :func:`predict`."""
+    """The structures that a model finds, on the grid of the first image; parameters as of :func:`predict`.
+
+    Its reasons say what is to be doubted; of a calibrated model also what Dice is to be expected.
+    """
+    return judged(model, images, how=how, pool=pool)[0]
+
+
+def judged(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> tuple[Segmentation, Certainty | None]:
+    """As :func:`segmented`, with how sure the model is of each structure; None without doubt."""
     case = _prepared(model, images, "segmentation")
-    found = segmentation_of(case, model.plan, pool.opened(model, how), how=how)
-    reasons = merge(found.reasons, about_input(case, model))
-    return replace(found, algorithm=algorithm_of(model, how), reasons=reasons)
+    views, window = _views(model, how, pool), window_of(model.plan, how)
+    watching = Watching(1 + len(model.plan.labels), len(views)) if how.doubt != "none" else None
+    found = _placed(deciding.labels(case.array, views, window, witness=watching), case, model.plan)
+    certainty = watching.certainty(model.plan.labels) if watching else None
+    reasons = merge(found.reasons, about_input(case, model), _about_certainty(certainty, model, how))
+    return replace(found, algorithm=algorithm_of(model, how), reasons=reasons), certainty
 
 
 def classified(
@@ -165,7 +187,11 @@ def segmentation_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Infere
 
     The same way for a model that is served and for a network that is still learning.
     """
-    labels = labels_of(case, plan, runtime, how=how)
+    return _placed(labels_of(case, plan, runtime, how=how), case, plan)
+
+
+def _placed(labels: Array, case: Prepared, plan: Plan) -> Segmentation:
+    """Labels on the network's grid as a segmentation on that of the source."""
     segments = segments_of(plan.labels)
     if plan.largest_only:
         found = Segmentation((labels,), case.grid, segments, Algorithm("network", "1"))
@@ -232,10 +258,30 @@ def _prepared(model: Model, images: Sequence[Volume] | Volume, *tasks: str) -> P
     return prepared(given, model.plan)
 
 
+def _views(model: Model, how: Inference, pool: Pool) -> list[Runtime]:
+    """What a model is run as: one network, or each member and mirror image by itself where their agreement is asked."""
+    if how.doubt != "agreement":
+        return [_mirrored(pool.opened(model, how), model.plan, how)]
+    members = [pool.opened(model, how, member=number) for number in range(len(model.weights))]
+    flips = flips_of(model.plan.mirror_axes, model.plan.dimensions) if how.mirror == "plan" else ((),)
+    return [Mirrored(member, (flip,)) for member in members for flip in flips]
+
+
+def _about_certainty(certainty: Certainty | None, model: Model, how: Inference) -> tuple[Reason, ...]:
+    if certainty is None:
+        return ()
+    if "calibration" not in model.facts:
+        return certainty.reasons()
+    calibration = Calibration.from_dict(model.facts["calibration"])
+    if "agreement" in calibration.names and how.doubt != "agreement":
+        return certainty.reasons()
+    return (*certainty.reasons(), calibration.interval(certainty.features(*calibration.names)).reason())
+
+
 def _mirrored(runtime: Runtime, plan: Plan, how: Inference) -> Runtime:
-    return (
-        Mirrored(runtime, plan.mirror_axes, plan.dimensions) if how.mirror == "plan" and plan.mirror_axes else runtime
-    )
+    if how.mirror == "none" or not plan.mirror_axes:
+        return runtime
+    return Mirrored(runtime, flips_of(plan.mirror_axes, plan.dimensions))
 
 
 def _in_middle(array: Array, plan: Plan, device: str) -> Any:

@@ -103,4 +103,16 @@ CODES: dict[str, CodeEntry] = {
         "It was not kept.",
         "Take a model whose labels exclude each other.",
     ),
+    "NETWORK_UNSURE": CodeEntry(
+        _V,
+        "A network's own probabilities are low inside what it found.",
+        "The result was reported.",
+        "Look at the contours of the named structures.",
+    ),
+    "DICE_EXPECTED": CodeEntry(
+        _I,
+        "How right a network's result is likely to be, by cases whose truth is known.",
+        "It was told.",
+        "Look at the contours where the interval reaches low. It holds for cases like those it was made of.",
+    ),
 }
