@@ -16,7 +16,7 @@ from isocenter.nets.plan import load_plan
 from isocenter.nets.planning import Device, plan_for
 from isocenter.reasons import merge
 from isocenter.train.progress import Observer, Progress, silent
-from isocenter.train.settings import Settings
+from isocenter.train.settings import STEPS, Settings
 from isocenter.train.training import Trained, train
 
 HELD_OUT = 0.2
@@ -93,7 +93,8 @@ def _job(values: Mapping[str, Any], training: Mapping[str, Any], path: Path) -> 
             read[name] = path.parent / read[name]
     if type(read.get("held_out", 0)) not in (int, float):
         raise UsageError(f"held_out in {path.name} is a number of cases, or a share of them; not {read['held_out']!r}.")
-    return Job(**read, settings=Settings.from_dict(training))
+    usual = {"steps": STEPS.get(str(read.get("device", "cpu")), STEPS["cpu"])}
+    return Job(**read, settings=Settings.from_dict({**usual, **training}))
 
 
 def _based(training: Any, folder: Path) -> dict[str, Any]:

@@ -62,14 +62,12 @@ def expect_device(device: str) -> None:
 
 @contextmanager
 def repeatable(mode: Mode) -> Iterator[None]:
-    """In deterministic mode the same bits in every run; torch is left as it was found."""
-    if mode == "fast":
-        yield
-        return
+    """In deterministic mode the same bits in every run, else what is fastest; torch is left as it was found."""
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
-    torch.use_deterministic_algorithms(mode=True)
-    torch.backends.cudnn.benchmark = False
+    if mode == "deterministic":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
+        torch.use_deterministic_algorithms(mode=True)
+    torch.backends.cudnn.benchmark = mode == "fast"  # patches have one shape: the fastest way is tried out once
     try:
         yield
     finally:
@@ -78,8 +76,15 @@ def repeatable(mode: Mode) -> Iterator[None]:
 
 
 @contextmanager
+def generators_apart(device: str) -> Iterator[None]:
+    """Whatever is drawn in here, the caller's generators of the CPU and of this device go on as they were."""
+    with torch.random.fork_rng(devices=[] if kind(device) == "cpu" else [device]):
+        yield
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from a seed in here; the caller's generators go on as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    """Draw from a seed on the CPU in here."""
+    with generators_apart("cpu"):
+        torch.default_generator.manual_seed(seed)
         yield

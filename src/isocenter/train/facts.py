@@ -41,6 +41,7 @@ def facts_of(material: Material, learned: Learned, *, identity: str, processes: 
     return {
         "identity": identity,
         "dataset": material.learning.name,
+        "dataset_licence": material.learning.licence or "unknown",
         "settings": settings.to_dict(),
         "step": learned.step,
         "seconds_s": round(learned.curve[-1].seconds_s, 1) if learned.curve else 0.0,

@@ -14,7 +14,7 @@ from isocenter.disk import replacing
 from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.reasons import Reason
 from isocenter.train import checkpoints, curve, memory
-from isocenter.train.arithmetic import autocast, expect_device, precision_on, repeatable, scaler
+from isocenter.train.arithmetic import autocast, expect_device, generators_apart, precision_on, repeatable, scaler
 from isocenter.train.course import Course, Learned
 from isocenter.train.curve import Point
 from isocenter.train.distributed import World
@@ -58,7 +58,12 @@ def learn(network: Any, task: Task, course: Course, *, world: World = _ALONE, ob
     expect_device(course.device)
     if world.first:
         course.folder.mkdir(parents=True, exist_ok=True)
-    with torch.random.fork_rng(), repeatable(course.settings.mode), listening() as stop, memory.explained():
+    with (
+        generators_apart(world.device(course.device)),
+        repeatable(course.settings.mode),
+        listening() as stop,
+        memory.explained(),
+    ):
         learner = _Learner(network, task, course, world)
         reasons = learner.resume()
         reasons += learner.run(stop, observer)
@@ -78,6 +83,7 @@ class _Learner:
         self.average = (
             deepcopy(self.network).requires_grad_(requires_grad=False).eval() if settings.ema_decay else self.network
         )
+        self.pairs = _pairs(self.average, self.network) if settings.ema_decay else []
         self.optimiser = _optimiser(self.network, settings)
         self.scaler = scaler(self.device, self.precision)
         self.step, self.seconds_s = 0, 0.0
@@ -169,7 +175,7 @@ class _Learner:
         self.losses.append(loss)
         if self.settings.ema_decay:
             decay = min(self.settings.ema_decay, self.step / (9 + self.step))  # the first steps are soon forgotten
-            _draw_near(self.average, self.network, 1 - decay)
+            _draw_near(self.pairs, 1 - decay)
 
     def _note(self, observer: Observer) -> None:
         """Add a point to the curve, if it is time for one."""
@@ -266,10 +272,15 @@ def _optimiser(network: Any, settings: Settings) -> Any:
     return torch.optim.AdamW(parts, settings.learning_rate, weight_decay=settings.weight_decay)
 
 
-def _draw_near(average: Any, network: Any, share: float) -> None:
-    """Move a network's weights by a share of the way to another's; counters are taken over."""
+def _pairs(average: Any, network: Any) -> list[tuple[Any, Any]]:
+    """Each tensor of a network's state beside that of another; they stay where they are in memory."""
+    return list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+
+
+def _draw_near(pairs: list[tuple[Any, Any]], share: float) -> None:
+    """Move the first of each pair by a share of the way to the second; counters are taken over."""
     with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        for mean, value in pairs:
             if mean.is_floating_point():
                 mean.lerp_(value, share)
             else:

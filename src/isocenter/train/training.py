@@ -20,7 +20,7 @@ from isocenter.train import trackers
 from isocenter.train.curve import Curve, Point
 from isocenter.train.facts import facts_of, identity_of
 from isocenter.train.progress import Observer, Progress, all_of, lines_to, silent
-from isocenter.train.settings import Settings
+from isocenter.train.settings import STEPS, Settings
 from isocenter.train.tasks import Made, Material, build
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def train(
     out
         Folder of the model; it must not be there yet.
     settings
-        How; by default :class:`Settings` as they are.
+        How; by default :class:`Settings` as they are, with the :data:`~isocenter.train.settings.STEPS` of the device.
     observer
         Whom to tell how far it is.
 
@@ -94,10 +94,13 @@ def train(
     needed("torch", "nets")
     from isocenter.train.distributed import joined
 
-    settings = settings or Settings()
+    place = Path(os.path.abspath(out))  # noqa: PTH100 - with its name also where it is "."
+    if place.exists() and not (place / "model.json").is_file():
+        raise UsageError(f"{out} is there already, and no model: choose another folder.")
+    settings = settings or Settings(steps=STEPS[plan.device])
     split = cases if isinstance(cases, Split) else Split(cases, replace(cases, cases=()))
     with joined(plan.device) as world:
-        return _Training(split, plan, Path(out), settings, observer, world).done()
+        return _Training(split, plan, place, settings, observer, world).done()
 
 
 @dataclass(frozen=True)
@@ -191,8 +194,7 @@ class _Training:
         return replace(learned, reasons=merge(begun, learned.reasons))
 
     def _save(self, learned: Learned, facts: Mapping[str, Any]) -> None:
-        licence = self.split.train.licence or "unknown"
-        save_model(Model(self.out.name, "1", self.plan, self.out, {}, licence=licence, facts=facts), [learned.weights])
+        save_model(Model(self.out.name, "1", self.plan, self.out, {}, facts=facts), [learned.weights])
 
     def _there_already(self, identity: str, said: tuple[Reason, ...]) -> Trained:
         """The model that the same call has made before."""

@@ -58,7 +58,8 @@ def test_a_file_of_settings_teaches_a_model(
     assert [point["step"] for point in told["curve"] if point["scores"]] == [10, 20]
     assert told["scores"] == told["curve"][-1]["scores"]
     model = json.loads((tmp_path / "model" / "model.json").read_text())
-    assert (model["licence"], len(model["facts"]["training"]["held_out"])) == ("CC0", 2)
+    training = model["facts"]["training"]
+    assert (training["dataset_licence"], len(training["held_out"])) == ("CC0", 2)
     assert run(monkeypatch, config(tmp_path, labelled)) == 0
     assert "TRAINED_BEFORE" in capsys.readouterr().out
 

@@ -68,6 +68,11 @@ def test_the_same_call_gives_the_model_that_is_there(trained: Trained, blob_set:
     assert dict(again.scores) == dict(trained.scores)
 
 
+def test_a_folder_that_is_no_model_is_not_replaced(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is there already, and no model"):
+        train(blob_set, blob_plan, tmp_path, settings=QUICK)
+
+
 def test_another_call_does_not_replace_it(trained: Trained, blob_set: Dataset, blob_plan: Plan) -> None:
     with pytest.raises(UsageError, match="is another model already"):
         train(blob_set, blob_plan, trained.model.folder, settings=QUICK)
