@@ -45,6 +45,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "resampling.md",
         "photos.md",
         "training.md",
+        "datasets.md",
         "augmentation.md",
     ],
 )

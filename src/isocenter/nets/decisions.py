@@ -160,7 +160,7 @@ def normalisation_of(seen: Fingerprint, task: Task) -> tuple[tuple[Normalisation
             because.append(f"{name}: HU mean the same everywhere; cut to percentiles 0.5 and 99.5 of the {where}.")
         else:
             found.append(Normalisation("zscore"))
-            because.append(f"{name}: by the mean and deviation of each image, since its unit is not known to be HU.")
+            because.append(f"{name}: by the mean and deviation of each image, since its values are not known to be HU.")
     return tuple(found), " ".join(because)
 
 

@@ -88,4 +88,10 @@ CODES: dict[str, CodeEntry] = {
         "Learning stopped; the checkpoints before stay.",
         "Close what else runs there; lower the plan's batch (and raise the accumulation), then its patch.",
     ),
+    "TABLE_SMALL": CodeEntry(
+        _V,
+        "A category of a table has fewer than 30 cases.",
+        "It was learned from.",
+        "Collect more cases before you trust the figures; look at the interval, not at the value.",
+    ),
 }
