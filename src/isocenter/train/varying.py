@@ -52,7 +52,7 @@ class Varying:
             return cls(Sampling.of(plan))
         if name not in ("default", *PRESETS):
             raise UsageError(f"There is no augmentation {name!r}; there are: default, none, {', '.join(PRESETS)}.")
-        kind = _kind(plan) if name == "default" else name
+        kind = kind_of(plan) if name == "default" else name
         return cls(Sampling.of(plan), preset(kind, mirror_axes=plan.mirror_axes))  # type: ignore[arg-type]
 
     def patch(self, place: Place, rng: np.random.Generator) -> Patch:
@@ -63,19 +63,31 @@ class Varying:
         if self.augmentation is None:
             return cut(place, self.sampling)
         drawn = self.augmentation.sample(rng)
-        scale = scale_of(place.case)
+        scale = scale_of(place.case, neighbours=self.sampling.neighbours)
         margin = reach(drawn, self.sampling.shape, scale)
         given = cut(place, self.sampling, margin=margin)
         made = drawn.apply(given.image, given.labels, scale=scale, window=Window(margin, self.sampling.shape))
         return Patch(made.images, made.labels, place)
 
 
-def scale_of(case: CachedCase) -> Scale:
-    """What a case's array stands for: HU where it is a CT's, else deviations of its values."""
+def scale_of(case: CachedCase, *, neighbours: int = 0) -> Scale:
+    """What a case's array stands for: HU where it is a CT's, else deviations of its values.
+
+    Parameters
+    ----------
+    case
+        The case.
+    neighbours
+        Slices on each side that are further channels.
+    """
+    times = 2 * neighbours + 1
+    one = case.deviations
     if case.modality == "CT":
-        zero = tuple(-offset / factor for offset, factor in case.scales)
-        return Scale(case.grid.spacing_mm, zero, tuple(1 / factor for _, factor in case.scales))
-    return Scale(case.grid.spacing_mm, one=case.deviations)
+        one = tuple(1 / factor for _, factor in case.scales)
+    zero: tuple[float, ...] | None = None
+    if case.modality in ("CT", "MR"):  # what has no signal is 0 in both
+        zero = tuple(-offset / factor for offset, factor in case.scales for _ in range(times))
+    return Scale(case.grid.spacing_mm, zero, tuple(value for value in one for _ in range(times)))
 
 
 def reach(drawn: Drawn, shape: Triple, scale: Scale) -> Triple:
@@ -90,7 +102,8 @@ def reach(drawn: Drawn, shape: Triple, scale: Scale) -> Triple:
     return k, r, c
 
 
-def _kind(plan: Plan) -> str:
+def kind_of(plan: Plan) -> str:
+    """The preset that suits the images of a plan."""
     if modality_of(plan.channels[0]) == "CT":
         return "CT"
     return "photograph" if {one.lower() for one in plan.channels} <= _COLOURS else "MR"

@@ -26,6 +26,9 @@ TASKS: Mapping[str, str] = MappingProxyType(
     {
         "segmentation": "isocenter.train.tasks.segmentation:segmentation",
         "pretraining": "isocenter.train.tasks.pretraining:pretraining",
+        "denoising": "isocenter.train.tasks.restoring:denoising",
+        "super_resolution": "isocenter.train.tasks.restoring:super_resolution",
+        "registration": "isocenter.train.tasks.registration:registration",
         "classification": "isocenter.train.tasks.classification:classification",
         "detection": "isocenter.train.tasks.detection:detection",
     }

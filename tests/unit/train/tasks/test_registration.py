@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isocenter.datasets.dataset import Dataset
+from isocenter.errors import InputError, UsageError
+from isocenter.nets.networks import build
+from isocenter.nets.plan import Network, Normalisation, Plan
+from isocenter.train import tasks
+from isocenter.train.settings import Settings
+from isocenter.train.tasks import Material
+from isocenter.train.tasks.registration import jacobian, local_correlation, moved_labels, roughness
+
+
+@pytest.fixture
+def plan(blob_plan: Plan) -> Plan:
+    network = Network("registration", {"features": (4, 8), "blocks": (1, 1)})
+    return replace(
+        blob_plan, task="registration", labels=(), channels=("fixed", "moving"), outputs=3, network=network,
+        normalisation=(Normalisation(), Normalisation()), patch=(16, 20, 24),
+    )  # fmt: skip
+
+
+def material(blob_set: Dataset, plan: Plan, folder: Path) -> Material:
+    split = replace(blob_set, cases=blob_set.cases[:4]), replace(blob_set, cases=blob_set.cases[4:])
+    return Material(*split, plan, Settings(), folder)
+
+
+def test_a_few_steps_bring_blobs_onto_each_other(blob_set: Dataset, plan: Plan, folder: Path) -> None:
+    torch.manual_seed(0)
+    task, network = tasks.build(material(blob_set, plan, folder)).task, build(plan)
+    with torch.no_grad():
+        before = task.validate(network.eval())
+    assert before["score"] == pytest.approx(before["dice_before"], abs=1e-3)
+    optimiser, random = torch.optim.AdamW(network.parameters(), 5e-3), np.random.default_rng(0)
+    losses = []
+    for _ in range(25):
+        optimiser.zero_grad()
+        loss = task.loss(network.train(), task.sample(random))
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    with torch.no_grad():
+        after = task.validate(network.eval())
+    assert after["correlation"] > before["correlation"]
+    assert after["folds"] < 0.01
+
+
+def test_correlation_is_blind_to_contrast_and_sees_place() -> None:
+    image = torch.randn(1, 1, 12, 12, 12, generator=torch.Generator().manual_seed(0))
+    assert local_correlation(image, 3 * image + 5) == pytest.approx(1, abs=1e-3)
+    assert local_correlation(image, -image) == pytest.approx(1, abs=1e-3)
+    assert local_correlation(image, image.roll(4, 2)) < 0.1
+
+
+def test_a_stretch_has_its_jacobian_and_a_fold_one_below_0() -> None:
+    k, r, c = np.meshgrid(*[np.arange(6.0)] * 3, indexing="ij")
+    stretch = torch.from_numpy(np.stack([0.5 * k, 0 * r, -0.25 * c])[None]).float()
+    assert torch.allclose(jacobian(stretch), torch.full((1, 5, 5, 5), 1.5 * 0.75))
+    folded = torch.from_numpy(np.stack([-1.5 * k, 0 * r, 0 * c])[None]).float()
+    assert (jacobian(folded) < 0).all()
+    assert roughness(stretch) == pytest.approx((0.25 + 0.0625) / 3 / 3)
+
+
+def test_labels_move_as_images_do() -> None:
+    labels = np.zeros((4, 5, 6), np.uint8)
+    labels[1, 2, 3] = 7
+    displacement = np.zeros((3, 4, 5, 6), np.float32)
+    displacement[2] = 1
+    moved = moved_labels(labels, displacement)
+    assert moved[1, 2, 2] == 7
+    assert moved.sum() == 7
+
+
+def test_what_is_no_pair_is_told(blob_set: Dataset, plan: Plan, folder: Path) -> None:
+    with pytest.raises(UsageError, match="fixed and a moving"):
+        tasks.build(material(blob_set, replace(plan, channels=("a", "b", "c")), folder))
+    one = replace(blob_set, cases=blob_set.cases[:1])
+    with pytest.raises(InputError, match="pairs"):
+        tasks.build(Material(one, None, plan, Settings(), folder))
