@@ -54,7 +54,7 @@ def list_models(as_json: Json = False) -> None:
     found = all_models()
     if as_json:
         rows = [
-            {"name": name, "damaged": str(one)} if isinstance(one, Exception) else {"name": name, **_facts(one)}
+            {"name": name, "damaged": str(one)} if isinstance(one, Exception) else {**_facts(one), "name": name}
             for name, one in found.items()
         ]
         words.print_json({"folder": str(store_folder()), "models": rows})

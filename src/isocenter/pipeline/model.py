@@ -39,7 +39,8 @@ class Ran:
     Parameters
     ----------
     dice
-        The least Dice of a label beside the first runtime's label map, of labels with a thousandth of the voxels.
+        The least Dice of a label beside the first runtime's label map
+        (:func:`isocenter.nets.exporting.equality.least_dice`).
     seconds
         For the whole image, opened before; the first window's set-up counts.
     left_out

@@ -11,6 +11,7 @@ import numpy as np
 from isocenter.volume import Array
 
 _LEAST = 1e-30  # of outputs that are all 0
+_TIES = 2  # voxels
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Equality:
     difference
         The largest difference of two outputs, over the largest output.
     dice
-        The least Dice of a label, of those that cover a thousandth of the voxels; 1 where there is but one output.
+        The least Dice of a label, as of :func:`least_dice`; 1 where there is but one output.
     voxels
         Voxels compared.
     """
@@ -51,12 +52,15 @@ def equality_of(pairs: Iterable[tuple[Array, Array]]) -> Equality:
     return Equality(difference, least_dice(first, second), voxels)
 
 
-def least_dice(first: Array, second: Array, *, share: float = 1e-3) -> float:
-    """The least Dice of the labels of two label maps that cover this share of the voxels in one of them."""
+def least_dice(first: Array, second: Array) -> float:
+    """The least Dice of a label of two label maps; one that differs in a voxel or two counts as equal.
+
+    Where two outputs are equal but for rounding, rounding decides the label: of a small structure one such voxel
+    would say more than all others.
+    """
     dices = [1.0]
     for label in np.union1d(first, second):
         one, other = first == label, second == label
-        sizes = int(one.sum()), int(other.sum())
-        if max(sizes) >= share * first.size:
-            dices.append(2 * int((one & other).sum()) / sum(sizes))
+        if int((one ^ other).sum()) > _TIES:
+            dices.append(2 * int((one & other).sum()) / int(one.sum() + other.sum()))
     return min(dices)

@@ -56,7 +56,7 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
         raise UsageError(f"There is nothing at {source}.")
     if (source / "model.json").is_file():
         model = load_model(source)
-        return _kept_copy(model, place_of(wishes.name or model.name, store))
+        return _kept_copy(replace(model, name=wishes.name or model.name), store)
     found = _read(source, wishes)
     if wishes.licence:
         found = replace(found, licence=wishes.licence)
@@ -105,13 +105,15 @@ def _kept(found: Found, place: Path, name: str) -> Model:
     return load_model(place)
 
 
-def _kept_copy(model: Model, place: Path) -> Model:
-    """A model of ours, copied into the store and tried there."""
+def _kept_copy(model: Model, store: Path | None) -> Model:
+    """A model of ours, copied into the store under its name and tried there."""
     from isocenter.nets.importing.trial import tried
 
+    place = place_of(model.name, store)
     with replacing(place) as temporary:
         shutil.copytree(model.folder, temporary)
-        tried(load_model(temporary))
+        copied = replace(model, folder=temporary)
+        with_facts(copied, trial=tried(copied))
     return load_model(place)
 
 
