@@ -36,8 +36,8 @@ _LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Testing:
-    """How learning is tested.
+class Nested:
+    """How learning is tested: by folds within folds.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Tested:
         }
 
 
-def cross_tested(table: Table, how: Testing | None = None) -> Tested:
+def cross_tested(table: Table, how: Nested | None = None) -> Tested:
     """Test a method by nested cross-validation: settings are chosen without the cases that they are tested on.
 
     Parameters
@@ -118,7 +118,7 @@ def cross_tested(table: Table, how: Testing | None = None) -> Tested:
     MissingExtra
         If scikit-learn is not installed.
     """
-    how = how or Testing()
+    how = how or Nested()
     expect_word(how.method, Method, "The method")
     truth = _numbers(table)
     folds = _folds(table, truth, np.arange(len(truth)), how.folds, how.seed)
@@ -132,12 +132,12 @@ def cross_tested(table: Table, how: Testing | None = None) -> Tested:
     return Tested(result, _area(table, truth, given, how.seed), p_value, tuple(chosen), given, _about(table))
 
 
-def learned(table: Table, how: Testing | None = None) -> Any:
+def learned(table: Table, how: Nested | None = None) -> Any:
     """The method taught on all cases: an estimator of scikit-learn with ``predict_proba``.
 
     Its settings are chosen by cross-validation. What it is worth says :func:`cross_tested`, not a test on these cases.
     """
-    how = how or Testing()
+    how = how or Nested()
     expect_word(how.method, Method, "The method")
     truth = _numbers(table)
     return _chosen(table, truth, np.arange(len(truth)), how)[0]
@@ -167,7 +167,8 @@ def _folds(table: Table, truth: Numbers, rows: Numbers, count: int, seed: int) -
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
-def _estimator(method: Method, components: int, seed: int) -> Any:
+def _estimator(table: Table, method: Method, components: int, seed: int) -> Any:
+    """The steps of a method. Named columns are brought to one scale for components; pixels have one already."""
     needed("sklearn", "nets")
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
@@ -178,7 +179,8 @@ def _estimator(method: Method, components: int, seed: int) -> Any:
     if method == "logistic":
         return Pipeline([("scale", StandardScaler()), ("model", LogisticRegression(max_iter=5000))])
     parts = PCA(components, svd_solver="randomized", random_state=seed)
-    return Pipeline([("scale", StandardScaler()), ("parts", parts), ("model", SVC())])
+    scale = StandardScaler() if table.columns else "passthrough"
+    return Pipeline([("scale", scale), ("parts", parts), ("model", SVC())])
 
 
 def _grid(method: Method, most: int) -> dict[str, Sequence[Any]]:
@@ -188,7 +190,7 @@ def _grid(method: Method, most: int) -> dict[str, Sequence[Any]]:
     return {"parts__n_components": tuple(n for n in _COMPONENTS if n < most) or (1,), "model__C": _COSTS}
 
 
-def _chosen(table: Table, truth: Numbers, rows: Numbers, how: Testing) -> tuple[Any, dict[str, Any]]:
+def _chosen(table: Table, truth: Numbers, rows: Numbers, how: Nested) -> tuple[Any, dict[str, Any]]:
     """The estimator with the settings that do best within some rows, taught on all of them."""
     selection = needed("sklearn.model_selection", "nets")
     inner = _folds(table, truth, rows, how.inner, how.seed)
@@ -196,7 +198,7 @@ def _chosen(table: Table, truth: Numbers, rows: Numbers, how: Testing) -> tuple[
     cuts = [tuple(np.array([place[int(row)] for row in side]) for side in fold) for fold in inner]
     most = min(table.values.shape[1], *(len(train) for train, _ in cuts))
     search = selection.GridSearchCV(
-        _estimator(how.method, 1, how.seed), _grid(how.method, most), cv=cuts, scoring="balanced_accuracy"
+        _estimator(table, how.method, 1, how.seed), _grid(how.method, most), cv=cuts, scoring="balanced_accuracy"
     )
     search.fit(table.values[rows], truth[rows])
     if how.method == "logistic":
@@ -232,14 +234,14 @@ def _area(table: Table, truth: Numbers, given: Floats, seed: int) -> Interval:
     return Interval(_mean_area(truth, given), float(low), float(high), len(members), _LEVEL)
 
 
-def _p_value(table: Table, truth: Numbers, folds: Sequence[Fold], how: Testing) -> float:
+def _p_value(table: Table, truth: Numbers, folds: Sequence[Fold], how: Nested) -> float:
     """How often permuted truth is told apart as well (Ojala 2010), with settings left at their middle.
 
     Groups of one category each change places whole; otherwise cases do.
     """
     random = np.random.default_rng(how.seed)
     most = min(table.values.shape[1], *(len(train) for train, _ in folds))
-    model = _estimator(how.method, min(_COMPONENTS[1], most - 1) or 1, how.seed)
+    model = _estimator(table, how.method, min(_COMPONENTS[1], most - 1) or 1, how.seed)
 
     def balanced(known: Numbers) -> float:
         given = np.empty_like(known)
