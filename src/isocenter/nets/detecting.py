@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter.findings import Box, Mask
 from isocenter.geometry import Floats, Grid
+from isocenter.nets.heads import outputs_of as of_features
 from isocenter.nets.networks.strides import stride_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
@@ -142,7 +143,7 @@ def outputs_of(array: Array, plan: Plan, runtime: Runtime) -> Array:
     coarse = tuple(-(-n // s) for n, s in zip(array.shape[1:], steps, strict=True))
     out: Array | None = None
     for start, kept in tiles(coarse, tuple(-(-n // s) for n, s in zip(plan.patch, steps, strict=True))):
-        given = _on_cpu(runtime(_patch(array, [a * s for a, s in zip(start, steps, strict=True)], plan)))[0]
+        given = _run(runtime, _patch(array, [a * s for a, s in zip(start, steps, strict=True)], plan))
         tile = given if plan.dimensions == 3 else given[:, None]
         if out is None:
             out = np.zeros((tile.shape[0], *coarse), np.float32)
@@ -179,8 +180,18 @@ def _patch(array: Array, start: Sequence[int], plan: Plan) -> Array:
     return patch if plan.dimensions == 3 else patch[:, :, 0]
 
 
-def _on_cpu(outputs: Any) -> Array:
-    return outputs if isinstance(outputs, np.ndarray) else outputs.cpu().numpy()
+def _run(runtime: Runtime, batch: Array) -> Array:
+    """Outputs of a batch of one, float32 (output, *space), on the CPU."""
+    given: Any = batch
+    if runtime.device != "cpu":
+        import torch
+
+        given = torch.from_numpy(batch).to(runtime.device)
+    outputs = runtime(given)
+    if runtime.head is not None:
+        outputs = of_features(outputs, runtime.head)
+    found: Array = (outputs if isinstance(outputs, np.ndarray) else outputs.float().cpu().numpy())[0]
+    return found
 
 
 # --- what is true ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 :func:`judged`                     the same, with how sure the model is of each structure
 :func:`classified`                 labels of the whole image with their probabilities
 :func:`restored`                   an image: less noise, more voxels
+:func:`detected`                   boxes of what was found, with how sure the model is
 =================================  ================================================================================
 
 How a model is kept warm lives in ``pool``, what is doubted of a result in ``checks``.
@@ -22,10 +23,11 @@ import numpy as np
 
 from isocenter import codes
 from isocenter.errors import UsageError, expect, expect_word
-from isocenter.findings import Algorithm, Label, Segmentation
+from isocenter.findings import Algorithm, Box, Label, Segmentation
 from isocenter.nets import deciding
 from isocenter.nets.checks import about_input, about_labels, expect_modality
 from isocenter.nets.conformal import Calibration
+from isocenter.nets.detecting import detections
 from isocenter.nets.mirrored import Mirrored, flips_of
 from isocenter.nets.model import Model
 from isocenter.nets.plan import Plan
@@ -85,7 +87,7 @@ AS_IT_IS = Inference()
 
 def predict(
     model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
-) -> Segmentation | Volume | tuple[Label, ...]:
+) -> Segmentation | Volume | tuple[Label, ...] | tuple[Box, ...]:
     """What a model finds in images, or makes of them.
 
     Parameters
@@ -101,7 +103,7 @@ def predict(
 
     Returns
     -------
-    A segmentation on the grid of the first image, labels of the image, or an image, by the task of the plan.
+    A segmentation or boxes on the grid of the first image, labels of the image, or an image, by the task of the plan.
 
     Raises
     ------
@@ -117,6 +119,7 @@ def predict(
         "classification": classified,
         "denoising": restored,
         "super_resolution": restored,
+        "detection": detected,
     }
     if model.plan.task not in ways:
         raise UsageError(f"A model for {model.plan.task} is not run by predict: see isocenter.nets.")
@@ -180,6 +183,18 @@ def restored(
     array += np.float32(offset)
     made = case.source.on(case.grid, array) if case.source.axes == () else Volume(array, case.grid)
     return made.with_reasons(merge(case.reasons, about_input(case, model)))
+
+
+def detected(
+    model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
+) -> tuple[Box, ...]:
+    """What a detector finds, the surest first, as boxes on the first image's grid; parameters as of :func:`predict`.
+
+    Their probability is the detector's score, which is not calibrated. Mirrored images are not looked at.
+    """
+    case = _prepared(model, images, "detection")
+    found = detections(case, model.plan, pool.opened(model, how))
+    return tuple(one.box(case.source.grid, case.grid) for one in found)
 
 
 def segmentation_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = AS_IT_IS) -> Segmentation:

@@ -133,7 +133,12 @@ def test_two_peaks_in_one_thing_are_one() -> None:
     heat = np.full((8, *values.shape[1:]), -9.0, np.float32)
     heat[0, 9, 20, 22], heat[0, 9, 23, 22], heat[0, 9, 5, 5] = 2.0, 1.0, 0.0
     heat[2:5] = np.log(10.0)
-    found = detections(CASE, plan, lambda batch: heat[None], least=0.1)  # type: ignore[arg-type]
+
+    class Given(Knowing):
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            return heat[None]
+
+    found = detections(CASE, plan, Given(plan), least=0.1)
     assert len(found) == 2
     assert found[0].score > found[1].score
 
