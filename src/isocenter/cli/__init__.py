@@ -15,6 +15,7 @@ from rich.markup import escape
 from isocenter.cli import (
     commands,  # noqa: F401 - its commands join the app
     draw,  # noqa: F401
+    drift,  # noqa: F401
     evaluate,  # noqa: F401
     export,  # noqa: F401
     model,  # noqa: F401

@@ -179,8 +179,5 @@ def _value(found: Study, criterion: Criterion) -> float:
 
 def _failed(found: Study, structure: str) -> float:
     """Share of the true structures that were missed or not predicted; NaN if no truth has any."""
-    every = [one for case in found.cases for one in case.scores.of if structure in ("", one.structure)]
-    hits = sum(one.outcome is Outcome.FOUND for one in every)
-    # where nothing was predicted, overlaps are 0 if there was something to find, and NaN if there was not
-    failed = sum(one.outcome in (Outcome.MISSED, Outcome.NOT_PREDICTED) and one.dice == 0 for one in every)
-    return failed / (hits + failed) if hits + failed else math.nan
+    true = [one for case in found.cases for one in case.scores.of if one.is_true and structure in ("", one.structure)]
+    return sum(one.outcome is not Outcome.FOUND for one in true) / len(true) if true else math.nan

@@ -84,6 +84,12 @@ class Score:
     volume_error_ml: float = NAN
     volume_error_percent: float = NAN
 
+    @property
+    def is_true(self) -> bool:
+        """Whether the truth has the structure."""
+        # where nothing was predicted, overlaps are 0 if there was something to find, and NaN if there was not
+        return self.outcome in (Outcome.FOUND, Outcome.MISSED) or self.sensitivity == 0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and tables; what is not defined is None."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}

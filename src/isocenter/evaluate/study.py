@@ -190,21 +190,26 @@ def study(pairs: Iterable[Pair], *, names: Sequence[str] | None = None, toleranc
     Raises
     ------
     UsageError
-        If there is no case, or two of one name.
+        If there is no case, two have one name, or a structure asked for is nowhere.
     """
     found: dict[str, CaseScores] = {}
     true: dict[str, None] = {}
+    predicted: set[str] = set()
     digest = hashlib.sha256()
     for pair in pairs:
         if pair.id in found:
             raise UsageError(f"Two cases are called {pair.id}: give each a name of its own.")
         found[pair.id] = CaseScores(pair.id, _scores(pair, names, tolerance_mm), dict(pair.attributes))
         true |= dict.fromkeys(pair.truth.names)
+        predicted |= set(pair.prediction.names) if pair.prediction is not None else set()
         digest.update(pair.id.encode())
         digest.update(_digest(pair.truth).encode())
     if not found:
         raise UsageError("There is no case to evaluate.")
     structures = tuple(names) if names is not None else tuple(true)
+    unknown = [name for name in structures if name not in true and name not in predicted]
+    if unknown:
+        raise UsageError(f"No case has a structure {', '.join(unknown)}; there is {', '.join(true) or 'nothing'}.")
     expect_tolerances(tolerance_mm, structures)
     spare = {one.structure for case in found.values() for one in case.scores.of if one.outcome is Outcome.EXTRA}
     spare -= set(structures)
@@ -248,11 +253,7 @@ def _digest(truth: Segmentation) -> str:
 def _about(cases: Sequence[CaseScores], structures: Sequence[str]) -> tuple[Reason, ...]:
     """Reasons of the set: those of its cases gathered by code, and structures that no truth has."""
     reasons = []
-    never = [
-        name
-        for name in structures
-        if all(case.scores[name].outcome in (Outcome.ABSENT, Outcome.EXTRA) for case in cases)
-    ]
+    never = [name for name in structures if not any(case.scores[name].is_true for case in cases)]
     if never:
         reasons.append(Reason("NEVER_TRUE", f"No case has in its truth: {', '.join(never)}."))
     by_code: dict[str, list[tuple[str, str]]] = {}

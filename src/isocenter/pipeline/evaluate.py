@@ -8,6 +8,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from isocenter.pipeline.folder import writable
 from isocenter.reasons import Reason, counted
 from isocenter.report import html, pdf
 from isocenter.report.figure import Figure
+from isocenter.volume import Volume
 
 _ENDINGS = (
     ".nii.gz",
@@ -141,7 +143,7 @@ def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
 
 def _other(folder: Path, places: Sequence[Place], own: evaluate.Study, tolerance_mm: Tolerance) -> evaluate.Study:
     """The study of other labels for the same cases."""
-    found = _by_name(folder)
+    found = by_name(folder)
     there = tuple(replace(place, prediction=found.get(place.id)) for place in places)
     if not any(place.prediction for place in there):
         raise UsageError(f"{folder} holds no labels with the name of a case, as {places[0].id}.nii.gz.")
@@ -170,7 +172,7 @@ def places_of(request: Request) -> tuple[Place, ...]:
     """Where prediction, truth and image of each case lie, and what is known of it."""
     places = _of_truth(request.truth, request.predictions)
     known = _attributes(request.attributes) if request.attributes else {}
-    images = _by_name(request.images) if request.images else {}
+    images = by_name(request.images) if request.images else {}
     strange = [name for name in known if name not in {place.id for place in places}]
     if known and len(strange) == len(known):
         raise UsageError(f"{request.attributes} names none of the cases: its first column holds their names.")
@@ -191,12 +193,12 @@ def _of_truth(truth: Path, predictions: Path) -> tuple[Place, ...]:
             raise UsageError(f"There is no {path}.")
     if truth.is_file() and truth.suffix.lower() != ".csv":
         if predictions.is_dir() and not predictions.name.endswith(_ENDINGS):
-            found = _by_name(predictions).get(_stem(truth))
+            found = by_name(predictions).get(_stem(truth))
         else:
             found = predictions
         return (Place(_stem(truth), found, truth),)
-    mine = _by_name(predictions)
-    labels = _by_name(truth) if truth.is_dir() else {}
+    mine = by_name(predictions)
+    labels = by_name(truth) if truth.is_dir() else {}
     if labels:
         return tuple(Place(name, mine.get(name), path) for name, path in labels.items())
     dataset = open_dataset(truth)
@@ -210,7 +212,7 @@ def _of_truth(truth: Path, predictions: Path) -> tuple[Place, ...]:
     )
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def by_name(folder: Path) -> dict[str, Path]:
     """The label files of a folder, or folders of DICOM objects, by the name of their case."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder.")
@@ -301,18 +303,18 @@ def _about_training(request: Request, places: Sequence[Place]) -> list[Reason]:
 def _pairs(places: Sequence[Place], reasons: list[Reason]) -> Iterator[evaluate.Pair]:
     """The cases one after the other; a prediction that cannot be read counts as missing, with a reason."""
     for place in places:
-        truth = _labels(place.truth, place.image)
+        truth = labels_of(place.truth, place.image)
         prediction = None
         if place.prediction is not None:
             try:
-                prediction = _labels(place.prediction, place.image)
+                prediction = labels_of(place.prediction, place.image)
             except IsocenterError as error:
                 text = f"The prediction of {place.id} cannot be read: {error}"
                 reasons.append(Reason("PREDICTION_UNREADABLE", text, (place.id,)))
         yield evaluate.Pair(place.id, prediction, truth, {**_told_by(place, truth), **place.attributes})
 
 
-def _labels(path: Path, image: Path | None) -> Segmentation:
+def labels_of(path: Path, image: Path | None) -> Segmentation:
     """Labels of a file, or of a DICOM object on the grid of the image, where that is a series of DICOM."""
     if not is_object(path):
         return formats.load_segmentation(path)
@@ -378,11 +380,18 @@ def gallery(found: Results, places: Sequence[Place]) -> Iterator[Figure]:
         if place.image is None:
             continue
         image, _ = look.volume(place.image)
-        truth = _labels(place.truth, place.image)
+        truth = labels_of(place.truth, place.image)
         if image.axes or not image.grid.coincides(truth.grid):
             continue
-        mine = None if place.prediction is None else _labels(place.prediction, place.image)
-        yield evaluate.differing(image, mine, truth, name=case.id)
+        yield _drawn(image, truth, place)
+
+
+def _drawn(image: Volume, truth: Segmentation, place: Place) -> Figure:
+    """The picture of a case; the truth alone where its prediction is missing, cannot be read or lies apart."""
+    if place.prediction is not None:
+        with suppress(IsocenterError):
+            return evaluate.differing(image, labels_of(place.prediction, place.image), truth, name=place.id)
+    return evaluate.differing(image, None, truth, name=place.id)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -109,4 +109,34 @@ CODES: dict[str, CodeEntry] = {
         "The evaluation ends with exit status 1.",
         "Do not use the model for what the criteria stand for; see its worst cases and subgroups.",
     ),
+    "DRIFT_INPUT": CodeEntry(
+        _V,
+        "The images of a stretch of cases are unlike those that the model was proven on.",
+        "Their results are given as they are.",
+        "Look at what changed (scanner, protocol, software); prove the model on such images before relying on it.",
+    ),
+    "DRIFT_OUTPUT": CodeEntry(
+        _V,
+        "The results of a stretch of cases are unlike those of the cases that the model was proven on.",
+        "They are given as they are.",
+        "Look at some: either the patients changed, or the model fails on them.",
+    ),
+    "TOO_FEW_TO_TELL": CodeEntry(
+        _V,
+        "A stretch of a stream has fewer than 10 cases.",
+        "It is not judged: neither that it drifted, nor that it did not.",
+        "Wait for more cases.",
+    ),
+    "CASES_UNREAD": CodeEntry(
+        _V,
+        "Cases of a reference or stream cannot be read.",
+        "They are left out of it.",
+        "See what is wrong with them: that they cannot be read may itself be a change.",
+    ),
+    "NOT_WATCHED": CodeEntry(
+        _V,
+        "A reference and a stream do not have the same traits.",
+        "Those that both have are compared; a drift of the others is not seen.",
+        "Make both the same way: with segmentations of the same names, or without.",
+    ),
 }

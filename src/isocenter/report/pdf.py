@@ -121,6 +121,7 @@ _TITLE = _style(19, font=_MEDIUM, spaceAfter=3 * mm)
 _HEADING = _style(12.5, font=_MEDIUM, spaceBefore=5 * mm, spaceAfter=2 * mm, keepWithNext=1)
 _TEXT = _style(9)
 _FINE = _style(7.8, color=_SOFT)
+_ABOVE = _style(7.8, color=_SOFT, spaceAfter=2, keepWithNext=1)
 _NAME = _style(7.5, color=_SOFT)
 _HEAD = _style(8.5, font=_MEDIUM)
 _HEAD_RIGHT = _style(8.5, font=_MEDIUM, alignment=TA_RIGHT)
@@ -235,7 +236,7 @@ def _measurements(report: Report, writer: _Writer) -> Table:
 def _listing(listing: Listing, writer: _Writer) -> Iterator[Flowable]:
     yield Paragraph(writer.safe(listing.title), _HEADING)
     if listing.words:
-        yield Paragraph(writer.safe(listing.words), _FINE)
+        yield Paragraph(writer.safe(listing.words), _ABOVE)
     first, *others = listing.columns
     rows: list[list[Flowable]] = [
         [Paragraph(writer.safe(first), _HEAD), *(Paragraph(writer.safe(head), _HEAD_RIGHT) for head in others)]
@@ -316,7 +317,7 @@ def _numbered(report: Report, writer: _Writer) -> type[Canvas]:
     title = report.title
     identity = next(iter(simpleSplit(writer.known(report.identity), _MEDIUM, 8, _WIDTH)), "")
 
-    class Numbered(Canvas):  # type: ignore[misc]
+    class Numbered(Canvas):
         """A canvas whose pages say how many there are, known only at the end."""
 
         def __init__(self, *args: Any, **settings: Any) -> None:
