@@ -42,6 +42,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "radiomics.md",
         "registration.md",
         "recipes.md",
+        "models.md",
         "resampling.md",
         "photos.md",
         "training.md",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from isocenter.nets.model import Model
     from isocenter.nets.plan import Normalisation
 
-_TOLD_ELSEWHERE = ("reasons", "trial", "exports", "results", "subgroups")
+_OF_LEARNING = ("dataset", "step", "seconds_s", "device", "precision")
 
 
 def card(model: Model) -> str:
@@ -24,9 +24,8 @@ def _lines(model: Model) -> Iterator[str]:
     yield f"**Licence of the weights: {model.licence}.** Not a medical device; for research.\n"
     yield "## Where it comes from\n"
     yield f"- source: {model.source}"
-    for name, value in model.facts.items():
-        if name not in _TOLD_ELSEWHERE and isinstance(value, str | int | float) and value != "":
-            yield f"- {name.replace('_', ' ')}: {value}"
+    yield from (f"- {_word(name)}: {value}" for name, value in model.facts.items() if _is_plain(value))
+    yield from _learning(model.facts.get("training") or {})
     yield from ("", "## Plan", "", f"- network: {plan.network.name}, {len(model.weights)} member(s)")
     spacing = "as it is" if plan.spacing_mm is None else " x ".join(f"{mm:g}" for mm in plan.spacing_mm) + " mm"
     yield f"- spacing (slice, row, column): {spacing}; axes point to {plan.orientation}"
@@ -58,26 +57,44 @@ def _scale(how: Normalisation) -> str:
     return {"zscore": "less its mean, over its deviation", "none": "values as they are"}[how.scale]
 
 
+def _learning(training: Mapping[str, Any]) -> Iterator[str]:
+    """What it was taught on, and how long."""
+    yield from (f"- {_word(name)}: {_number(training[name])}" for name in _OF_LEARNING if name in training)
+    for name in ("learned_from", "held_out"):
+        if isinstance(cases := training.get(name), list):
+            yield f"- cases {_word(name)}: {len(cases)}"
+
+
 def _results(facts: Mapping[str, Any]) -> Iterator[str]:
     """What was measured on held-out cases, and in each subgroup."""
     yield from ("", "## Measured", "")
-    if not facts.get("results") and not facts.get("subgroups"):
+    results = {**(facts.get("held_out") or {}), **(facts.get("results") or {})}
+    if not results and not facts.get("subgroups"):
         yield "Nothing was measured here: judge it on your own cases by `isocenter evaluate` first."
-    yield from (f"- {name}: {_number(value)}" for name, value in (facts.get("results") or {}).items())
+    yield from (f"- {_word(name)} (held out): {_number(value)}" for name, value in results.items())
     for group, values in (facts.get("subgroups") or {}).items():
-        told = ", ".join(f"{name} {_number(value)}" for name, value in values.items())
-        yield f"- {group}: {told}"
+        yield f"- {group}: {_listed(values)}"
 
 
 def _trial(facts: Mapping[str, Any]) -> Iterator[str]:
     if trial := facts.get("trial"):
         yield from ("", "## Trial when it was added", "")
-        yield from (f"- {name.replace('_', ' ')}: {_number(value)}" for name, value in trial.items())
+        yield from (f"- {_word(name)}: {_number(value)}" for name, value in trial.items())
     if exports := facts.get("exports"):
         yield from ("", "## Exports", "")
-        for kind, values in exports.items():
-            told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in values.items())
-            yield f"- {kind}: {told}"
+        yield from (f"- {kind}: {_listed(values)}" for kind, values in exports.items())
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_word(name)} {_number(value)}" for name, value in values.items())
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and value != ""
+
+
+def _word(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(value: Any) -> str:

@@ -83,7 +83,7 @@ def test_an_onnx_file_says_what_it_takes(tmp_path):
     assert (held["name"], held["licence"]) == ("small", "MIT")
 
 
-def by_monai(bundle, images, **changes):
+def by_monai(bundle, images):
     """Label maps by file name, of MONAI's own run of the bundle in a process of its own, without Isocenter."""
     arguments = {"dataset_dir": str(images), "bundle_root": str(bundle), "output_dir": str(images.parent / "eval")}
     code = (
