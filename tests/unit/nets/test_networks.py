@@ -10,6 +10,7 @@ import torch
 
 from isocenter.errors import UsageError
 from isocenter.nets.networks import NETWORKS, build
+from isocenter.nets.networks.cost import _as_a_loss, _Living, cost
 from isocenter.nets.networks.stages import stages
 from isocenter.nets.plan import Network, Plan, Task
 
@@ -191,3 +192,21 @@ def test_a_network_of_two_dimensions_gets_neighbouring_slices_as_channels() -> N
     network = Network("residual_unet", SMALL["residual_unet"])
     plan = Plan("segmentation", ("CT",), ("liver",), network, (1, 16, 16), neighbours=2)
     assert built(plan)(torch.randn(1, 5, 16, 16)).shape == (1, 2, 16, 16)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_a_network_takes_is_what_was_told_within_a_tenth(name: str) -> None:
+    plan = plan_of(name, patch=(1, 32, 16))
+    told = cost(plan)
+    with _Living() as living:
+        network = build(plan)
+        batch = torch.randn(2, plan.inputs, *plan.patch[1:])
+        living.begin()
+        with torch.autocast("cpu", torch.bfloat16):
+            out = network(batch)
+        _as_a_loss(out).backward()
+    weights = sum(one.numel() for one in network.parameters())
+    assert told.parameters == weights
+    assert living.most + 12 * weights == pytest.approx(told.training_bytes, rel=0.1)
+    assert 0 < told.inference_bytes < told.training_bytes
+    assert told.macs > 1000

@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
@@ -69,8 +70,9 @@ def cost(plan: Plan, *, precision: Precision = "bf16") -> Cost:
     """
     expect_word(precision, Precision, "The precision")
     space = plan.patch[3 - plan.dimensions :]
-    with torch.random.fork_rng(devices=[]), FakeTensorMode(), _Living() as living:
-        network = build(plan)
+    with torch.random.fork_rng(devices=[]), FakeTensorMode() as mode, _Living() as living:
+        network = _built(plan, mode)
+        living.begin()
         count = sum(one.numel() for one in network.parameters())
         with torch.no_grad(), _precisely(precision), FlopCounterMode(display=False) as counted:
             out = network.eval()(torch.zeros(1, plan.inputs, *space))
@@ -83,6 +85,25 @@ def cost(plan: Plan, *, precision: Precision = "bf16") -> Cost:
         _as_a_loss(out).backward()
         training = living.most + _KEPT * count
     return Cost(count, counted.get_total_flops() // 2, training, inference)
+
+
+def _built(plan: Plan, mode: FakeTensorMode) -> nn.Module:
+    """The network without values.
+
+    One whose builder reads values (Swin UNETR's drop-out rates) is built with them, and its weights are let go at once.
+    """
+    try:
+        return cast("nn.Module", build(plan))
+    except DataDependentOutputException:
+        with unset_fake_temporarily():
+            network: nn.Module = build(plan)
+        for module in network.modules():
+            for name, one in module.named_parameters(recurse=False):
+                fake = mode.from_tensor(one).detach().clone()
+                module.register_parameter(name, nn.Parameter(fake, requires_grad=one.requires_grad))
+            for name, one in module.named_buffers(recurse=False):
+                module.register_buffer(name, mode.from_tensor(one).clone())
+        return network
 
 
 class _Living(TorchDispatchMode):
