@@ -222,7 +222,8 @@ def _expect_fitting(plan: Plan, dataset: Dataset) -> None:
         If channels, labels or categories are not those of the data set.
     """
     pairs: list[tuple[str, Iterable[str], Iterable[str]]] = []
-    if plan.channels != COLOURS[: len(plan.channels)]:  # one image has them all
+    pairs_alone = plan.task == "registration"  # whose plan has the channels of two images; the task looks at them
+    if not pairs_alone and plan.channels != COLOURS[: len(plan.channels)]:  # one image has all colours
         pairs.append(("channels", plan.channels, dataset.channels))
     if plan.task == "segmentation":
         pairs.append(("labels", plan.labels, dataset.labels))
