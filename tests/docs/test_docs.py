@@ -45,6 +45,8 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "models.md",
         "resampling.md",
         "photos.md",
+        "evaluation.md",
+        "drift.md",
         "training.md",
         "datasets.md",
         "augmentation.md",
