@@ -1,4 +1,4 @@
-"""Real data sets: every case of the hippocampus set but the one without image, MedNIST without its two empty pictures."""
+"""Real data sets: hippocampus but for the label without image, MedNIST but for two empty pictures, real DICOM."""
 
 from __future__ import annotations
 

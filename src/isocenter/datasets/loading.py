@@ -23,7 +23,9 @@ from isocenter.volume import Array, Volume
 _EXACT_MM = 1e-3
 _ROUNDING = 0.1  # of a voxel
 _MODALITIES = {
-    **{"ct": "CT", "pet": "PT", "pt": "PT"},
+    "ct": "CT",
+    "pet": "PT",
+    "pt": "PT",
     **dict.fromkeys(("mr", "mri", "flair", "adc", "dwi", "swi", "bold"), "MR"),
     **dict.fromkeys(("t1", "t1w", "t1c", "t1ce", "t1gd", "t2", "t2w", "t2f", "pd", "pdw"), "MR"),
 }
@@ -217,7 +219,7 @@ def _of_file(case: Case, path: Path, dataset: Dataset, image: Volume) -> tuple[A
     if isinstance(stored, Segmentation) and len(stored.layers) > 1:
         return _by_name(case, dataset, [stored], image.grid, reasons)
     values = stored.array
-    if isinstance(stored, Volume) and (stored.axes or not is_label_map(values)):
+    if (isinstance(stored, Volume) and stored.axes) or not is_label_map(values):
         text = f"The label file of the case {case.id} holds values that are no whole numbers of 0 or more."
         raise _refused("LABEL_NOT_WHOLE", case, text)
     whole = values if is_countable(values) else values.astype(np.uint16)

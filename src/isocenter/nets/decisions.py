@@ -157,7 +157,10 @@ def normalisation_of(seen: Fingerprint, task: Task) -> tuple[tuple[Normalisation
         if (modality_of(name) or seen.modality) == "CT" and values.deviation > 0:
             found.append(Normalisation("ct", values.low, values.high, values.mean, values.deviation))
             where = "labelled voxels" if seen.dataset.labels else "voxels"
-            because.append(f"{name}: HU mean the same everywhere; cut to percentiles 0.5 and 99.5 of the {where}.")
+            what = (
+                "HU mean the same everywhere" if modality_of(name) else "the values are, or look like, HU in all cases"
+            )
+            because.append(f"{name}: {what}; cut to percentiles 0.5 and 99.5 of the {where}.")
         else:
             found.append(Normalisation("zscore"))
             because.append(f"{name}: by the mean and deviation of each image, since its values are not known to be HU.")

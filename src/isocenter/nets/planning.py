@@ -85,20 +85,21 @@ def plan_for(
         "denoising": _restoring,
         "super_resolution": _restoring,
     }
-    wanted = task or _task_of(seen.dataset)
+    wanted, because = (task, "It was stated.") if task else _task_of(seen.dataset)
     if wanted not in ways:
         raise UsageError(f"Plans are made for {', '.join(ways)}; of {', '.join(get_args(Task))} not for {wanted!r}.")
     memory = memory_bytes or MEMORY_BYTES[device]
     stated = "stated" if memory_bytes else "taken, since none was stated"
-    why = {"memory_bytes": f"{memory / _GIB:.3g} GiB of {device} memory were {stated}."}
+    why = {"task": because, "memory_bytes": f"{memory / _GIB:.3g} GiB of {device} memory were {stated}."}
     return ways[wanted](seen, _common(seen, wanted, device=device, memory=memory, why=why))
 
 
-def _task_of(dataset: Dataset) -> Task:
+def _task_of(dataset: Dataset) -> tuple[Task, str]:
+    """What a data set is for, and why."""
     if dataset.labels:
-        return "segmentation"
+        return "segmentation", "The cases have labels."
     if dataset.categories:
-        return "classification"
+        return "classification", "The cases have categories and no labels."
     raise UsageError(f"The data set {dataset.name} has neither labels nor categories: say by task= (--task) what for.")
 
 
@@ -138,6 +139,9 @@ def _segmentation(seen: Fingerprint, plan: Plan) -> Plan:
 def _in_patches(seen: Fingerprint, plan: Plan) -> Plan:
     """The plan with patch, batch and network; and with a coarse one before it where images are large."""
     whole = plan.patch if plan.patch[0] >= _FEW_SLICES else (1, *plan.patch[1:])
+    if whole[0] == 1 and 0 in plan.mirror_axes:
+        because = "None: left to right runs across the slices, of which one is seen at a time."
+        plan = replace(plan, mirror_axes=(), why={**plan.why, "mirror_axes": because})
     fine = _fitted(seen, plan, whole, plan.spacing_mm)
     seen_at_once = math.prod(fine.patch) / math.prod(whole)
     why = {**fine.why, "patch": _why_patch(fine, whole), "batch": _why_batch(fine)}

@@ -211,6 +211,19 @@ def test_two_images_of_one_suffix_are_not_chosen_from(written: Path, tmp_path: P
         open_dataset(tmp_path)
 
 
+def test_two_label_files_of_a_case_are_not_chosen_from(written: Path, tmp_path: Path) -> None:
+    for name, source in (
+        ("sub-01/anat/sub-01_T1w", "imagesTr/case_000_0000"),
+        ("derivatives/a/sub-01/sub-01_mask", "labelsTr/case_000"),
+        ("derivatives/b/sub-01/sub-01_mask", "labelsTr/case_000"),
+    ):
+        path = tmp_path / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True)
+        shutil.copy(written / f"{source}.nii.gz", path)
+    with pytest.raises(InputError, match="several label files"):
+        open_dataset(tmp_path)
+
+
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +249,14 @@ def test_folders_of_pictures_are_categories_and_a_zip_of_them_too(tmp_path: Path
     assert one.cases[0].id == "dark/0.tif"
     for a, b in zip(one.cases, other.cases, strict=True):
         assert np.array_equal(load_case(a, one).images[0].array, load_case(b, other).images[0].array)
+
+
+def test_folders_of_volumes_are_patients_and_no_categories(written: Path, tmp_path: Path) -> None:
+    for name in ("patient_1", "patient_2"):
+        (tmp_path / name).mkdir()
+        shutil.copy(written / "imagesTr" / "case_000_0000.nii.gz", tmp_path / name / "t1.nii.gz")
+    with pytest.raises(UsageError, match="is no data set"):
+        open_dataset(tmp_path)
 
 
 # --- DICOM -----------------------------------------------------------------------------------------------------------

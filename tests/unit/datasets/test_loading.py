@@ -67,6 +67,14 @@ def test_values_that_are_no_labels_are_refused(tmp_path: Path, values: tuple[flo
     assert refused(tmp_path, image(), labels(*values, dtype="f4")) == "LABEL_NOT_WHOLE"
 
 
+def test_numbers_too_large_for_a_label_do_not_come_round(tmp_path: Path) -> None:
+    array = np.zeros(GRID.shape, np.int32)
+    array[1, 2, 3] = 2**16 + 1
+    segments = (Segment.named("organ", 2**16 + 1),)
+    large = Segmentation((array,), GRID, segments, Algorithm("hand", "1"))
+    assert refused(tmp_path, image(), large, "npz") == "LABEL_NOT_WHOLE"
+
+
 def test_a_label_that_nothing_lists_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, image(), labels(1, 2)) == "LABEL_UNKNOWN"
 

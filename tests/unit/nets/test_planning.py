@@ -153,6 +153,9 @@ def test_few_slices_are_seen_one_at_a_time() -> None:
     plan = plan_for(seen([replace(PROSTATE[0], shape=(5, 200, 200))]))
     assert (plan.patch[0], plan.dimensions) == (1, 2)
     assert all(len(one) == 2 for one in plan.network.options["strides"])
+    assert plan.mirror_axes == (2,)
+    across = plan_for(seen([replace(SAGITTAL[0], shape=(200, 200, 5))]))
+    assert (across.orientation, across.patch[0], across.mirror_axes) == ("LIP", 1, ())
 
 
 def test_what_cannot_fit_is_refused_in_plain_words() -> None:

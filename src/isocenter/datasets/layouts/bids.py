@@ -36,7 +36,7 @@ def read(folder: Path) -> Dataset:
     Raises
     ------
     InputError
-        If a table is damaged, or two images of a case have one suffix.
+        If a table is damaged, two images of a case have one suffix, or a case has two label files.
     """
     images = {name: _by_suffix(name, files) for name, files in _by_case(folder).items()}
     channels = _channels(images.values())
@@ -95,7 +95,8 @@ def _channels(cases: Iterable[Mapping[str, Path]]) -> tuple[str, ...]:
 
 
 def _labels(folder: Path) -> list[tuple[str, Path]]:
-    return [
+    """The label file of each case; InputError if one has two, since nothing says which is meant."""
+    found = [
         (_case_of(path), path)
         for place in sorted((folder / "derivatives").glob("**/sub-*"))
         if place.is_dir()
@@ -103,6 +104,12 @@ def _labels(folder: Path) -> list[tuple[str, Path]]:
         for path in image_files(below)
         if stem(path).rsplit("_", 1)[-1].lower() in _LABELS
     ]
+    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"The case {twice[0]} has several label files among the derivatives. Name the wanted files in a CSV."
+        )
+    return found
 
 
 def _participants(path: Path) -> dict[str, dict[str, str]]:

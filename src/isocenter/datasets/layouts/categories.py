@@ -9,18 +9,19 @@ from pathlib import Path, PurePosixPath
 from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.layouts.pairing import each_once, image_files
 from isocenter.errors import InputError
-from isocenter.formats.files import ENDINGS
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")  # a folder of volumes is a patient more often than a category
 
 
 def is_one(folder: Path) -> bool:
-    """Whether a folder holds two or more folders with image files, and nothing else lies in those."""
+    """Whether a folder holds two or more folders with pictures, and nothing else lies in those."""
     below = [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
     return len(below) > 1 and all(_is_category(one) for one in below)
 
 
 def _is_category(folder: Path) -> bool:
     names = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
-    return bool(names) and len(image_files(folder)) == len(names)
+    return bool(names) and all(name.lower().endswith(_PICTURES) for name in names)
 
 
 def read(folder: Path) -> Dataset:
@@ -46,7 +47,7 @@ def read_archive(path: Path) -> Dataset:
     files = [
         path / name
         for name in names
-        if name.name.lower().endswith(ENDINGS) and not any(part.startswith(hidden) for part in name.parts)
+        if name.name.lower().endswith(_PICTURES) and not any(part.startswith(hidden) for part in name.parts)
     ]
     return _of(path.stem, (file for file in files if file.parent != path))
 
