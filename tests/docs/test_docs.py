@@ -48,6 +48,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "evaluation.md",
         "drift.md",
         "training.md",
+        "networks.md",
         "datasets.md",
         "augmentation.md",
     ],
