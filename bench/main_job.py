@@ -31,7 +31,12 @@ def make_study(folder: Path) -> int:
 
 def run(study: Path, out: Path, caches: Path) -> tuple[float, dict[str, Any]]:
     """Wall time of one whole process, and its record."""
-    command = [sys.executable, "-m", "isocenter", "run", "lungs", str(study), "--out", str(out), "--json"]
+    return run_command(["lungs", str(study), "--out", str(out)], caches)
+
+
+def run_command(arguments: list[str], caches: Path) -> tuple[float, dict[str, Any]]:
+    """Wall time of one whole process of ``isocenter run``, and its record."""
+    command = [sys.executable, "-m", "isocenter", "run", *arguments, "--json"]
     start = time.perf_counter()
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "NUMBA_CACHE_DIR": str(caches)}

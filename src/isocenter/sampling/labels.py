@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from isocenter.kernels import kernel, over_slices
 from isocenter.sampling.border import closest, is_inside, points_of_row
-from isocenter.sampling.layout import Array, Floats, Shape, contiguous
+from isocenter.sampling.cells import TIE, labels_by_cells
+from isocenter.sampling.layout import Array, Floats, Shape, contiguous, separated
 from isocenter.sampling.nearest import bits_of
 from isocenter.sampling.weighted import weigh
 from isocenter.sampling.weights import table_of
 from isocenter.volume import read_only
-
-_TIE = 1e-5  # weight by which another label has to win over that of the nearest voxel
 
 
 def affine_labels(array: Array, matrix: npt.ArrayLike, shape: Shape, *, stretched: bool) -> Array:
@@ -48,7 +47,13 @@ def affine_labels(array: Array, matrix: npt.ArrayLike, shape: Shape, *, stretche
     stretch = np.where(stretched & (steps > 1 + 1e-6), steps, 1.0)
     by_slice, by_row, by_column = (table_of("linear", float(s), np.float32) for s in stretch)
     bits = bits_of(array.dtype)
-    source, out = read_only(contiguous(array)).view(bits), np.empty(shape, array.dtype)
+    out = np.empty(shape, array.dtype)
+    order = separated(transform, shape)
+    if order is not None and stretch.max() == 1:
+        turned = read_only(contiguous(array.transpose(order))).view(bits)
+        labels_by_cells(turned, transform, order, out.view(bits))
+        return out
+    source = read_only(contiguous(array)).view(bits)
     target, tables = out.view(bits), (by_slice, by_row, by_column)
 
     def fill_slab(first: int, last: int) -> None:
@@ -145,7 +150,7 @@ def _alike(array: Array, slices: Array, rows: Array, columns: Array, own: int) -
 def _winner(array: Array, around: Any, own: int, found: Array, sums: Array) -> Any:
     """The label of most weight; ``found`` and ``sums`` are work space."""
     slices, rows, columns = around
-    found[0], sums[0], count = own, _TIE, 1
+    found[0], sums[0], count = own, TIE, 1
     for i in range(slices[0].size):
         for j in range(rows[0].size):
             for m in range(columns[0].size):
