@@ -105,11 +105,11 @@ def test_cases_that_a_model_learned_from_are_told(
 ) -> None:
     import hashlib
 
-    from isocenter.pipeline import evaluate as pipeline
+    from isocenter.pipeline.evaluating import places
 
     hashes = [hashlib.sha256(f"c{number:02d}".encode()).hexdigest() for number in range(13)]
     facts = {"training": {"learned_from": hashes[:2], "held_out": hashes[10:]}}
-    monkeypatch.setattr(pipeline, "load_model", lambda path: type("Model", (), {"facts": facts}))
+    monkeypatch.setattr(places, "load_model", lambda path: type("Model", (), {"facts": facts}))
     arguments = ("evaluate", folders / "found", folders / "truth", "--model", folders, "--json")
     run(monkeypatch, *arguments)
     assert "LEARNED_FROM" in {reason["code"] for reason in json.loads(capsys.readouterr().out)["reasons"]}
@@ -174,3 +174,34 @@ def test_a_stream_is_compared_with_a_reference(
     damaged.write_text("{}")
     assert run(monkeypatch, "drift", damaged, tmp_path / "now") == 1
     assert run(monkeypatch, "drift", tmp_path / "then", tmp_path / "now", "--keep", tmp_path / "x.txt") == 2
+
+
+def test_a_data_set_names_its_labels_and_its_cases(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folders / "set"
+    (place / "labelsTr").mkdir(parents=True)
+    (folders / "images").rename(place / "imagesTr")
+    for path in (folders / "truth").iterdir():
+        import nibabel
+
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ GRID.affine[:, [2, 1, 0, 3]]
+        array = np.asarray(labels(12).array).transpose(2, 1, 0)
+        nibabel.save(nibabel.Nifti1Image(array, affine), place / "labelsTr" / path.name)  # without names
+    for path in (place / "imagesTr").iterdir():
+        path.rename(path.with_name(path.name.replace(".nii", "_0000.nii")))
+    facts = {
+        "channel_names": {"0": "MR"},
+        "labels": {"background": 0, "organ": 1, "lesion": 2},
+        "file_ending": ".nii.gz",
+    }
+    (place / "dataset.json").write_text(json.dumps({**facts, "numTraining": 13}))
+    formats.save(labels(3), folders / "found/other.nii.gz")
+    assert run(monkeypatch, "evaluate", folders / "found", place, "--by", "volume_ml", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["structures"] == ["organ", "lesion"]
+    assert said["outcomes"]["lesion"]["absent"] == 11
+    assert said["summary"][0]["value"] > 0.7
+    met = {reason["code"] for reason in said["reasons"]}
+    assert {"PREDICTION_WITHOUT_TRUTH", "NEVER_TRUE"} <= met
+    assert "PAIRED_BY_LABEL" not in met

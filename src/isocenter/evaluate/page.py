@@ -127,7 +127,8 @@ def _listings(found: Results) -> Iterator[Listing]:
     yield _scores_table(found.study, "Scores")
     yield _outcome_table(found.study)
     if found.ceiling is not None:
-        yield _scores_table(found.ceiling, "Second reader against the truth: the ceiling")
+        count = counted(len(found.ceiling.cases), "case", "cases")
+        yield _scores_table(found.ceiling, f"Second reader against the truth, {count}: the ceiling")
     if found.comparisons:
         yield _comparison_table(found.comparisons)
     yield from map(_breakdown_table, found.breakdowns)

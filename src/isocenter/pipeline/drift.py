@@ -16,7 +16,8 @@ from isocenter.errors import InputError, IsocenterError, UsageError
 from isocenter.evaluate.drift import STRETCH, Part
 from isocenter.nets.model import load_model, with_facts
 from isocenter.pipeline import look
-from isocenter.pipeline.evaluate import by_name, labels_of
+from isocenter.pipeline.evaluating.places import by_name
+from isocenter.pipeline.evaluating.reading import labels_of
 from isocenter.reasons import Reason, counted
 
 FACT = "reference"

@@ -139,4 +139,10 @@ CODES: dict[str, CodeEntry] = {
         "Those that both have are compared; a drift of the others is not seen.",
         "Make both the same way: with segmentations of the same names, or without.",
     ),
+    "PREDICTION_WITHOUT_TRUTH": CodeEntry(
+        _I,
+        "There are predictions of cases that the truth does not have.",
+        "They are not evaluated.",
+        "See that both name their cases alike.",
+    ),
 }
