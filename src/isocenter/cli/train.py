@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from isocenter.cli import words
 from isocenter.cli.app import Json, app
+from isocenter.train.settings import DeviceName
 
 if TYPE_CHECKING:
     from isocenter.pipeline.train import Job
@@ -26,13 +27,17 @@ def train(
         float | None,
         typer.Option("--held-out", help="How many cases, or which share, to validate on. By default 0.2.", min=0),
     ] = None,
+    device: Annotated[
+        DeviceName | None, typer.Option("--device", help="What to plan for. By default a GPU where there is one.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps of learning.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
     """Teach a network from labelled cases. Broken off, even by kill -9, the same command goes on from there."""
     from isocenter.pipeline.train import run, speaks
 
-    job = _job(path, {"out": out, "plan": plan, "held_out": _number(held_out)}, steps)
+    given = {"out": out, "plan": plan, "held_out": _number(held_out), "device": device}
+    job = _job(path, given, steps)
     if not speaks():  # one of several processes tells people
         run(job)
         return
@@ -50,7 +55,7 @@ def _job(path: Path, given: dict[str, Any], steps: int | None) -> Job:
 
     job = read_job(path) if path.suffix == ".toml" else Job(path)
     if steps is not None:
-        job = replace(job, settings=replace(job.settings, steps=steps))
+        job = replace(job, training={**job.training, "steps": steps})
     return replace(job, **{name: value for name, value in given.items() if value is not None})
 
 

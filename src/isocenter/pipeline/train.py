@@ -11,12 +11,13 @@ from typing import Any
 
 from isocenter.datasets import Split, open_dataset, split
 from isocenter.errors import InputError, UsageError, expect_word
+from isocenter.extras import needed
 from isocenter.nets.fingerprint import fingerprint
 from isocenter.nets.plan import load_plan
 from isocenter.nets.planning import Device, plan_for
 from isocenter.reasons import merge
 from isocenter.train.progress import Observer, Progress, silent
-from isocenter.train.settings import STEPS, Settings
+from isocenter.train.settings import STEPS, DeviceName, Settings
 from isocenter.train.training import Trained, train
 
 HELD_OUT = 0.2
@@ -38,20 +39,21 @@ class Job:
     held_out
         How many cases, or which share of them, the model is validated on; 0 for none.
     device
-        What is planned for where no plan is given.
-    settings
-        How it is taught.
+        What is planned for where no plan is given; ``"auto"`` is a GPU where there is one.
+    training
+        How it is taught: the settings that are not left as they are, by their names.
     """
 
     dataset: Path
     out: Path = Path("model")
     plan: Path | None = None
     held_out: int | float = HELD_OUT
-    device: Device = "cpu"
-    settings: Settings = field(default_factory=Settings)
+    device: DeviceName = "auto"
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        expect_word(self.device, Device, "The device")
+        expect_word(self.device, DeviceName, "The device")
+        Settings.from_dict(self.training)
 
 
 def read_job(path: Path) -> Job:
@@ -73,7 +75,7 @@ def read_job(path: Path) -> Job:
     except ValueError as error:
         raise InputError(f"{path.name} is no TOML: {error}.") from error
     training = values.pop("training", {})
-    known = {one.name for one in fields(Job)} - {"settings"}
+    known = {one.name for one in fields(Job)} - {"training"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise UsageError(
@@ -93,8 +95,7 @@ def _job(values: Mapping[str, Any], training: Mapping[str, Any], path: Path) -> 
             read[name] = path.parent / read[name]
     if type(read.get("held_out", 0)) not in (int, float):
         raise UsageError(f"held_out in {path.name} is a number of cases, or a share of them; not {read['held_out']!r}.")
-    usual = {"steps": STEPS.get(str(read.get("device", "cpu")), STEPS["cpu"])}
-    return Job(**read, settings=Settings.from_dict({**usual, **training}))
+    return Job(**read, training=training)
 
 
 def _based(training: Any, folder: Path) -> dict[str, Any]:
@@ -124,9 +125,18 @@ def run(job: Job, *, observer: Observer = silent) -> Trained:
         plan = load_plan(job.plan)
     else:
         seen = fingerprint(cases.train, observer=lambda done, all_: observer(Progress("planning", done, all_)))
-        plan = plan_for(seen, device=job.device)
-    made = train(cases, plan, job.out, settings=job.settings, observer=observer)
+        plan = plan_for(seen, device=_device() if job.device == "auto" else job.device)
+    settings = Settings.from_dict({"steps": STEPS[plan.device], **job.training})
+    made = train(cases, plan, job.out, settings=settings, observer=observer)
     return replace(made, reasons=merge(dataset.reasons, made.reasons))
+
+
+def _device() -> Device:
+    """A GPU where there is one."""
+    needed("torch", "nets")
+    from isocenter.train.arithmetic import best_device
+
+    return best_device()
 
 
 def speaks() -> bool:

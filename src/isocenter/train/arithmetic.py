@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -33,6 +33,11 @@ def autocast(device: str, precision: Precision) -> Any:
 def scaler(device: str, precision: Precision) -> Any:
     """What keeps small gradients of fp16 from vanishing; for other numbers it does nothing."""
     return torch.amp.GradScaler(kind(device), enabled=precision == "fp16")
+
+
+def best_device() -> Literal["cpu", "cuda"]:
+    """What networks are taught on where nothing else is said."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def kind(device: str) -> str:

@@ -14,6 +14,7 @@ Schedule = Literal["one_cycle", "cosine", "poly", "constant"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Keep = Literal["last", "best"]
 Mode = Literal["fast", "deterministic"]
+DeviceName = Literal["auto", "cpu", "cuda"]
 Tracker = Literal["tensorboard", "mlflow"]
 
 

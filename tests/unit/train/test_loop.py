@@ -179,6 +179,20 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(tmp_path: Path, wrong: f
     assert refused.value.reasons[0].code == "TRAINING_DIVERGED"
 
 
+class Steep(Brightness):
+    """A task with a loss that is finite, and a gradient that is not."""
+
+    def loss(self, network: Any, batch: Any) -> Any:
+        return super().loss(network, batch) + (network(batch.images).float() * 0).abs().sqrt().sum()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_gradient_that_is_no_number_is_told(tmp_path: Path, precision: str) -> None:
+    with pytest.raises(Refused) as refused:
+        learn(network(), Steep(), course(tmp_path, precision=precision))
+    assert refused.value.reasons[0].code == "TRAINING_DIVERGED"
+
+
 class Vast(Brightness):
     """A task that needs more memory than there is."""
 
