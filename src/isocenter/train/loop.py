@@ -201,17 +201,18 @@ class _Learner:
             self.average.eval()
             try:
                 with torch.no_grad(), stop.at_once():
-                    scores = dict(self.task.validate(self.average))
+                    found = self.task.validate(self.average)
             except KeyboardInterrupt:
                 raise self._stopped() from None
             self.seconds_s += self.course.clock() - began
+            scores = {name: float(value) for name, value in found.items() if math.isfinite(value)}
         scores = self.world.told(scores)
         if not scores:
             return
         self._add(scores)
         if self.world.first:
             observer(Progress("validating", self.step, self.settings.steps, self.points[-1]))
-        score = next(iter(scores.values()))
+        score = scores.get("score", -math.inf)
         if score > self.best:
             self.best, self.since_best = score, 0
             if self.world.first:

@@ -193,6 +193,18 @@ def test_a_gradient_that_is_no_number_is_told(tmp_path: Path, precision: str) ->
     assert refused.value.reasons[0].code == "TRAINING_DIVERGED"
 
 
+class Undefined(Brightness):
+    """A task with a score that is not defined, of a label that no held-out case has."""
+
+    def validate(self, network: Any) -> Any:
+        return {**super().validate(network), "dice_none": float("nan")}
+
+
+def test_a_score_that_is_not_defined_is_left_out(tmp_path: Path) -> None:
+    made = learn(network(), Undefined(), course(tmp_path, steps=20))
+    assert set(made.curve[-1].scores) == {"score", "voxels"}
+
+
 class Vast(Brightness):
     """A task that needs more memory than there is."""
 
