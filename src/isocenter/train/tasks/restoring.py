@@ -6,7 +6,8 @@ in physical units (:mod:`isocenter.augment`):
 ====================  ================================================================================================
 denoising of CT       noise of a dose of 5 to 50 %, alike in neighbouring voxels as a kernel makes it
 denoising of others   Rician noise of 5 to 30 % of the image's standard deviation (MR), Gaussian for photographs
-super-resolution      slices 2 to 4 times as thick as those of the plan, brought back linearly as serving does
+super-resolution      slices 2 to 4 times as thick as those of the plan, brought back linearly as serving does; for
+                      the network ``super_resolution``, which gives more voxels than it takes, see ``enlarging``
 ====================  ================================================================================================
 """
 
@@ -33,6 +34,8 @@ from isocenter.train.patches import Patch, Place, Sampling, cut, draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
 from isocenter.train.tasks.cases import cases_of
+from isocenter.train.tasks.enlarging import Enlarging
+from isocenter.train.tasks.quality import middle_of, quality
 from isocenter.train.tasks.tensors import as_images
 from isocenter.train.varying import kind_of, scale_of
 from isocenter.volume import Array
@@ -50,8 +53,6 @@ NOISES: Mapping[str, Augmentation] = MappingProxyType(
     }
 )
 """What spoils images of a kind, by default."""
-
-_MOST = (32, 192, 192)  # voxels of a held-out case that are restored, around its middle
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +110,8 @@ class Restoring:
 
     def pair(self, case: CachedCase, rng: np.random.Generator) -> tuple[Array, Array]:
         """The middle of a case, and the same spoiled: (channel, slice, row, column) each."""
-        k, r, c = (min(n, most) for n, most in zip(case.space, _MOST, strict=True))
-        a, b, d = ((n - size) // 2 for n, size in zip(case.space, (k, r, c), strict=True))
-        clean = cut(Place(case, (a, b, d)), Sampling((k, r, c)))
+        start, shape = middle_of(case.space)
+        clean = cut(Place(case, start), Sampling(shape))
         drawn = self.spoiling.sample(rng)
         return clean.image, drawn.apply(clean.image, scale=scale_of(case)).images
 
@@ -134,45 +134,38 @@ def denoising(material: Material) -> Made:
 
 
 def super_resolution(material: Material) -> Made:
-    """The task of making thick slices thin: images of the plan's spacing are the truth."""
-    spacing = material.plan.spacing_mm
-    if spacing is None or material.plan.dimensions == 2:
-        raise UsageError("Super-resolution needs a plan of three dimensions with a spacing, the one that it leads to.")
-    return _made(material, Augmentation((LowResolution(thickness_mm=(2 * spacing[0], 4 * spacing[0])),)))
-
-
-def _made(material: Material, spoiling: Augmentation) -> Made:
-    name, plan = material.settings.loss, material.plan
-    if name not in LOSSES:
-        raise UsageError(f"There is no loss {name!r} of images; there are: {', '.join(LOSSES)}.")
+    """The task of making voxels finer: slices thinner on the plan's spacing, or by a network that gives more voxels."""
+    plan = material.plan
     if plan.network.name == "super_resolution":
-        raise UsageError(
-            "The network super_resolution gives a larger image than it takes, which is not served yet: take the network"
-            " denoiser, which is given the image on the finer grid."
-        )
+        return _enlarging(material)
+    if plan.spacing_mm is None or plan.dimensions == 2:
+        raise UsageError("Thinner slices need a plan of three dimensions with a spacing, the one that it leads to.")
+    thick = (2 * plan.spacing_mm[0], 4 * plan.spacing_mm[0])
+    return _made(material, Augmentation((LowResolution(thickness_mm=thick),)))
+
+
+def _enlarging(material: Material) -> Made:
+    given, dimensions = material.plan.network.options.get("scale", 2), material.plan.dimensions
+    scale = (given,) * dimensions if isinstance(given, int) else tuple(given)
+    if material.plan.neighbours:
+        raise UsageError("A network that gives more voxels is taught without neighbours.")
+    k, r, c = (1,) * (3 - dimensions) + scale
     learning, held_out = cases_of(material)
-    task = Restoring(learning.cases, held_out.cases, plan, spoiling, LOSSES[name])
+    task = Enlarging(learning.cases, held_out.cases, material.plan, _distance(material), (k, r, c))
     return Made(task, merge(learning.reasons, held_out.reasons))
 
 
-def quality(image: Array, clean: Array) -> tuple[float, float]:
-    """Peak signal-to-noise ratio in decibels and structural similarity (Wang 2004), means over the channels.
+def _made(material: Material, spoiling: Augmentation) -> Made:
+    learning, held_out = cases_of(material)
+    task = Restoring(learning.cases, held_out.cases, material.plan, spoiling, _distance(material))
+    return Made(task, merge(learning.reasons, held_out.reasons))
 
-    The peak is the range of the clean image. The similarity is that of the slices, each seen whole through a window of
-    7 voxels (fewer in a narrow image).
-    """
-    from skimage.metrics import structural_similarity
 
-    rows = []
-    for one, true in zip(image, clean, strict=True):
-        span = float(true.max() - true.min()) or 1.0
-        error = float(np.mean((one.astype(np.float64) - true) ** 2))
-        size = min(7, *true.shape[1:])
-        size -= 1 - size % 2
-        alike = [structural_similarity(a, b, data_range=span, win_size=size) for a, b in zip(one, true, strict=True)]
-        rows.append((10 * np.log10(span**2 / max(error, 1e-30)), float(np.mean(alike))))
-    psnr, ssim = np.mean(rows, axis=0).tolist()
-    return psnr, ssim
+def _distance(material: Material) -> Callable[[Any, Any], Any]:
+    name = material.settings.loss
+    if name not in LOSSES:
+        raise UsageError(f"There is no loss {name!r} of images; there are: {', '.join(LOSSES)}.")
+    return LOSSES[name]
 
 
 def _mirrored(patch: Patch, rng: np.random.Generator) -> Patch:

@@ -16,7 +16,7 @@ from isocenter.nets.plan import Network, Plan
 from isocenter.train import tasks
 from isocenter.train.settings import Settings
 from isocenter.train.tasks import Material
-from isocenter.train.tasks.restoring import quality
+from isocenter.train.tasks.quality import quality
 
 
 @pytest.fixture
@@ -82,10 +82,24 @@ def test_thick_slices_are_means_of_thin_ones(blob_set: Dataset, plan: Plan, fold
     assert within[0] < within[1]
 
 
+@pytest.mark.parametrize("patch", [(4, 8, 8), (1, 8, 8)], ids=["3D", "2D"])
+def test_a_network_that_gives_more_voxels_begins_as_interpolation(
+    patch: tuple[int, int, int], blob_set: Dataset, plan: Plan, folder: Path
+) -> None:
+    network = Network("super_resolution", {"features": 4, "blocks": 1, "scale": 2})
+    finer = replace(plan, task="super_resolution", network=network, patch=patch, spacing_mm=None)
+    task = made(blob_set, finer, folder)
+    batch = task.sample(np.random.default_rng(0))
+    assert batch.images.shape[2:] == patch[-batch.images.ndim + 2 :]
+    assert batch.truth.shape[2:] == tuple(2 * n for n in batch.images.shape[2:])
+    assert float(batch.images.mean()) == pytest.approx(float(batch.truth.mean()), abs=1e-5)
+    assert torch.isfinite(task.loss(build(finer), batch))
+    with torch.no_grad():
+        assert task.validate(build(finer).eval())["score"] == pytest.approx(0, abs=1e-3)
+
+
 def test_what_cannot_be_taught_is_told(blob_set: Dataset, plan: Plan, folder: Path) -> None:
     finer = replace(plan, task="super_resolution")
-    with pytest.raises(UsageError, match="not served yet"):
-        made(blob_set, replace(finer, network=Network("super_resolution")), folder)
     with pytest.raises(UsageError, match="spacing"):
         made(blob_set, replace(finer, spacing_mm=None), folder)
     with pytest.raises(UsageError, match="no noise"):
