@@ -199,5 +199,5 @@ def _show_case(one: Checked) -> None:
     for way, digest in one.digests.items():
         words.say(f"  {way:10} SHA-256 {digest[:16]}...")
     for name, ran in one.runtimes.items():
-        told = f"not run: {escape(ran.left_out)}" if ran.left_out else f"least Dice {ran.dice:.4f}, {ran.seconds:.2f} s"
-        words.say(f"  {name:10} {told}")
+        told = f"least Dice {ran.dice:.4f}, {ran.seconds:.2f} s, {ran.memory_mib} MiB more memory"
+        words.say(f"  {name:10} {f'not run: {escape(ran.left_out)}' if ran.left_out else told}")

@@ -17,6 +17,7 @@ from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.loading import load_images
 from isocenter.errors import InputError, MissingExtra, UsageError
 from isocenter.nets.exporting.equality import least_dice
+from isocenter.nets.importing.trial import peak_bytes
 from isocenter.nets.model import Model, files_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.predict import labels_of
@@ -43,12 +44,15 @@ class Ran:
         (:func:`isocenter.nets.exporting.equality.least_dice`).
     seconds
         For the whole image, opened before; the first window's set-up counts.
+    memory_mib
+        By how much the most memory that this process held grew.
     left_out
         Why it was not run; empty if it was.
     """
 
     dice: float = 1.0
     seconds: float = 0.0
+    memory_mib: int = 0
     left_out: str = ""
 
 
@@ -174,6 +178,7 @@ def _compared(model: Model, case: Prepared, runtimes: Sequence[str]) -> dict[str
     found: dict[str, Ran] = {}
     first: Array | None = None
     for name in runtimes:
+        before = peak_bytes()
         try:
             runtime = open_runtime(model, name)
         except MissingExtra as error:
@@ -183,5 +188,5 @@ def _compared(model: Model, case: Prepared, runtimes: Sequence[str]) -> dict[str
         labels = labels_of(case, model.plan, runtime)
         seconds = time.perf_counter() - start
         first = labels if first is None else first
-        found[name] = Ran(least_dice(first, labels), round(seconds, 3))
+        found[name] = Ran(least_dice(first, labels), round(seconds, 3), (peak_bytes() - before) >> 20)
     return found

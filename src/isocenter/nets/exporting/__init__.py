@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,7 +85,8 @@ def export_model(model: Model, out: str | os.PathLike[str], *, to: Kind) -> Expo
         equality = _compared(model, run(place))
         if equality.dice < _LEAST_DICE:
             raise Bug(f"The {to} of {model.name} gives other labels (Dice {equality.dice:.4f}): it was not kept.")
-    with_facts(model, exports={**model.facts.get("exports", {}), to: equality.to_dict()})
+    with suppress(UsageError):  # the model may lie where nothing can be written
+        with_facts(model, exports={**model.facts.get("exports", {}), to: equality.to_dict()})
     return Exported(path, to, equality, time.perf_counter() - start)
 
 

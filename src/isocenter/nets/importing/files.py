@@ -45,6 +45,8 @@ def read_onnx(path: Path, wishes: Wishes) -> Found:
         raise InputError(f"{path.name} is damaged, or no ONNX file: {str(error).splitlines()[0]}") from error
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in read.graph.initializer):
         raise InputError(f"{path.name} keeps its weights in other files: save it as one file.")
+    if (len(read.graph.input), len(read.graph.output)) != (1, 1):
+        raise InputError(f"{path.name} has several inputs or outputs; a network here has one of each.")
     held = {one.key: one.value for one in read.metadata_props}
     plan = _plan(path, wishes, held.get(PLAN_KEY, ""), "onnx")
     return Found(path.stem, plan, (data,), "onnx", licence=held.get("licence", ""), source=f"ONNX file {path.name}")

@@ -259,7 +259,11 @@ def _orientation(dataset: Mapping[str, Any], plans: Mapping[str, Any], wishes: W
 
 def _unlike(configuration: Mapping[str, Any]) -> list[Reason]:
     """What nnU-Net's own software does differently on the way to the network."""
-    said = ["nnU-Net resamples images by cubic splines; here they are sampled linearly and smoothed to match."]
+    said = [
+        "nnU-Net resamples images by cubic splines; here they are sampled linearly and smoothed to match.",
+        "nnU-Net spreads windows evenly, centres their weights half a voxel further on, and adds in half precision; "
+        "here windows lie and weigh as MONAI's, and are added in single precision.",
+    ]
     schemes = configuration["normalization_schemes"]
     if "ZScoreNormalization" in schemes:
         said.append(

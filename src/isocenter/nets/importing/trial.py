@@ -22,7 +22,7 @@ def tried(model: Model) -> dict[str, Any]:
     InputError
         If it does not run, or gives other channels, another shape, or values that are no finite numbers.
     """
-    before = _peak_bytes()
+    before = peak_bytes()
     runtime = open_runtime(model, "onnx" if model.runtime == "onnx" else "torch")
     shape = patch_shape(model.plan, 1)
     batch = np.random.default_rng(0).standard_normal(shape, np.float32)
@@ -37,7 +37,7 @@ def tried(model: Model) -> dict[str, Any]:
         raise InputError(text) from error
     seconds = time.perf_counter() - start
     _expect_right(given, model, runtime.head.weight.shape[1] if runtime.head else model.plan.output_channels)
-    grown = max(0, _peak_bytes() - before)
+    grown = max(0, peak_bytes() - before)
     return {"window": _told(shape[2:]), "seconds": round(seconds, 3), "memory_mib": round(grown / 2**20)}
 
 
@@ -55,7 +55,7 @@ def _told(shape: Any) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """The most memory that this process has held; 0 where the system does not tell."""
     if sys.platform == "win32":
         return 0

@@ -39,6 +39,24 @@ RESIDUAL = {
 ARGUMENTS = {"PlainConvUNet": PLAIN, "ResidualEncoderUNet": RESIDUAL}
 
 
+IN_PLANE = {
+    **PLAIN,
+    "kernel_sizes": [[3, 3]] * 3,
+    "strides": [[1, 1], [2, 2], [2, 2]],
+    "norm_op": "torch.nn.InstanceNorm2d",
+}
+FLAT = {"network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet", "arch_kwargs": IN_PLANE}
+
+
+def flat():
+    """What a checkpoint of a network of two dimensions holds otherwise."""
+    state = {
+        "decoder.seg_layers.1." + name[5:] if name.startswith("head.") else name: value
+        for name, value in NnUNet("PlainConvUNet", IN_PLANE, (1, 3), 2).state_dict().items()
+    }
+    return {"network_weights": state, "inference_allowed_mirroring_axes": (0, 1)}
+
+
 def under_nnunets_names(state, outputs):
     """The state dict as nnU-Net's classes give it: every tensor twice or more, heads of coarser outputs too."""
     told = {}
@@ -155,6 +173,17 @@ def test_ct_is_scaled_as_its_foreground_was(tmp_path):
 def test_a_transposition_turns_the_axes(tmp_path):
     place, _ = results(tmp_path, plans={"transpose_forward": [2, 0, 1]})
     assert import_model(place, store=tmp_path / "store").plan.orientation == "RSA"
+
+
+def test_a_network_of_two_dimensions_sees_slice_by_slice(tmp_path):
+    place, _ = results(
+        tmp_path, configuration={"patch_size": [16, 24], "spacing": [1.0, 1.5], "architecture": FLAT}, checkpoint=flat()
+    )
+    model = import_model(place, store=tmp_path / "store")
+    assert (model.plan.patch, model.plan.spacing_mm) == ((1, 16, 24), (2.5, 1.0, 1.5))
+    assert model.plan.mirror_axes == (1, 2)
+    assert open_runtime(model)(np.zeros((2, 1, 16, 24), np.float32)).shape == (2, 3, 16, 24)
+    assert any("2.5 mm apart" in reason.message for reason in model.reasons)
 
 
 def test_what_totalsegmentator_takes_is_known(tmp_path):

@@ -1,0 +1,138 @@
+"""Models as folders, their cards, and the store in which they are kept by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from isocenter.errors import InputError, UsageError
+from isocenter.nets.card import card
+from isocenter.nets.model import Model, files_of, load_model, save_model, weights_of, with_facts
+from isocenter.nets.plan import Network, Normalisation, Plan
+from isocenter.nets.store import all_models, find_model, place_of, remove_model, store_folder
+
+PLAN = Plan(
+    "segmentation",
+    ("CT", "PET"),
+    tuple(f"part {n}" for n in range(20)),
+    Network("residual_unet", {"features": [4, 8]}),
+    (8, 16, 16),
+    spacing_mm=(2.0, 1.0, 1.0),
+    normalisation=(Normalisation("ct", -100, 300, 50, 80), Normalisation("percentile", 1, 99)),
+)
+SHARED = torch.arange(6.0).reshape(2, 3)
+STATE = {"a.weight": SHARED, "b.weight": SHARED.T, "count": torch.tensor(3)}
+
+
+def model(folder, **changes):
+    return Model(**{"name": "net", "version": "1", "plan": PLAN, "folder": folder, "weights": {}, **changes})
+
+
+def test_a_model_comes_back_as_it_went(tmp_path):
+    saved = save_model(model(tmp_path / "net", licence="MIT", facts={"dice": 0.9}), [STATE, STATE])
+    again = load_model(tmp_path / "net")
+    assert again == saved
+    assert (again.licence, again.facts["dice"], list(again.weights)) == (
+        "MIT",
+        0.9,
+        ["weights_0.safetensors", "weights_1.safetensors"],
+    )
+    for state in weights_of(again):
+        assert state.keys() == STATE.keys()
+        assert all(torch.equal(state[name], STATE[name]) for name in STATE)  # also where tensors share their memory
+
+
+def test_facts_that_are_learned_later_are_kept_and_change_no_digest(tmp_path):
+    saved = save_model(model(tmp_path / "net"), [STATE])
+    told = with_facts(saved, results={"dice": 0.91})
+    assert load_model(tmp_path / "net") == told
+    assert told.sha256 == saved.sha256
+    assert "dice (held out): 0.91" in (tmp_path / "net" / "card.md").read_text()
+    other = save_model(model(tmp_path / "other", plan=replace(PLAN, batch=3)), [STATE])
+    assert other.sha256 != saved.sha256
+
+
+def test_damaged_models_are_told(tmp_path):
+    saved = save_model(model(tmp_path / "net"), [STATE])
+    file, weights = tmp_path / "net" / "model.json", tmp_path / "net" / "weights_0.safetensors"
+    whole = weights.read_bytes()
+    for bad in (whole[:-1], whole[:-1] + b"\xff", b""):
+        weights.write_bytes(bad)
+        with pytest.raises(InputError, match="not those it was made with"):
+            list(files_of(saved))
+    weights.unlink()
+    with pytest.raises(InputError, match="missing"):
+        weights_of(saved)
+    values = json.loads(file.read_text())
+    for bad_values, message in [
+        ({**values, "format": 99}, "later version"),
+        ({**values, "plan": {"task": "segmentation"}}, "no plan"),
+        ({**values, "colour": 1}, "damaged"),
+        ([], "damaged"),
+    ]:
+        file.write_text(json.dumps(bad_values))
+        with pytest.raises(InputError, match=message):
+            load_model(tmp_path / "net")
+    with pytest.raises(UsageError, match="is no model"):
+        load_model(tmp_path)
+
+
+def test_a_card_tells_people_what_counts():
+    facts = {
+        "training": {"dataset": "hippocampus", "step": 400, "learned_from": ["a", "b"], "held_out": ["c"]},
+        "held_out": {"score": 0.8812},
+        "subgroups": {"side: left (n = 12)": {"dice": 0.87}},
+        "reasons": [{"code": "MODEL_UNLIKE", "message": "It was sampled otherwise."}],
+        "trial": {"window": "8 x 16 x 16", "seconds": 0.1, "memory_mib": 3},
+    }
+    text = card(model(Path("net"), facts=facts, weights={"weights_0.safetensors": "ab" * 32}))
+    for part in (
+        "For segmentation of part 0,",
+        "and 8 more in CT, PET.",
+        "**Licence of the weights: unknown.**",
+        "dataset: hippocampus",
+        "cases learned from: 2",
+        "cases held out: 1",
+        "2 x 1 x 1 mm; axes point to IPL",
+        "channel CT: cut to -100 and 300, less 50, over 80",
+        "channel PET: percentiles 1 to 99 become 0 to 1",
+        "score (held out): 0.8812",
+        "side: left (n = 12): dice 0.87",
+        "It was sampled otherwise.",
+        "window: 8 x 16 x 16",
+        "ab" * 32,
+    ):
+        assert part in text
+    assert "Nothing was measured here" in card(model(Path("net")))
+
+
+def test_models_are_kept_by_name(tmp_path):
+    store = tmp_path / "store"
+    assert all_models(store) == {}
+    saved = save_model(model(place_of("net 1/2", store)), [STATE])
+    assert saved.folder == store / "net-1-2"
+    assert find_model("net-1-2", store) == find_model(saved.folder, store) == saved
+    (store / "no-model").mkdir()
+    (store / "damaged").mkdir()
+    (store / "damaged" / "model.json").write_text("{")
+    found = all_models(store)
+    assert list(found) == ["damaged", "net-1-2"]
+    assert isinstance(found["damaged"], InputError)
+    with pytest.raises(UsageError, match="kept by name are: damaged, net-1-2"):
+        find_model("absent", store)
+    for name in ("..", "../store/net-1-2", "absent", ""):
+        with pytest.raises(UsageError):
+            remove_model(name, store)
+    assert remove_model("net-1-2", store) == saved.folder
+    assert not saved.folder.exists()
+    with pytest.raises(UsageError, match="cannot be called"):
+        place_of("../..", store)
+
+
+def test_the_store_is_where_it_is_stated_to_be(tmp_path):
+    assert store_folder({"ISOCENTER_MODELS": str(tmp_path)}) == tmp_path
+    assert store_folder({}).parts[-2:] == ("isocenter", "models")
