@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.digest import content_digest
-from isocenter.datasets.loading import Loaded, load_case, load_images
+from isocenter.datasets.loading import Loaded, labels_in, load_case, load_images
 from isocenter.datasets.passing import Observer, over_cases
 from isocenter.errors import Refused
 from isocenter.reasons import Reason, Severity, merge
@@ -110,7 +108,7 @@ class _Look:
 def _looked_at(case: Case, dataset: Dataset, look: Callable[[Loaded], Any] | None) -> _Look:
     loaded = load_case(case, dataset)
     _expect_contrast(case, loaded.images)
-    labels = set() if loaded.segmentation is None else set(np.unique(loaded.segmentation.array).tolist())
+    labels = set() if loaded.segmentation is None else set(labels_in(loaded.segmentation.array))
     seen = None if look is None else look(loaded)
     return _Look(content_digest(loaded.images), labels, loaded.reasons, seen)
 

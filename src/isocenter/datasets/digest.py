@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from isocenter.geometry import Space
-from isocenter.ops.resample import to_orientation
-from isocenter.volume import Volume
+from isocenter.volume import Array, Volume
 
 _HEAD_TO_FEET = "IPL"
 
@@ -22,9 +21,17 @@ def content_digest(images: Sequence[Volume]) -> str:
     """
     digest = hashlib.sha256()
     for image in images:
-        turned = to_orientation(image, _HEAD_TO_FEET) if image.grid.space is Space.PATIENT else image
+        turned = _turned(image)
         digest.update(repr(turned.shape).encode())
-        for plane in turned.array:
+        for plane in turned:
             values = np.ascontiguousarray(plane, np.float32) + np.float32(0)  # -0 is 0
             digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def _turned(image: Volume) -> Array:
+    """A view of the values with slices from head to feet; of a picture, whose place is unknown, as they are."""
+    if image.grid.space is not Space.PATIENT:
+        return image.array
+    order, flips = image.grid.axes_towards(_HEAD_TO_FEET)
+    return np.flip(image.array.transpose(*order, *range(3, image.array.ndim)), flips)

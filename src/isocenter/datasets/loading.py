@@ -222,9 +222,9 @@ def _of_file(case: Case, path: Path, dataset: Dataset, image: Volume) -> tuple[A
     if (isinstance(stored, Volume) and stored.axes) or not is_label_map(values):
         text = f"The label file of the case {case.id} holds values that are no whole numbers of 0 or more."
         raise _refused("LABEL_NOT_WHOLE", case, text)
-    whole = values if is_countable(values) else values.astype(np.uint16)
+    whole = _countable(values)
     listed = {value: name for name, value in dataset.labels.items()}
-    present = [int(value) for value in Counts.of(whole.reshape(-1)).values if value]
+    present = labels_in(whole)
     strange = [value for value in present if value not in listed]
     if strange:
         text = f"The labels of the case {case.id} hold {strange[:8]}; the data set lists {list(listed)[:20]}."
@@ -246,6 +246,15 @@ def is_label_map(values: Array) -> bool:
     elif values.dtype.kind not in "ui":
         return False
     return bool(values.min() >= 0 and values.max() < 2**16)
+
+
+def labels_in(values: Array) -> tuple[int, ...]:
+    """The numbers above 0 in a label map, ascending."""
+    return tuple(int(value) for value in Counts.of(_countable(values).reshape(-1)).values if value)
+
+
+def _countable(values: Array) -> Array:
+    return values if is_countable(values) else values.astype(np.uint16)
 
 
 def _expect_place(case: Case, grid: Grid, labels: Grid) -> tuple[Reason, ...]:

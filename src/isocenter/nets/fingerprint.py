@@ -19,7 +19,6 @@ from isocenter.errors import Refused
 from isocenter.findings import Mask, Segmentation
 from isocenter.geometry import Floats, Space, Triple
 from isocenter.nets.plan import Spacing
-from isocenter.ops.boxes import box_of
 from isocenter.ops.runs import pieces_of
 from isocenter.volume import Array, Volume
 
@@ -221,12 +220,15 @@ def _measured(loaded: Loaded, limit: int) -> tuple[CaseFacts, list[Array]]:
 
 
 def _structures(segmentation: Segmentation, spacing: Sequence[float] | None) -> dict[str, Structure]:
+    from scipy.ndimage import find_objects
+
     voxel_ml = math.nan if spacing is None else math.prod(spacing) / 1000
     found = {}
+    boxes = find_objects(segmentation.array, max(one.label for one in segmentation.segments))
     for segment in segmentation.segments:
-        mask = segmentation.array == segment.label
-        if mask.any():
-            counts = pieces_of(mask[box_of(mask)], _CONNECTIVITY).counts[1:]
+        box = boxes[segment.label - 1]
+        if box is not None:
+            counts = pieces_of(segmentation.array[box] == segment.label, _CONNECTIVITY).counts[1:]
             voxels = int(counts.sum())
             found[segment.name] = Structure(voxels, voxels * voxel_ml, len(counts), float(counts.max() / voxels))
     return found

@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from isocenter import formats
 from isocenter.datasets.dataset import Case, Dataset
-from isocenter.datasets.loading import is_label_map
+from isocenter.datasets.loading import is_label_map, labels_in
 from isocenter.errors import InputError, UsageError
 from isocenter.findings import Segmentation
 from isocenter.formats.files import ENDINGS
@@ -113,4 +111,4 @@ def _labels_in(case: Case) -> Iterator[tuple[str, int]]:
         named = {segment.label: segment.name for segment in stored.segments}
         yield from ((("" if name == f"label_{value}" else name), value) for value, name in named.items())
     elif not stored.axes and is_label_map(stored.array):
-        yield from (("", int(value)) for value in np.unique(stored.array) if value)
+        yield from (("", value) for value in labels_in(stored.array))
