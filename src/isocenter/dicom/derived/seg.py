@@ -157,10 +157,11 @@ def _points_mm(header: Dataset, pixels: npt.NDArray[np.float64]) -> npt.NDArray[
 
 def _present(segmentation: Segmentation) -> Mask:
     """(segment, slice): whether the segment has a voxel in the slice."""
+    from isocenter.sampling.labels import labels_in
+
     slices = range(segmentation.grid.shape[0])
-    return np.array(
-        [[bool(_mask(segmentation, segment, k).any()) for k in slices] for segment in segmentation.segments]
-    )
+    found = [[labels_in(layer[k : k + 1]) for k in slices] for layer in segmentation.layers]
+    return np.array([[one.label in found[one.layer][k] for k in slices] for one in segmentation.segments], bool)
 
 
 def _overlaps(segmentation: Segmentation) -> bool:
@@ -272,9 +273,7 @@ def _run_lengths(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -
     import imagecodecs
 
     for _, k in order:
-        frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
-        for number, segment in enumerate(segmentation.segments, start=1):
-            frame[_mask(segmentation, segment, k)] = number
+        frame = _numbers(segmentation, k)
         data = b"".join(imagecodecs.packbits_encode(row) for row in frame)
         yield struct.pack("<16I", 1, 64, *[0] * 14) + _even(data)
 
@@ -283,6 +282,19 @@ def _mask(segmentation: Segmentation, segment: Segment, k: int) -> Mask:
     """(row, column) of one slice: where the segment is."""
     mask: Mask = segmentation.layers[segment.layer][k] == segment.label
     return mask
+
+
+def _numbers(segmentation: Segmentation, k: int) -> npt.NDArray[np.uint8]:
+    """(row, column) of one slice: the number of the segment that is there, 0 where none is."""
+    frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
+    for index, layer in enumerate(segmentation.layers):
+        here = layer[k]
+        table = np.zeros(int(here.max(initial=0)) + 1, np.uint8)
+        for number, segment in enumerate(segmentation.segments, start=1):
+            if segment.layer == index and segment.label < table.size:
+                table[segment.label] = number
+        np.maximum(frame, table[here], out=frame)
+    return frame
 
 
 def _even(data: bytes) -> bytes:
@@ -320,6 +332,9 @@ def check(dataset: Dataset, segmentation: Segmentation) -> None:
     described = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) > 0]
     if [str(item.SegmentLabel) for item in described] != [s.title[:64] for s in segmentation.segments]:
         raise differs("the segments' names")
+    if dataset.SegmentationType == "LABELMAP":
+        _check_numbers(dataset, segmentation)
+        return
     left = {(number, k) for number, k in zip(*np.nonzero(_present(segmentation)), strict=True)}
     for number, k, mask in _frames(dataset, segmentation.grid):
         if not np.array_equal(mask, _mask(segmentation, segmentation.segments[number - 1], k)):
@@ -329,23 +344,37 @@ def check(dataset: Dataset, segmentation: Segmentation) -> None:
         raise differs(f"{len(left)} frames are missing")
 
 
+def _check_numbers(dataset: Dataset, segmentation: Segmentation) -> None:
+    """Compare the frames of a label map with all segments at once."""
+    from pydicom.pixels.utils import iter_pixels
+
+    slices = _slices(dataset, segmentation.grid)
+    for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
+        if not np.array_equal(frame.reshape(segmentation.grid.shape[1:]), _numbers(segmentation, k)):
+            raise differs(f"slice {k}")
+    if missing := set(np.flatnonzero(_present(segmentation).any(axis=0)).tolist()) - set(slices):
+        raise differs(f"{len(missing)} frames are missing")
+
+
 def _frames(dataset: Dataset, grid: Grid) -> Iterator[tuple[int, int, Mask]]:
     """(segment number, slice, mask) of each frame; of a label map, of each segment in each frame."""
-    shape = (int(dataset.Rows), int(dataset.Columns))
-    if shape != grid.shape[1:]:
-        raise differs(f"its frames have {shape[0]} x {shape[1]} pixels")
-    items = dataset.PerFrameFunctionalGroupsSequence
-    slices = _slices_of([item.PlanePositionSequence[0].ImagePositionPatient for item in items], grid)
+    slices, shape = _slices(dataset, grid), (grid.shape[1], grid.shape[2])
     if dataset.SegmentationType == "LABELMAP":
         yield from _label_frames(dataset, slices, shape)
     else:
         yield from _bit_frames(dataset, slices, shape)
 
 
-def _slices_of(positions_mm: Iterable[Sequence[float]], grid: Grid) -> list[int]:
-    places = grid.to_index(np.array([list(map(float, position)) for position in positions_mm]))
+def _slices(dataset: Dataset, grid: Grid) -> list[int]:
+    """Slice of each frame."""
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    if shape != grid.shape[1:]:
+        raise differs(f"its frames have {shape[0]} x {shape[1]} pixels")
+    items = dataset.PerFrameFunctionalGroupsSequence
+    points = [list(map(float, item.PlanePositionSequence[0].ImagePositionPatient)) for item in items]
+    places = grid.to_index(np.array(points))
     nearest = np.rint(places[:, 0]).astype(int)
-    beside = np.abs(places - np.column_stack([nearest, np.zeros_like(nearest), np.zeros_like(nearest)])).max()
+    beside = np.abs(places - nearest[:, None] * [1, 0, 0]).max()
     if beside > _PLACE_TOLERANCE or nearest.min() < 0 or nearest.max() >= grid.shape[0]:
         raise differs("a frame lies beside its slice")
     return [int(k) for k in nearest]
