@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,3 +174,12 @@ def test_a_plan_of_other_data_is_told(blob_set: Dataset, blob_plan: Plan, tmp_pa
         train(blob_set, swapped, tmp_path / "m", settings=QUICK)
     with pytest.raises(UsageError, match="has the channels CT, and the data set blobs has MR"):
         train(blob_set, replace(blob_plan, channels=("CT",)), tmp_path / "m", settings=QUICK)
+
+
+def test_the_public_names_are_there_without_torch_or_data_sets() -> None:
+    code = (
+        "import sys, isocenter.train as t, isocenter.train.settings; loaded = set(sys.modules);"
+        "assert not {'torch', 'isocenter.datasets', 'isocenter.train.training'} & loaded;"
+        "[getattr(t, name) for name in t.__all__]; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
