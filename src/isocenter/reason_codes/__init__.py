@@ -11,6 +11,7 @@ from isocenter.reason_codes import (
     anatomy,
     augmenting,
     datasets,
+    denoising,
     evaluation,
     files,
     findings,
@@ -33,7 +34,7 @@ __all__ = ["CODES", "CodeEntry", "Severity"]
 _ROOMS = (
     *(files, series, pixels, pipeline, findings, objects),
     *(operations, registration, radiomics, anatomy, learning, surfaces),
-    *(datasets, augmenting, nets, training, evaluation),
+    *(datasets, augmenting, nets, training, evaluation, denoising),
 )
 
 CODES: MappingProxyType[str, CodeEntry] = MappingProxyType(
