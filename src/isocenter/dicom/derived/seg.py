@@ -159,9 +159,8 @@ def _present(segmentation: Segmentation) -> Mask:
     """(segment, slice): whether the segment has a voxel in the slice."""
     from isocenter.sampling.labels import labels_in
 
-    slices = range(segmentation.grid.shape[0])
-    found = [[labels_in(layer[k : k + 1]) for k in slices] for layer in segmentation.layers]
-    return np.array([[one.label in found[one.layer][k] for k in slices] for one in segmentation.segments], bool)
+    found = [[labels_in(layer[k : k + 1]) for k in range(len(layer))] for layer in segmentation.layers]
+    return np.array([[one.label in here for here in found[one.layer]] for one in segmentation.segments], bool)
 
 
 def _overlaps(segmentation: Segmentation) -> bool:
@@ -367,9 +366,8 @@ def _frames(dataset: Dataset, grid: Grid) -> Iterator[tuple[int, int, Mask]]:
 
 def _slices(dataset: Dataset, grid: Grid) -> list[int]:
     """Slice of each frame."""
-    shape = (int(dataset.Rows), int(dataset.Columns))
-    if shape != grid.shape[1:]:
-        raise differs(f"its frames have {shape[0]} x {shape[1]} pixels")
+    if (int(dataset.Rows), int(dataset.Columns)) != grid.shape[1:]:
+        raise differs(f"its frames have {dataset.Rows} x {dataset.Columns} pixels")
     items = dataset.PerFrameFunctionalGroupsSequence
     points = [list(map(float, item.PlanePositionSequence[0].ImagePositionPatient)) for item in items]
     places = grid.to_index(np.array(points))
@@ -397,6 +395,5 @@ def _label_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int
 
     for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
         labels = frame.reshape(shape)
-        for number in np.flatnonzero(np.bincount(labels.ravel())):
-            if number > 0:
-                yield int(number), k, labels == number
+        for number in np.unique(labels[labels > 0]):
+            yield int(number), k, labels == number
