@@ -48,6 +48,8 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "evaluation.md",
         "drift.md",
         "training.md",
+        "pretraining.md",
+        "denoising.md",
         "networks.md",
         "datasets.md",
         "augmentation.md",
