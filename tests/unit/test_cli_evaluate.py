@@ -109,7 +109,7 @@ def test_cases_that_a_model_learned_from_are_told(
 
     hashes = [hashlib.sha256(f"c{number:02d}".encode()).hexdigest() for number in range(13)]
     facts = {"training": {"learned_from": hashes[:2], "held_out": hashes[10:]}}
-    monkeypatch.setattr(places, "load_model", lambda path: type("Model", (), {"facts": facts}))
+    monkeypatch.setattr(places, "find_model", lambda path: type("Model", (), {"facts": facts}))
     arguments = ("evaluate", folders / "found", folders / "truth", "--model", folders, "--json")
     run(monkeypatch, *arguments)
     assert "LEARNED_FROM" in {reason["code"] for reason in json.loads(capsys.readouterr().out)["reasons"]}
@@ -205,3 +205,55 @@ def test_a_data_set_names_its_labels_and_its_cases(
     met = {reason["code"] for reason in said["reasons"]}
     assert {"PREDICTION_WITHOUT_TRUTH", "NEVER_TRUE"} <= met
     assert "PAIRED_BY_LABEL" not in met
+
+
+def test_results_and_a_reference_are_kept_with_a_model(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    from isocenter.nets.model import Model, load_model, save_model
+    from isocenter.nets.plan import Network, Plan
+
+    plan = Plan(
+        "segmentation", ("MR",), ("organ",), Network("residual_unet", {"features": [4]}), (8, 16, 16), (1.0,) * 3
+    )
+    model = folders / "net"
+    save_model(Model("net", "1", plan, model, {}), [{"a": torch.zeros(2)}])
+    arguments = ("evaluate", folders / "other", folders / "truth", "--images", folders / "images", "--by", "sex")
+    known = ("--attributes", folders / "people.csv", "--model", model)
+    assert run(monkeypatch, *arguments, *known, "--record") == 0
+    facts = load_model(model).facts
+    assert facts["results"]["dice"] == pytest.approx(0.8)
+    assert facts["results"]["cases"] == 13
+    assert facts["subgroups"] == {}
+    assert run(monkeypatch, *arguments, "--record") == 2
+    stream = folders / "stream"
+    stream.mkdir()
+    for number in range(26):
+        source = folders / f"images/c{number % 13:02d}.nii.gz"
+        (stream / f"s{number:02d}.nii.gz").write_bytes(source.read_bytes())
+    assert run(monkeypatch, "drift", stream, folders / "images", "--keep", model) == 0
+    assert run(monkeypatch, "drift", model, folders / "images") == 0
+    assert load_model(model).facts["results"]["cases"] == 13
+    assert "reference" not in (model / "card.md").read_text()
+
+
+def test_a_header_tells_who_was_scanned_by_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from isocenter.testing.dicom import Style, write_series
+
+    grid = Grid.from_vectors((6, 20, 20), spacing_mm=(3, 1, 1))
+    array = np.zeros(grid.shape, np.int16)
+    array[2:4, 5:15, 5:15] = 100
+    for folder in ("images/c1", "truth", "found"):
+        (tmp_path / folder).mkdir(parents=True)
+    header = {"PatientSex": "F", "PatientAge": "061Y", "Manufacturer": "Maker", "ManufacturerModelName": "One"}
+    write_series(array, grid, tmp_path / "images/c1", style=Style(attributes=header))
+    mask = Segmentation(((array > 0).astype(np.uint8),), grid, (Segment.named("organ"),), Algorithm("t", "1"))
+    for folder in ("truth", "found"):
+        formats.save(mask, tmp_path / folder / "c1.nii.gz")
+    arguments = (tmp_path / "found", tmp_path / "truth", "--images", tmp_path / "images", "--by", "sex,age,scanner")
+    assert run(monkeypatch, "evaluate", *arguments, "--json") == 0
+    groups = [one["groups"][0]["name"] for one in json.loads(capsys.readouterr().out)["subgroups"]]
+    assert groups == ["F", "60 to 69", "Maker One"]

@@ -48,6 +48,7 @@ def evaluate(
         Path | None, typer.Option("--second-reader", help="Labels of a second reader: the ceiling.")
     ] = None,
     model: Annotated[Path | None, typer.Option("--model", help="The model that made the predictions.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Keep the results in the facts of --model.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compare predictions with the truth: scores, subgroups, worst cases, acceptance criteria."""
@@ -67,12 +68,16 @@ def evaluate(
         second_reader=second_reader,
         model=model,
     )
+    if record and model is None:
+        raise UsageError("Name the model (--model) whose results are to be kept.")
     if out is not None and out.is_file():
         raise UsageError(f"{out} is a file: --out names a folder.")
     with words.err.status("Comparing", spinner="line"):
         found, places = pipeline.run(request)
         facts = [("Predictions", predictions.name), ("Truth", truth.name)]
         made_at = datetime.now(UTC)
+        if record and model is not None:
+            pipeline.record(found, model)
         written = () if out is None else pipeline.write(found, places, out, facts=facts, made_at=made_at)
     if as_json:
         words.print_json({"output": [str(path) for path in written], **pipeline.facts_of(found)})

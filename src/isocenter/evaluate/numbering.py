@@ -132,9 +132,9 @@ def maps(prediction: Segmentation, truth: Segmentation, pairs: Mapping[str, Both
 def _renumbered(segmentation: Segmentation, layer: int, labels: Sequence[int]) -> Numbers:
     """The label map with 1, 2, ... for the labels, in order, and 0 for all else; a label of 0 is of no segment."""
     array = segmentation.layers[layer] if segmentation.layers else np.zeros(segmentation.grid.shape, np.uint8)
-    highest = int(array.max(initial=0))
-    table = np.zeros(max(highest, *labels, 0) + 1, np.uint8 if len(labels) < 256 else np.uint16)
+    table = np.zeros(max(*labels, 0) + 2, np.uint8 if len(labels) < 256 else np.uint16)
     table[[label for label in labels if label]] = [number for number, label in enumerate(labels, 1) if label]
+    highest = int(array.max(initial=0))
     if array.dtype == table.dtype and np.array_equal(table[: highest + 1], np.arange(highest + 1)):
         return read_only(np.ascontiguousarray(array))
-    return read_only(np.take(table, array))
+    return read_only(np.take(table, array, mode="clip"))  # the last place of the table stands for all labels above

@@ -15,6 +15,7 @@ from isocenter.disk import explained, replacing
 from isocenter.errors import InputError, IsocenterError, UsageError
 from isocenter.evaluate.drift import STRETCH, Part
 from isocenter.nets.model import load_model, with_facts
+from isocenter.nets.store import find_model
 from isocenter.pipeline import look
 from isocenter.pipeline.evaluating.places import by_name
 from isocenter.pipeline.evaluating.reading import labels_of
@@ -84,8 +85,8 @@ def run(
 def _profile(path: Path, outputs: Path | None, observer: Observer) -> tuple[evaluate.Profile, tuple[Reason, ...]]:
     if path.suffix.lower() == ".json":
         return evaluate.Profile.from_dict(_json(path)), ()
-    if (path / "model.json").is_file():
-        kept = load_model(path).facts.get(FACT)
+    if (path / "model.json").is_file() or not path.exists():
+        kept = find_model(path).facts.get(FACT)
         if kept is None:
             raise UsageError(f"The model {path} keeps no profile: keep one by --keep, from the cases that prove it.")
         return evaluate.Profile.from_dict(kept), ()

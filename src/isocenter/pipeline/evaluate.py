@@ -10,11 +10,13 @@ from isocenter import evaluate
 from isocenter.errors import UsageError
 from isocenter.evaluate.page import Results
 from isocenter.evaluate.structures import Tolerance
+from isocenter.nets.model import with_facts
+from isocenter.nets.store import find_model
 from isocenter.pipeline.evaluating.places import Place, Request, about_training, by_name, places_of, text_of
 from isocenter.pipeline.evaluating.reading import pairs
 from isocenter.pipeline.evaluating.writing import facts_of, write
 
-__all__ = ["Request", "facts_of", "run", "write"]
+__all__ = ["Request", "facts_of", "record", "run", "write"]
 
 
 def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
@@ -50,6 +52,31 @@ def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
         evaluate.to_collect(groups, own.attributes),
         tuple(reasons),
     ), places
+
+
+def record(found: Results, model: Path) -> None:
+    """Write mean scores, also of subgroups that are large enough, into the facts and onto the card of a model.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model, or it learned from the cases.
+    """
+    if any(reason.code == "LEARNED_FROM" for reason in found.reasons):
+        raise UsageError("The model learned from some of the cases: these are no results to be kept. Hold cases out.")
+    overall = {
+        one.metric.name: round(one.mean.value, 4)
+        for one in found.study.summaries(("dice", "surface_dice", "hd95_mm"))
+        if not one.structure or len(found.study.structures) == 1
+    }
+    groups = {
+        f"{one.attribute} {group.name}": {"cases": group.mean.count, one.metric.name: round(group.mean.value, 4)}
+        for one in found.breakdowns
+        for group in one.groups
+        if not group.is_small
+    }
+    results = {**overall, "cases": len(found.study.cases), "digest": found.study.digest}
+    with_facts(find_model(model), results=results, subgroups=groups)
 
 
 def _other(folder: Path, places: Sequence[Place], own: evaluate.Study, tolerance_mm: Tolerance) -> evaluate.Study:

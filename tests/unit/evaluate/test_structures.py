@@ -196,3 +196,17 @@ def test_tolerances_differ_by_structure() -> None:
     found = scores(made(moved, a=1, b=2), made(array, a=1, b=2), tolerance_mm={"a": 1, "b": 0.4})
     assert found["a"].surface_dice == 1
     assert found["b"].surface_dice < 1
+
+
+def test_hundreds_of_structures_and_labels_of_any_size_are_compared() -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 300, (20, 30, 30)).astype(np.int32)
+    array[array > 0] += 60_000
+    grid = Grid.from_vectors(array.shape)
+    segments = tuple(Segment.named(f"part_{n}", n + 60_000) for n in range(1, 300))
+    truth = Segmentation((array,), grid, segments, Algorithm("t", "1"))
+    found = scores(Segmentation((np.where(array == 60_007, 0, array),), grid, segments, truth.algorithm), truth)
+    assert {one.structure for one in found.of if one.outcome is Outcome.MISSED} == {"part_7"}
+    assert all(one.dice == 1 for one in found.of if one.structure != "part_7")
+    few = scores(truth, truth, names=["part_3"])
+    assert few["part_3"].truth_ml == pytest.approx(np.count_nonzero(array == 60_003) / 1000)

@@ -14,7 +14,7 @@ from isocenter.datasets import open_dataset
 from isocenter.errors import InputError, UsageError
 from isocenter.evaluate.structures import Tolerance
 from isocenter.formats.files import ENDINGS
-from isocenter.nets.model import load_model
+from isocenter.nets.store import find_model
 from isocenter.reasons import Reason, counted, merge
 
 _ENDINGS = (*sorted(ENDINGS, key=len, reverse=True), ".dcm")
@@ -219,7 +219,7 @@ def _training(request: Request) -> Mapping[str, Any]:
     """What the model keeps of its training."""
     if request.model is None:
         raise UsageError("Name the model (--model), whose held-out cases these are.")
-    training = load_model(request.model).facts.get("training", {})
+    training = find_model(request.model).facts.get("training", {})
     return training if isinstance(training, Mapping) else {}
 
 

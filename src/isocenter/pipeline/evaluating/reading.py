@@ -7,12 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from isocenter import evaluate, formats
+from isocenter.dicom.sorting.series import Series
 from isocenter.errors import InputError, IsocenterError
 from isocenter.findings import Segment, Segmentation
 from isocenter.pipeline import look
 from isocenter.pipeline.case import is_image_file
 from isocenter.pipeline.evaluating.places import Place, is_object
 from isocenter.reasons import Reason
+
+_TAGS = {
+    "sex": ("PatientSex",),
+    "age": ("PatientAge",),
+    "scanner": ("Manufacturer", "ManufacturerModelName"),
+    "kernel": ("ConvolutionKernel",),
+    "field_strength": ("MagneticFieldStrength",),
+    "site": ("InstitutionName",),
+}
+"""Attributes for subgroups, by the keywords of DICOM that tell them."""
 
 
 def pairs(places: Sequence[Place], reasons: list[Reason]) -> Iterator[evaluate.Pair]:
@@ -51,8 +62,16 @@ def labels_of(path: Path, image: Path | None) -> Segmentation:
 
 
 def _told_by(place: Place, truth: Segmentation) -> dict[str, str]:
-    """Properties that the image of a case tells, where there is one on the grid of its truth."""
+    """What the image of a case tells: its properties if it lies on the grid of the truth, and its DICOM header."""
     if place.image is None:
         return {}
-    image, _ = look.volume(place.image)
-    return evaluate.properties(image, truth) if image.grid.coincides(truth.grid) and not image.axes else {}
+    image, taken = look.volume(place.image)
+    told = evaluate.properties(image, truth) if image.grid.coincides(truth.grid) and not image.axes else {}
+    return told if taken is None else {**told, **_header(taken.series)}
+
+
+def _header(series: Series) -> dict[str, str]:
+    """Attributes that the header of a series has: who was scanned, and by what."""
+    header = series.instances[0].dataset()
+    words = {name: " ".join(str(header.get(one, "") or "") for one in tags).strip() for name, tags in _TAGS.items()}
+    return {name: word for name, word in words.items() if word}
