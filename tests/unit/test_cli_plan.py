@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from isocenter.cli import app
 from isocenter.errors import UsageError
 from isocenter.nets.plan import load_plan
-from isocenter.pipeline.plan import memory_bytes
+from isocenter.pipeline.plan import memory_bytes, planned
 from isocenter.testing.labelled import write_labelled
 
 RUNNER = CliRunner()
@@ -42,6 +42,13 @@ def test_json_holds_the_plan_the_fingerprint_and_the_reasons_and_faults_give_one
     assert [one["code"] for one in said["reasons"]] == ["CASE_DAMAGED"]
     assert said["fingerprint"]["cases"] == 3
     assert said["plan"]["labels"] == ["organ", "lesion"]
+
+
+def test_a_plan_that_has_no_place_is_told_before_the_cases_are_read(labelled: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    with pytest.raises(UsageError, match="no folder"):
+        planned(labelled, out=tmp_path / "nowhere" / "plan.json", observer=lambda done, _: seen.append(done))
+    assert seen == []
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("8GiB", 8 << 30), ("500 mb", 500_000_000), ("1.5g", 3 << 29)])

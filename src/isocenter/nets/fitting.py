@@ -16,7 +16,7 @@ from isocenter.reasons import Reason
 if TYPE_CHECKING:
     from isocenter.nets.networks.cost import Cost
 
-_GIB = 1024**3
+_MIB = 1024**2
 _SHARE = 0.7  # of the memory; the rest is for what convolution libraries take beside the tensors
 _CPU_MACS = 24e9
 """Multiplications of a step, forward, on a CPU: on two cores with bf16 half a second with the way back (measured with
@@ -97,8 +97,8 @@ def fitted(plan: Plan, whole: Sequence[float], room: Room, *, build: Build, step
             break
         plan = replace(plan, patch=smaller)
     text = (
-        f"The smallest patch, {' x '.join(map(str, plan.patch))}, needs {needs.training_bytes / _GIB:.2f} GiB to learn "
-        f"from; {room.memory_bytes / _GIB:.2f} GiB were stated, of which {_SHARE:.0%} can be used."
+        f"The smallest patch, {' x '.join(map(str, plan.patch))}, needs {_size(needs.training_bytes)} to learn from; "
+        f"{_size(room.memory_bytes)} were stated, of which {_SHARE:.0%} can be used."
     )
     raise Refused([Reason("PLAN_TOO_LARGE", text)])
 
@@ -125,3 +125,7 @@ def _with_batch(plan: Plan, needs: Cost, room: Room) -> Plan:
     by_memory = (_SHARE * room.memory_bytes - fixed) / each
     batch = int(min(by_memory, room.macs / max(needs.macs, 1), room.most))
     return replace(plan, batch=max(plan.batch, batch))
+
+
+def _size(count: int) -> str:
+    return f"{count / _MIB / 1024:.1f} GiB" if count >= 1024 * _MIB else f"{count / _MIB:.3g} MiB"

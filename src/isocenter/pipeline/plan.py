@@ -68,6 +68,8 @@ def planned(
         If no network can be planned; the reasons say why.
     """
     wanted = memory_bytes(memory)
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {out.parent} to write the plan into.")
     found = fingerprint(open_dataset(path), observer=observer)
     plan = plan_for(found, task=task, device=device, memory_bytes=wanted)
     if out is not None:

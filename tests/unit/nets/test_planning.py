@@ -159,9 +159,9 @@ def test_few_slices_are_seen_one_at_a_time() -> None:
 
 
 def test_what_cannot_fit_is_refused_in_plain_words() -> None:
-    with pytest.raises(Refused, match=r"PLAN_TOO_LARGE.*GiB to learn from") as error:
+    with pytest.raises(Refused, match=r"PLAN_TOO_LARGE.*MiB to learn from") as error:
         plan_for(seen(CT), memory_bytes=1 << 20)
-    assert "0.00 GiB were stated" in str(error.value)
+    assert "1 MiB were stated" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +254,14 @@ def test_a_file_that_is_no_plan_is_told(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(InputError):
             load_plan(path)
+
+
+def test_a_detector_begins_where_its_outputs_lie() -> None:
+    plan = plan_for(seen(PROSTATE, ("lesion",)), task="detection")
+    assert plan.network.name == "heatmap"
+    assert plan.output_channels == 1 + 2 * 3
+    assert plan.network.options["stride"] == (1, 2, 2)
+    assert not plan.largest_only
+    assert plan.coarse is None
+    network = build(plan)
+    assert all(n % m == 0 for n, m in zip(plan.patch, network.multiple, strict=True))
