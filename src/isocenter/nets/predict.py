@@ -14,7 +14,7 @@ How a model is kept warm lives in ``pool``, what is doubted of a result in ``che
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from isocenter.nets.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
+from isocenter.nets.region import box_around, coarse_of, labels_within
 from isocenter.nets.runtimes import Device, Precision, Runtime
 from isocenter.nets.structures import segments_of
 from isocenter.nets.uncertainty import Certainty, Watching
@@ -43,6 +44,7 @@ from isocenter.volume import Array, Volume
 
 Mirror = Literal["none", "plan"]
 Doubt = Literal["none", "scores", "agreement"]
+Run = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,31 @@ def judged(
     case = _prepared(model, images, "segmentation")
     views, window = _views(model, how, pool), window_of(model.plan, how)
     watching = Watching(1 + len(model.plan.labels), len(views)) if how.doubt != "none" else None
-    found = _placed(deciding.labels(case.array, views, window, witness=watching), case, model.plan)
+
+    def run(array: Array) -> Array:
+        return deciding.labels(array, views, window, witness=watching)
+
+    labels = _in_region(model, images, case, run=run, how=replace(how, doubt="none"), pool=pool)
+    if labels is None:
+        watching = Watching(1 + len(model.plan.labels), len(views)) if how.doubt != "none" else None
+        labels = run(case.array)
+    found = _placed(labels, case, model.plan)
     certainty = watching.certainty(model.plan.labels) if watching else None
     reasons = merge(found.reasons, about_input(case, model), _about_certainty(certainty, model, how))
     return replace(found, algorithm=algorithm_of(model, how), reasons=reasons), certainty
+
+
+def _in_region(
+    model: Model, images: Sequence[Volume] | Volume, case: Prepared, *, run: Run, how: Inference, pool: Pool
+) -> Array | None:
+    """The labels of the part where a model's coarse one finds something; None where the whole image is to be seen."""
+    coarse = coarse_of(model)
+    if coarse is None:
+        return None
+    seen = _prepared(coarse, images, "segmentation")
+    places = labels_of(seen, coarse.plan, pool.opened(coarse, how), how=how)
+    box = box_around(places, seen, case.grid, plan=model.plan)
+    return None if box is None else labels_within(case.array, box, run)
 
 
 def classified(
@@ -243,6 +266,7 @@ def algorithm_of(model: Model, how: Inference) -> Algorithm:
     """What made a finding: the model, its digest, its licence and how it was run."""
     settings = {
         "model_sha256": model.sha256,
+        **({"coarse_sha256": coarse.sha256} if (coarse := coarse_of(model)) else {}),
         "licence": model.licence,
         "source": model.source,
         "runtime": f"{how.runtime} {_version(how.runtime)}".strip(),

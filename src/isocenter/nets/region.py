@@ -1,0 +1,80 @@
+"""Where to look: a coarse network finds the part of an image that a fine one then sees, which saves time on large ones.
+
+The coarse model lies in the folder ``coarse`` of the fine one. It decides nothing but where: the image is prepared
+whole, so that values are scaled as ever, and what the fine network finds up to the edge of the part makes it see all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from isocenter.findings import Algorithm, Segmentation
+from isocenter.geometry import Grid
+from isocenter.nets.accumulating import Singles
+from isocenter.nets.model import Model, load_model
+from isocenter.nets.plan import Plan
+from isocenter.nets.prepare import Prepared
+from isocenter.nets.structures import segments_of
+from isocenter.ops.boxes import Box, box_of
+from isocenter.ops.resample import onto
+from isocenter.volume import Array
+
+FOLDER = "coarse"
+_MARGIN = 4
+"""The part of a window's length that is seen around what was found."""
+
+
+def coarse_of(model: Model) -> Model | None:
+    """The model that finds where another one is to look; None without one.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    folder = model.folder / FOLDER
+    return load_model(folder) if (folder / "model.json").is_file() else None
+
+
+def box_around(labels: Array, case: Prepared, grid: Grid, *, plan: Plan) -> Box | None:
+    """The box, on a fine network's grid, around all that a coarse one found; None if that is nothing, or all of it.
+
+    Parameters
+    ----------
+    labels, case
+        What the coarse network found on its own grid.
+    grid
+        Of the fine network.
+    plan
+        Of the fine network: a quarter of its window is added on each side, and the box holds a window at least.
+    """
+    whole = Segmentation((np.minimum(labels, 1),), case.grid, segments_of(("any",)), Algorithm("coarse", "1"))
+    mask = onto(whole, grid).mask()
+    if not mask.any():
+        return None
+    near = box_of(mask, [n // _MARGIN if n > 1 else 1 for n in plan.patch])
+    box = tuple(_widened(side, n, length) for side, n, length in zip(near, plan.patch, grid.shape, strict=True))
+    is_all = all(side == slice(0, length) for side, length in zip(box, grid.shape, strict=True))
+    return None if is_all else (box[0], box[1], box[2])
+
+
+def labels_within(array: Singles, box: Box, run: Callable[[Singles], Array]) -> Array | None:
+    """The labels (slice, row, column) of an input of which only a box is seen; None if they reach its inner edge."""
+    part = run(np.ascontiguousarray(array[:, *box]))
+    for axis, side in enumerate(box):
+        if side.start > 0 and part.take(0, axis).any():
+            return None
+        if side.stop < array.shape[1 + axis] and part.take(-1, axis).any():
+            return None
+    labels = np.zeros(array.shape[1:], part.dtype)
+    labels[box] = part
+    return labels
+
+
+def _widened(side: slice, least: int, length: int) -> slice:
+    """A side of a box that is as long as a window where there is room."""
+    missing = max(0, min(least, length) - (side.stop - side.start))
+    start = min(max(0, side.start - missing // 2), length - (side.stop - side.start) - missing)
+    return slice(max(0, start), max(0, start) + (side.stop - side.start) + missing)
