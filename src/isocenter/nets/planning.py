@@ -84,6 +84,7 @@ def plan_for(
         "classification": _classification,
         "denoising": _restoring,
         "super_resolution": _restoring,
+        "detection": _detection,
     }
     wanted, because = (task, "It was stated.") if task else _task_of(seen.dataset)
     if wanted not in ways:
@@ -136,6 +137,13 @@ def _segmentation(seen: Fingerprint, plan: Plan) -> Plan:
     return _in_patches(seen, replace(plan, largest_only=largest, mirror_axes=mirror, why=why))
 
 
+def _detection(seen: Fingerprint, plan: Plan) -> Plan:
+    """Things found by their centres: each piece of a label is one."""
+    found = _segmentation(seen, plan)
+    because = "Not asked: every piece is a thing of its own."
+    return replace(found, largest_only=(), why={**found.why, "largest_only": because})
+
+
 def _in_patches(seen: Fingerprint, plan: Plan) -> Plan:
     """The plan with patch, batch and network; and with a coarse one before it where images are large."""
     whole = plan.patch if plan.patch[0] >= _FEW_SLICES else (1, *plan.patch[1:])
@@ -146,8 +154,9 @@ def _in_patches(seen: Fingerprint, plan: Plan) -> Plan:
     seen_at_once = math.prod(fine.patch) / math.prod(whole)
     why = {**fine.why, "patch": _why_patch(fine, whole), "batch": _why_batch(fine)}
     why["network"] = _why_network(fine)
-    if seen_at_once * _WINDOWS >= 1 or plan.spacing_mm is None:
-        why["coarse"] = "None: the median image is seen in few windows."
+    if seen_at_once * _WINDOWS >= 1 or plan.spacing_mm is None or plan.task == "detection":
+        few = "None: the median image is seen in few windows."
+        why["coarse"] = "None: things may lie anywhere." if plan.task == "detection" else few
         return replace(fine, why=why)
     spacing = _coarser(plan.spacing_mm, whole, math.prod(fine.patch))
     small = [max(1, round(n * old / new)) for n, old, new in zip(whole, plan.spacing_mm, spacing, strict=True)]
@@ -180,7 +189,12 @@ def _fitted(seen: Fingerprint, plan: Plan, whole: Triple, spacing: Spacing | Non
     return fitted(replace(plan, patch=start), whole, room, build=build, steps=steps)
 
 
-_NAMES = {"segmentation": "residual_unet", "denoising": "denoiser", "super_resolution": "super_resolution"}
+_NAMES = {
+    "segmentation": "residual_unet",
+    "detection": "heatmap",
+    "denoising": "denoiser",
+    "super_resolution": "super_resolution",
+}
 
 
 def _a_quarter(seen: Fingerprint) -> int:
@@ -202,6 +216,11 @@ def _options(
     options: dict[str, object] = {
         "features": tuple(features), "strides": strides, "kernels": kernels, "blocks": tuple(blocks)
     }  # fmt: skip
+    if plan.task == "detection" and count > 1:  # its outputs lie on the second stage's grid, where its network begins
+        return {
+            "stride": strides[1], "features": tuple(features[:-1]), "strides": (strides[0], *strides[2:]),
+            "kernels": kernels[1:], "blocks": tuple(blocks[:-1]),
+        }  # fmt: skip
     if plan.device == "cuda" and plan.task == "segmentation" and count > 3:
         options["deep_supervision"] = min(count - 2, 3)
     return options

@@ -31,7 +31,8 @@ SEGMENTS = (Segment.named("nodule_smooth", SMOOTH), Segment.named("nodule_suspic
 """Structures of the truth: what the rule of :attr:`Nodule.suspicion` calls so."""
 
 _SOLID_HU, _GLASS_HU = 30.0, -600.0
-_FINE_MM = 0.5  # lattice that shapes are drawn on
+_FINE_MM = (0.4, 1.0)  # least and greatest step of the lattice that shapes are drawn on
+_STEPS = 20  # of that lattice across a nodule
 _GRAIN_MM = 1.5  # below this size texture is noise, and stays
 _MOST_NOISE_HU = 80.0
 _DENSE_HU = -600.0
@@ -223,27 +224,28 @@ def _share(volume: Volume, nodule: Nodule, blur_mm: float, thickness_mm: float) 
     if (index < -0.5).any() or (index > np.array(grid.shape) - 0.5).any():
         raise UsageError("The middle of a nodule lies outside the image.")
     reach_mm = nodule.diameter_mm * 1.2 + 4 * blur_mm + max(grid.spacing_mm)
-    half = math.ceil(reach_mm / _FINE_MM)
-    axis = np.arange(-half, half + 1) * _FINE_MM
+    step_mm = min(max(nodule.diameter_mm / _STEPS, _FINE_MM[0]), _FINE_MM[1])
+    half = math.ceil(reach_mm / step_mm)
+    axis = np.arange(-half, half + 1) * step_mm
     fine = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-    drawn = ndimage.gaussian_filter(_inside(fine, nodule).astype(np.float32), blur_mm / _FINE_MM, mode="constant")
+    drawn = ndimage.gaussian_filter(_inside(fine, nodule).astype(np.float32), blur_mm / step_mm, mode="constant")
     reach = np.ceil(reach_mm / np.array(grid.spacing_mm)).astype(int)
     first = np.maximum(np.floor(index).astype(int) - reach, 0)
     last = np.minimum(np.ceil(index).astype(int) + reach + 1, grid.shape)
     box = tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))
     voxels = np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in box), indexing="ij"), -1)
     total = np.zeros(voxels.shape[:3], np.float32)
-    steps = list(_through(thickness_mm))
+    steps = list(_through(thickness_mm, step_mm))
     for offset in steps:
         apart = grid.to_world(voxels + np.array([offset / grid.spacing_mm[0], 0.0, 0.0])) - middle
-        total += ndimage.map_coordinates(drawn, np.moveaxis(apart / _FINE_MM + half, -1, 0), order=1, mode="constant")
+        total += ndimage.map_coordinates(drawn, np.moveaxis(apart / step_mm + half, -1, 0), order=1, mode="constant")
     total /= len(steps)
     return box, total
 
 
-def _through(thickness_mm: float) -> Iterator[float]:
-    """Places through the thickness of a slice, in millimetres from its middle, half a millimetre or less apart."""
-    count = max(1, math.ceil(thickness_mm / _FINE_MM))
+def _through(thickness_mm: float, step_mm: float) -> Iterator[float]:
+    """Places through the thickness of a slice, in millimetres from its middle."""
+    count = max(1, math.ceil(thickness_mm / step_mm))
     yield from (((n + 0.5) / count - 0.5) * thickness_mm for n in range(count))
 
 
