@@ -43,7 +43,7 @@ def test_distances_are_those_of_a_distance_transform(masks: tuple[np.ndarray, np
     assert found.surface_dice == pytest.approx(np.mean(np.concatenate([there, back]) <= 1.7))
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(pairs())
 def test_distances_are_those_of_monai(masks: tuple[np.ndarray, np.ndarray, tuple[float, ...]]) -> None:
     torch = pytest.importorskip("torch")

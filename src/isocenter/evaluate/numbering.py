@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused, UsageError, expect
 from isocenter.findings import Segment, Segmentation
+from isocenter.ops.boxes import box_of
 from isocenter.ops.copying import lattice_shift
 from isocenter.ops.resample import onto
 from isocenter.reasons import Reason
@@ -74,11 +75,11 @@ def _meet(one: Segmentation, other: Segmentation) -> bool:
 
 def _about_uncovered(prediction: Segmentation, truth: Segmentation) -> list[Reason]:
     """A reason where structures of the truth reach beyond the grid of the prediction, which could not find them."""
-    places = np.argwhere(truth.mask())
-    if not len(places):
+    mask = truth.mask()
+    if not mask.any():
         return []
-    ends = np.stack([places.min(axis=0), places.max(axis=0)])
-    box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    ends = [(part.start, part.stop - 1) for part in box_of(mask)]
+    box = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
     index = prediction.grid.to_index(truth.grid.to_world(box))
     if (index >= -0.5 - 1e-4).all() and (index <= np.asarray(prediction.grid.shape) - 0.5 + 1e-4).all():
         return []

@@ -31,7 +31,8 @@ def properties(image: Volume, truth: Segmentation) -> dict[str, str]:
     mask = truth.mask()
     found = {"intensity_range": f"{_range(image):.5g}"}
     if image.grid.space is not Space.PIXEL:
-        found["spacing_mm"] = f"{max(n for n, s in zip(image.spacing_mm, image.grid.shape, strict=True) if s > 1):.4g}"
+        steps = [n for n, count in zip(image.spacing_mm, image.grid.shape, strict=True) if count > 1]
+        found["spacing_mm"] = f"{max(steps, default=image.spacing_mm[0]):.4g}"
     if image.grid.space is Space.PATIENT:
         found["volume_ml"] = f"{np.count_nonzero(mask) * image.grid.voxel_volume_ml:.5g}"
         found["side"] = _side(truth, mask)

@@ -54,8 +54,10 @@ def psi(reference: npt.ArrayLike, now: npt.ArrayLike) -> float:
 
 def discrepancy_p(reference: Floats, now: Floats, seed: int) -> float:
     """P value of the maximum mean discrepancy of two samples (cases, traits), by permutation."""
+    from scipy.spatial import distance
+
     both = _standardised(reference, now)
-    apart = ((both[:, None, :] - both[None, :, :]) ** 2).sum(axis=2)
+    apart = distance.cdist(both, both, "sqeuclidean")
     typical = float(np.median(apart[np.triu_indices(len(both), 1)]))
     if typical <= 0:
         typical = float(apart.mean()) or 1.0

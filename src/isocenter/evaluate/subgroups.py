@@ -152,7 +152,7 @@ def _tested(groups: Sequence[Group], scores: Mapping[str, Floats]) -> list[Group
         others = np.concatenate(rest) if rest else np.zeros(0)
         is_fit = not group.is_small and others.size >= ENOUGH
         p[group.name] = float(stats.mannwhitneyu(scores[group.name], others).pvalue) if is_fit else math.nan
-    corrected = holm(p)
+    corrected = p if len(scores) == 2 else holm(p)  # of two groups both are one test
     return [replace(one, p=corrected[one.name]) for one in groups]
 
 

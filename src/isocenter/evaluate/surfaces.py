@@ -148,8 +148,8 @@ def _mark(labels: Numbers, edges: Numbers, margin: tuple[int, int, int], span: t
                 own = labels[k, r, c]
                 if own == 0:
                     continue
-                inside = slices == 1 or (
-                    0 < k < slices - 1 and labels[k - 1, r, c] == own and labels[k + 1, r, c] == own
+                inside = labels.size > 1 and (
+                    slices == 1 or (0 < k < slices - 1 and labels[k - 1, r, c] == own and labels[k + 1, r, c] == own)
                 )
                 inside = inside and (
                     rows == 1 or (0 < r < rows - 1 and labels[k, r - 1, c] == own and labels[k, r + 1, c] == own)

@@ -13,6 +13,7 @@ from isocenter.errors import InputError, IsocenterError, expect
 from isocenter.findings import Segmentation
 from isocenter.geometry import Space
 from isocenter.ops.filters import measure_noise
+from isocenter.ops.lattice import expect_real
 from isocenter.ops.masks import components
 from isocenter.volume import Volume
 
@@ -49,7 +50,7 @@ def input_traits(image: Volume) -> dict[str, float]:
     InputError
         If no voxel has a finite value.
     """
-    expect(image, Volume)
+    expect_real(image, "A trait")
     values = image.array.reshape(-1)
     sample = np.asarray(values[:: max(1, values.size // _SAMPLES)], float)
     known = sample[np.isfinite(sample)]

@@ -210,3 +210,13 @@ def test_hundreds_of_structures_and_labels_of_any_size_are_compared() -> None:
     assert all(one.dice == 1 for one in found.of if one.structure != "part_7")
     few = scores(truth, truth, names=["part_3"])
     assert few["part_3"].truth_ml == pytest.approx(np.count_nonzero(array == 60_003) / 1000)
+
+
+def test_the_smallest_images_are_compared() -> None:
+    for shape in ((1, 1, 1), (1, 1, 5), (1, 4, 1), (3, 1, 1), (2, 1, 3)):
+        whole = made(np.ones(shape, np.uint8))
+        one = scores(whole, whole)["organ"]
+        assert (one.dice, one.hd_mm, one.assd_mm, one.surface_dice) == (1, 0, 0, 1), shape
+    line = np.zeros((1, 1, 9), np.uint8)
+    line[..., 2:4] = 1
+    assert scores(made(np.roll(line, 2, 2)), made(line))["organ"].hd_mm == pytest.approx(1.0)

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from isocenter.errors import UsageError
-from isocenter.evaluate import Candidate, Criterion, Pair, compared, criteria_of, judged, study, to_collect
+from isocenter.evaluate import (
+    METRICS,
+    Candidate,
+    Criterion,
+    Pair,
+    breakdowns,
+    compared,
+    criteria_of,
+    judged,
+    study,
+    to_collect,
+)
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 
@@ -119,8 +130,6 @@ def test_groups_alike_are_seldom_called_unlike() -> None:
     for seed in range(40):
         values = {str(n): float(v) for n, v in enumerate(rng.normal(0.8, 0.1, 60))}
         known = {name: {"sex": "FM"[int(name) % 2], "site": "ABC"[int(name) % 3]} for name in values}
-        from isocenter.evaluate import METRICS, breakdowns
-
         found = breakdowns(values, known, ["sex", "site"], metric=METRICS["dice"], seed=seed)
         alarms += any("SUBGROUP_WORSE" in codes(one) for one in found)
     assert alarms <= 6
