@@ -101,7 +101,8 @@ class Registering:
     def _dice(self, fixed: CachedCase, moving: CachedCase, displacement: Any) -> tuple[float, float]:
         """Mean Dice of the moved labels and the fixed ones, and that of the labels before."""
         true, given = (np.asarray(self._whole(one).labels) for one in (fixed, moving))
-        moved = moved_labels(given, displacement[0].cpu().numpy().reshape(-1, *given.shape))
+        space = displacement.shape[2:]
+        moved = moved_labels(given.reshape(space), displacement[0].cpu().numpy()).reshape(given.shape)
         count = max(*fixed.places, *moving.places, 1)
         return mean_of(dice_of(moved, true, count)), mean_of(dice_of(given, true, count))
 

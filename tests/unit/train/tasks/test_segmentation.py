@@ -48,7 +48,8 @@ def test_held_out_cases_are_scored_on_their_own_grid(blob_set: Dataset, blob_pla
 def test_a_batch_is_of_the_plan_and_the_same_for_the_same_generator(
     blob_set: Dataset, blob_plan: Plan, folder: Path
 ) -> None:
-    task = tasks.build(material(blob_set, blob_plan, folder, held_out=0)).task
+    given = material(blob_set, blob_plan, folder, held_out=0)
+    task = tasks.build(replace(given, settings=Settings())).task  # augmented
     one, other = (task.sample(np.random.default_rng(3)) for _ in range(2))
     assert one.images.shape == (2, 1, 8, 16, 16)
     assert one.truth.shape == (2, 8, 16, 16)
