@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 MARGIN = 3
 """Slices to each side that the filters see."""
-_TISSUES_HU = (-950.0, -700.0, -300.0, -130.0, -20.0, 100.0, 250.0)
+_TISSUES_HU = (-950.0, -700.0, -400.0, -200.0, -25.0, 130.0, 250.0)
 _SHARES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95)
 _DISAGREE = (0.3, 0.6, 0.8, 0.9, 0.96)
 _ADDED = 0.7
