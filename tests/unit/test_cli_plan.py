@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from isocenter.cli import app
 from isocenter.errors import UsageError
+from isocenter.formats import save
+from isocenter.geometry import Grid
 from isocenter.nets.plan import load_plan
 from isocenter.pipeline.plan import memory_bytes, planned
 from isocenter.testing.labelled import write_labelled
+from isocenter.volume import Volume
 
 RUNNER = CliRunner()
 
@@ -60,3 +64,18 @@ def test_memory_is_read_with_its_unit(text: str, count: int) -> None:
 def test_memory_that_is_none_is_told(text: str) -> None:
     with pytest.raises(UsageError, match="8GiB"):
         memory_bytes(text)
+
+
+def test_the_plan_of_a_coarse_network_is_written_beside(tmp_path: Path) -> None:
+    for folder, array in (("images", np.random.default_rng(0)), ("labels", None)):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        values = np.zeros((120, 160, 160), np.int16)
+        values[40:60, 50:90, 50:90] = 1
+        if array is not None:
+            values = values * 100 + array.integers(0, 50, values.shape).astype(np.int16)
+        save(Volume(values, Grid.from_vectors(values.shape)), tmp_path / "set" / folder / "case.nii")
+    made = planned(tmp_path / "set", memory="100MiB", out=tmp_path / "plan.json")
+    assert [path.name for path in made.written] == ["plan.json", "plan_coarse.json"]
+    coarse = load_plan(made.written[1])
+    assert coarse == made.plan.coarse
+    assert min(coarse.spacing_mm) > 1

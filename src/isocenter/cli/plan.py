@@ -31,6 +31,7 @@ class TaskName(StrEnum):
     CLASSIFICATION = "classification"
     DENOISING = "denoising"
     SUPER_RESOLUTION = "super_resolution"
+    DETECTION = "detection"
 
 
 @app.command()
@@ -64,14 +65,14 @@ def plan(
                 "plan": made.plan.to_dict(),
                 "fingerprint": made.fingerprint.to_dict(),
                 "reasons": words.reason_facts(made.reasons),
-                **({} if out is None else {"output": str(out)}),
+                "output": [str(path) for path in made.written],
             }
         )
     else:
         _show(made.fingerprint.dataset.name, facts, made.plan)
         words.explain_reasons(made.reasons)
-        if out is not None:
-            words.say(escape(str(out)))
+        for path in made.written:
+            words.say(escape(str(path)))
     raise typer.Exit(1 if made.left_out else 0)
 
 

@@ -20,10 +20,11 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, and what it was made by."""
+    """A plan, what it was made by, and the files that it was written to."""
 
     plan: Plan
     fingerprint: Fingerprint
+    written: tuple[Path, ...] = ()
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -56,7 +57,8 @@ def planned(
     memory
         Memory of the device, such as ``"8GiB"``; empty for the default.
     out
-        File of JSON to write the plan to.
+        File of JSON to write the plan to; that of a coarse network before it, which is taught by itself, goes beside
+        it: ``plan_coarse.json`` beside ``plan.json``.
     observer
         Called with the number of cases done and of all.
 
@@ -72,9 +74,15 @@ def planned(
         raise UsageError(f"There is no folder {out.parent} to write the plan into.")
     found = fingerprint(open_dataset(path), observer=observer)
     plan = plan_for(found, task=task, device=device, memory_bytes=wanted)
+    written = []
     if out is not None:
         save_plan(plan, out)
-    return Planned(plan, found)
+        written.append(out)
+        if plan.coarse is not None:
+            beside = out.with_stem(f"{out.stem}_coarse")
+            save_plan(plan.coarse, beside)
+            written.append(beside)
+    return Planned(plan, found, tuple(written))
 
 
 def memory_bytes(text: str) -> int:
