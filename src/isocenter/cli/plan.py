@@ -32,6 +32,7 @@ class TaskName(StrEnum):
     DENOISING = "denoising"
     SUPER_RESOLUTION = "super_resolution"
     DETECTION = "detection"
+    DETECTION = "detection"
 
 
 @app.command()
