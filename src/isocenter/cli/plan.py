@@ -32,7 +32,6 @@ class TaskName(StrEnum):
     DENOISING = "denoising"
     SUPER_RESOLUTION = "super_resolution"
     DETECTION = "detection"
-    DETECTION = "detection"
 
 
 @app.command()
