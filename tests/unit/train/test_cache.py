@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 
 from isocenter.datasets.dataset import Case, Dataset
-from isocenter.datasets.loading import load_case
+from isocenter.datasets.loading import Loaded, load_case
 from isocenter.errors import InputError, Refused
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import on_grid, prepared
+from isocenter.train import cache
 from isocenter.train.cache import cached
 
 
@@ -147,3 +149,19 @@ def test_what_a_killed_process_left_is_not_taken_for_a_case(blob_set: Dataset, b
     assert time.monotonic() - begun < 30
     assert found.cases[0].image().shape == found.cases[0].shape
     assert not any(".part" in one.name for one in folder.iterdir())
+
+
+def test_several_at_once_prepare_each_case_once(
+    blob_set: Dataset, blob_plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared_cases = []
+
+    def noting(case: Case, dataset: Dataset) -> Loaded:
+        prepared_cases.append(case.id)
+        return load_case(case, dataset)
+
+    monkeypatch.setattr(cache, "load_case", noting)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: cached(blob_set, blob_plan, folder).sha256, range(4)))
+    assert sorted(prepared_cases) == sorted(case.id for case in blob_set.cases)
+    assert len(set(found)) == 1
