@@ -6,7 +6,7 @@ Of a set               ``study`` of pairs; ``compared`` with another model's; ``
                        ``differing`` draws a case that went wrong
 For whom less          ``study.by``, ``breakdowns``, ``to_collect``; ``properties`` of images, ``skin_tone`` of photos
 Of many cases          ``auroc``, ``auprc``, ``curve``; ``classification``; ``reliability`` and ``brier``;
-                       ``bland_altman`` and ``icc`` of paired measurements
+                       ``bland_altman`` and ``icc`` of paired measurements; ``froc`` of places found in scans
 Drift                  ``profile`` of reference cases, ``drift`` of a stream; ``input_traits``, ``output_traits``,
                        ``psi``
 Chance                 ``interval`` by bootstrap, ``paired_test`` of two models, ``holm`` of many tests
@@ -19,6 +19,7 @@ from isocenter.evaluate.categories import Classification, classification
 from isocenter.evaluate.comparing import Comparison, holm, paired_test
 from isocenter.evaluate.criteria import Criterion, Judgement, criteria_of, judged
 from isocenter.evaluate.drift import Drift, Profile, drift, profile
+from isocenter.evaluate.froc import Froc, Scan, froc
 from isocenter.evaluate.gallery import differing
 from isocenter.evaluate.intervals import Interval, interval
 from isocenter.evaluate.lesions import Lesions, lesions
@@ -42,6 +43,7 @@ __all__ = [
     "Criterion",
     "Curve",
     "Drift",
+    "Froc",
     "Group",
     "Interval",
     "Judgement",
@@ -51,6 +53,7 @@ __all__ = [
     "Pair",
     "Profile",
     "Reliability",
+    "Scan",
     "Score",
     "Scores",
     "SkinTone",
@@ -68,6 +71,7 @@ __all__ = [
     "curve",
     "differing",
     "drift",
+    "froc",
     "holm",
     "icc",
     "input_traits",
