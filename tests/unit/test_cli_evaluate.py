@@ -81,6 +81,8 @@ def test_a_set_is_evaluated_and_no_case_is_lost(
     assert rows[3]["outcome"] == "not predicted"
     assert rows[0]["attribute_sex"] == "F"
     page = (folders / "out/report.html").read_text()
+    assert "Acceptance criteria are not met" in page
+    assert "No result" not in page
     for text in ("Acceptance criteria", "Dice by sex", "Second reader", "Against the other model", "Case c03"):
         assert text in page
     assert (folders / "out/report.pdf").read_bytes().startswith(b"%PDF")

@@ -16,10 +16,11 @@ from isocenter.evaluate.metrics import METRICS
 from isocenter.evaluate.structures import Outcome
 from isocenter.evaluate.study import Study
 from isocenter.evaluate.subgroups import Breakdown, Wanted
-from isocenter.reasons import Reason, counted, merge, verdict_of
+from isocenter.reasons import Reason, Severity, counted, merge, verdict_of
 from isocenter.report.charts import Line, Words, columns_chart, points_chart, rows_chart
 from isocenter.report.document import Listing, Report, StudyFacts
 from isocenter.report.figure import Figure
+from isocenter.report.standing import Level, Standing
 
 SHOWN = ("dice", "surface_dice", "hd95_mm", "assd_mm", "volume_error_percent")
 """Metrics of the report's tables; all of them are in the CSV."""
@@ -112,7 +113,23 @@ def report(
         provenance=(("Intervals", _INTERVALS), ("Missing and empty structures", _EMPTY)),
         made_at=made_at,
         listings=tuple(_listings(found)),
+        state=state_of(found),
     )
+
+
+def state_of(found: Results) -> Standing:
+    """What the study is worth, in a line: a case that failed is a result, and does not undo that of the others."""
+    count = counted(len(found.study.cases), "case was", "cases were")
+    words = f"{count} evaluated; those without a prediction that could be compared count as failed."
+    met = sum(one.is_passed for one in found.judgements)
+    if found.judgements:
+        words += f" {met} of {counted(len(found.judgements), 'acceptance criterion', 'acceptance criteria')} met."
+    if not found.is_passed:
+        return Standing(Level.STOP, "Acceptance criteria are not met", words)
+    if any(reason.severity.rank >= Severity.REVIEW.rank for reason in found.every_reason):
+        return Standing(Level.LOOK, "Look at these before you rely on the scores", words)
+    headline = "All acceptance criteria are met" if found.judgements else "The software's checks raised no doubt"
+    return Standing(Level.OK, headline, words)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

@@ -92,6 +92,8 @@ class Report:
         SOP Instance UID -> Instance Number of the images, to name those that a reason concerns.
     listings
         Tables, after the measurements.
+    state
+        The state that it opens with; by default that which verdict and reasons lead to.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class Report:
     identity: str = ""
     instance_numbers: Mapping[str, str] = field(default_factory=dict)
     listings: tuple[Listing, ...] = ()
+    state: Standing | None = None
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:
@@ -131,7 +134,7 @@ class Report:
     @property
     def standing(self) -> Standing:
         """The one state that the report opens with."""
-        return standing(self.verdict, self.reasons)
+        return self.state or standing(self.verdict, self.reasons)
 
     def concerned(self, reason: Reason) -> str:
         """The images that a reason concerns, in words; empty if it names none."""
