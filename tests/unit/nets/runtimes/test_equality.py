@@ -10,7 +10,8 @@ from isocenter.errors import InputError, UsageError
 from isocenter.nets.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Plan
-from isocenter.nets.runtimes import open_runtime
+from isocenter.nets.runtimes import open_runtime, tracing
+from isocenter.nets.runtimes.onnx_runtime import session_of
 
 SMALL = {
     "residual_unet": {"features": [4, 8], "blocks": [1, 1]},
@@ -63,6 +64,27 @@ def test_every_runtime_gives_what_torch_gives(tmp_path, name):
         assert found.dtype == np.float32
         assert np.abs(found - expected).max() < 1e-4
         assert min(dices(found, expected, 2)) >= LEAST_DICE
+
+
+def test_a_network_that_onnx_does_not_know_is_told_in_one_sentence(monkeypatch):
+    def fails(*_, **__):
+        raise torch.onnx.errors.OnnxExporterError("no such layer\nand much more")
+
+    monkeypatch.setattr(torch.onnx, "export", fails)
+    with pytest.raises(UsageError, match="cannot be written as ONNX: no such layer The runtime torch"):
+        tracing.as_onnx(torch.nn.Identity(), (1, 1, 4, 4, 4))
+
+
+def test_what_the_older_exporter_does_not_know_goes_by_the_newer(monkeypatch):
+    def fails(network, batch):
+        raise RuntimeError("unknown layer")
+
+    monkeypatch.setattr(tracing, "_by_older", fails)
+    network = torch.nn.Conv3d(1, 2, 3, padding=1).eval().requires_grad_(False)
+    session = session_of(tracing.as_onnx(network, (1, 1, 4, 4, 4)))
+    batch = np.random.default_rng(0).standard_normal((3, 1, 4, 4, 4), np.float32)
+    found = session.run(None, {tracing.INPUT: batch})[0]
+    assert np.abs(found - network(torch.from_numpy(batch)).numpy()).max() < 1e-5
 
 
 def test_the_compiled_network_gives_what_torch_gives(tmp_path):
