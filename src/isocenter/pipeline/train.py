@@ -87,7 +87,7 @@ def read_job(path: Path) -> Job:
 
 
 def _job(values: Mapping[str, Any], training: Mapping[str, Any], path: Path) -> Job:
-    read: dict[str, Any] = dict(values)
+    read: dict[str, Any] = {"out": "model", **values}
     for name in ("dataset", "out", "plan"):
         if name in read:
             if not isinstance(read[name], str):

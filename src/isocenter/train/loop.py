@@ -87,6 +87,7 @@ class _Learner:
         self.optimiser = _optimiser(self.network, settings)
         self.scaler = scaler(self.device, self.precision)
         self.step, self.seconds_s = 0, 0.0
+        self.noted = course.clock()
         self.losses: list[float] = []
         self.points: list[Point] = []
         self.best, self.since_best = -math.inf, 0
@@ -120,9 +121,7 @@ class _Learner:
             for parts in drawn:
                 if settings.patience and self.since_best >= settings.patience:
                     return (self._stopped_early(),)
-                began = self.course.clock()
                 halted = self._learn_from(parts, stop)
-                self.seconds_s += self.course.clock() - began
                 self._note(observer)
                 due = self._is_due_for_validation()
                 if halted or due or self.step % settings.checkpoint_every == 0:
@@ -181,6 +180,8 @@ class _Learner:
         """Add a point to the curve, if it is time for one."""
         if self.step % curve.EVERY and not self._is_due_for_validation():
             return
+        now = self.course.clock()
+        self.seconds_s, self.noted = self.seconds_s + now - self.noted, now
         mean = sum(self.losses) / len(self.losses)
         self.points.append(Point(self.step, mean, self.settings.rate_at(self.step - 1), self.seconds_s))
         self.losses = []
@@ -197,14 +198,12 @@ class _Learner:
         scores: Mapping[str, float] = {}
         if self.world.first:
             observer(Progress("validating", self.step, self.settings.steps))
-            began = self.course.clock()
             self.average.eval()
             try:
                 with torch.no_grad(), stop.at_once():
                     found = self.task.validate(self.average)
             except KeyboardInterrupt:
                 raise self._stopped() from None
-            self.seconds_s += self.course.clock() - began
             scores = {name: float(value) for name, value in found.items() if math.isfinite(value)}
         scores = self.world.told(scores)
         if not scores:

@@ -44,7 +44,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(folder: Path, labelled: Path, more: str = "") -> Path:
     path = folder / "job.toml"
-    text = f'dataset = "{labelled}"\nplan = "{labelled}/plan.json"\nheld_out = 2\nout = "model"\n'
+    text = f'dataset = "{labelled}"\nplan = "{labelled}/plan.json"\nheld_out = 2\n'
     path.write_text(f'{text}{more}[training]\nsteps = 20\nvalidate_every = 10\naugmentation = "none"\n')
     return path
 

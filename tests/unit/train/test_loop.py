@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,14 +138,18 @@ def test_accumulated_batches_count_as_one(tmp_path: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=0.2), "a mean over the parts, not their sum"
 
 
+def test_the_curve_tells_all_the_time_that_learning_took(tmp_path: Path) -> None:
+    seconds = iter(range(1000))
+    here = replace(course(tmp_path, steps=40), clock=lambda: float(next(seconds)))
+    assert [point.seconds_s for point in learn(network(), Brightness(), here).curve] == [1, 2, 3, 4]
+
+
 def test_other_seeds_are_other_courses(tmp_path: Path) -> None:
     assert not same(taught(tmp_path / "0", steps=20), taught(tmp_path / "1", steps=20, seed=1))
 
 
 def test_another_course_does_not_go_on(tmp_path: Path) -> None:
     interrupted(tmp_path, at=20)
-    from dataclasses import replace
-
     with pytest.raises(UsageError, match="holds a course with another plan"):
         learn(network(), Brightness(), replace(course(tmp_path), identity="another"))
 
@@ -237,8 +242,6 @@ def test_what_a_thread_meets_is_raised_and_no_thread_is_left(tmp_path: Path, wor
 
 
 def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(UsageError, match="There is no GPU"):
