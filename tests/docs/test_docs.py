@@ -43,6 +43,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "registration.md",
         "recipes.md",
         "models.md",
+        "inference.md",
         "resampling.md",
         "photos.md",
         "evaluation.md",
