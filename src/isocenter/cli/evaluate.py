@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,18 +75,23 @@ def evaluate(
         raise UsageError(f"{out} is a file: --out names a folder.")
     with words.err.status("Comparing", spinner="line"):
         found, places = pipeline.run(request)
-        facts = [("Predictions", predictions.name), ("Truth", truth.name)]
-        made_at = datetime.now(UTC)
         if record and model is not None:
             pipeline.record(found, model)
-        written = () if out is None else pipeline.write(found, places, out, facts=facts, made_at=made_at)
-    if as_json:
-        words.print_json({"output": [str(path) for path in written], **pipeline.facts_of(found)})
-    else:
-        _show(found)
-        for path in written:
-            words.say(escape(str(path)))
+        facts = [("Predictions", predictions.name), ("Truth", truth.name)]
+        written = () if out is None else pipeline.write(found, places, out, facts=facts, made_at=datetime.now(UTC))
+    _tell(found, written, as_json=as_json)
     raise typer.Exit(0 if found.is_passed else 1)
+
+
+def _tell(found: Results, written: Sequence[Path], *, as_json: bool) -> None:
+    from isocenter.pipeline.evaluate import facts_of
+
+    if as_json:
+        words.print_json({"output": [str(path) for path in written], **facts_of(found)})
+        return
+    _show(found)
+    for path in written:
+        words.say(escape(str(path)))
 
 
 def _show(found: Results) -> None:
