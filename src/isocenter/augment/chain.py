@@ -144,10 +144,14 @@ class Drawn:
         given, labels = _checked(images, labels)
         scale = scale or Scale()
         start, shape = window if window is not None else Window((0, 0, 0), given.shape[1:])
+        if len(start) != 3 or len(shape) != 3 or min(shape) < 1:
+            raise UsageError(f"A window has a start and a positive shape along (slice, row, column), not {window!r}.")
         facts = list(scale.channels(_seen(given, start, shape), shape))
         whole = space.pull(self.steps, shape, scale.spacing_mm, start)
         nothing = np.empty((0, 0, 0), np.uint8)
         out, out_labels = moved(given, nothing if labels is None else labels, whole, shape, self.labels)
+        if not np.isfinite(out.sum(dtype=np.float64)):
+            raise InputError("Some values beside the window are NaN or infinite: replace them before.")
         for number, channel in enumerate(facts):
             out[number] = done(out[number], self.passes(channel))
         strangers = [one for one in self.steps if isinstance(one, Stranger)]

@@ -26,6 +26,7 @@ from isocenter.augment import (
     Scale,
     Shift,
     Spikes,
+    Window,
     preset,
 )
 from isocenter.augment.counting import keys, uniform
@@ -240,6 +241,7 @@ def test_a_preset_draws_what_it_says(kind):
         lambda: Drawn(()).apply(NOTHING, np.zeros((2, 2, 2), np.uint8)),
         lambda: Drawn(()).apply(NOTHING, np.zeros(SHAPE)),
         lambda: Drawn(()).apply(NOTHING.astype(complex)),
+        lambda: Drawn(()).apply(NOTHING, window=Window((0, 0, 0), (0, 4, 4))),
         lambda: Drawn((Shift(size=1),)).apply(np.zeros((3, *SHAPE)), scale=Scale(one=(1.0, 2.0))),
         lambda: Drawn((Elastic(displacement_mm=0.001, control_mm=0.01, seed=1),)).apply(NOTHING),
     ],
@@ -254,6 +256,10 @@ def test_values_that_are_no_numbers_are_refused():
     image[0, 3, 3, 3] = np.nan
     with pytest.raises(InputError):
         Drawn(()).apply(image)
+    image[0, :, :6] = np.nan
+    turned = Drawn((Affine(rotation_degrees=0.0, scale=0.5),))
+    with pytest.raises(InputError):
+        turned.apply(image, window=Window((4, 10, 10), (8, 20, 20)))
     with pytest.raises(InputError):
         Drawn.from_dict({"steps": [{"step": "Sharpen"}], "labels": "nearest"})
     with pytest.raises(InputError):
