@@ -122,7 +122,7 @@ def _after(plan: Plan) -> list[dict[str, Any]]:
     if plan.largest_only:
         labels = [plan.labels.index(name) + 1 for name in plan.largest_only]
         steps.append(
-            {"_target_": "KeepLargestConnectedComponentd", "keys": "pred", "applied_labels": labels, "connectivity": 3}
+            {"_target_": "KeepLargestConnectedComponentd", "keys": "pred", "applied_labels": labels, "connectivity": 1}
         )
     return [
         *steps,
