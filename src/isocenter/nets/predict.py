@@ -39,6 +39,7 @@ from isocenter.nets.structures import segments_of
 from isocenter.nets.uncertainty import Certainty, Watching
 from isocenter.nets.window import Window
 from isocenter.ops.masks.pieces import largest
+from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
@@ -188,7 +189,9 @@ def classified(
 def restored(
     model: Model, images: Sequence[Volume] | Volume, *, how: Inference = AS_IT_IS, pool: Pool = POOL
 ) -> Volume:
-    """The image that a model makes, on the plan's grid, in the first image's unit; parameters as of :func:`predict`.
+    """The image that a model makes, in the first image's unit; parameters as of :func:`predict`.
+
+    It lies on the first image's grid, or on the plan's where that states a spacing or shape.
 
     Raises
     ------
@@ -205,6 +208,8 @@ def restored(
     array *= np.float32(factor)
     array += np.float32(offset)
     made = case.source.on(case.grid, array) if case.source.axes == () else Volume(array, case.grid)
+    if model.plan.spacing_mm is None and model.plan.shape is None:
+        made = onto(made, case.source.grid)  # turned back: each value is copied
     return made.with_reasons(merge(case.reasons, about_input(case, model)))
 
 
