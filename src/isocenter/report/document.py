@@ -216,6 +216,13 @@ class Table:
     columns: tuple[tuple[str, tuple[int, int, int] | None], ...]
     rows: tuple[Row, ...]
 
+    def parts(self, most: int) -> tuple[Table, ...]:
+        """The table as some with no more columns than ``most``, one below another."""
+        cuts = [slice(start, start + most) for start in range(0, len(self.columns), most)]
+        return tuple(
+            Table(self.columns[cut], tuple(replace(row, cells=row.cells[cut]) for row in self.rows)) for cut in cuts
+        )
+
 
 def table(measurements: Sequence[Measurement], segments: Sequence[Segment]) -> Table:
     """Measurements as a table: a column for each set of segments, unions after the single ones."""

@@ -47,6 +47,7 @@ _LEVELS = {
     Level.OK: (HexColor(0x17693F), HexColor(0xEDF7F1)),
 }
 _MARGIN = 15 * mm
+_MOST_COLUMNS = 6  # structures side by side in a table
 _WIDTH = A4[0] - 2 * _MARGIN
 _FRAME_PADDING = 6  # that ReportLab gives every frame
 _GAP = 3 * mm
@@ -140,7 +141,8 @@ def _story(report: Report, writer: _Writer) -> Iterator[Flowable]:
         yield _pairs(report.facts.pairs, writer)
     if report.measurements:
         yield Paragraph("Measurements", _HEADING)
-        yield _measurements(report, writer)
+        for part in document.table(report.measurements, report.segments).parts(_MOST_COLUMNS):
+            yield _measurements(part, writer)
     for listing in report.listings:
         yield from _listing(listing, writer)
     yield from _pictures(report, writer)
@@ -210,8 +212,7 @@ def _pairs(pairs: Sequence[tuple[str, str]], writer: _Writer) -> Table:
     return _table(rows, [_WIDTH / columns] * columns, look)
 
 
-def _measurements(report: Report, writer: _Writer) -> Table:
-    table = document.table(report.measurements, report.segments)
+def _measurements(table: document.Table, writer: _Writer) -> Table:
     head: list[Flowable] = [Paragraph("Quantity", _HEAD)]
     look = list(_LINES)
     for place, (title, color) in enumerate(table.columns, 1):

@@ -10,6 +10,7 @@ import pytest
 from pypdf import PdfReader
 
 from isocenter import codes
+from isocenter.findings import Measurement, Segment
 from isocenter.reasons import Reason, Verdict
 from isocenter.report import html, pdf
 from isocenter.report.document import number, table
@@ -286,3 +287,14 @@ def test_every_printed_page_says_whose_images_these_are(report):
         assert len(sheets) > 2
         assert all("DOE <JANE> · ID 4711" in sheet.extract_text() for sheet in sheets)
     assert "DOE &lt;JANE&gt; · ID 4711" in html.render(replace(report, identity="DOE <JANE> · ID 4711"))
+
+
+def test_many_structures_are_told_in_several_tables_of_the_pdf() -> None:
+    segments = tuple(Segment.named(f"structure_{n}", n) for n in range(1, 105))
+    measurements = tuple(
+        Measurement("volume", "Volume", float(one.label), codes.ML, codes.VOLUME, (one.name,)) for one in segments
+    )
+    found = table(measurements, segments)
+    parts = found.parts(6)
+    assert [len(part.columns) for part in parts] == [6] * 17 + [2]
+    assert [cell for part in parts for cell in part.rows[0].cells] == list(found.rows[0].cells)
