@@ -52,6 +52,7 @@ def run_shell(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "pretraining.md",
         "denoising.md",
         "networks.md",
+        "detection.md",
         "datasets.md",
         "augmentation.md",
     ],
