@@ -44,7 +44,7 @@ def main() -> None:
     chosen = parser.parse_args()
 
     from isocenter.datasets import check, open_dataset
-    from isocenter.nets.fingerprint import fingerprint
+    from isocenter.nets.planning.fingerprint import fingerprint
 
     opening, dataset = best_of(lambda: open_dataset(chosen.data), chosen.rounds)
     checking, _ = best_of(lambda: check(dataset), chosen.rounds)

@@ -30,10 +30,11 @@ from isocenter.datasets import Split, open_dataset
 from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.loading import load_case
 from isocenter.geometry import Grid
-from isocenter.nets import deciding, networks
-from isocenter.nets.model import weights_of
+from isocenter.nets import networks
+from isocenter.nets.models.model import weights_of
 from isocenter.nets.plan import Network, Normalisation, Plan
-from isocenter.nets.window import Window
+from isocenter.nets.windows import deciding
+from isocenter.nets.windows.window import Window
 from isocenter.train.serving import running
 from isocenter.train.settings import Settings
 from isocenter.train.tasks import Material, build

@@ -26,7 +26,7 @@ def make_model(folder: Path, classes: int) -> Path:
     """A small residual U-Net with random weights."""
     import torch
 
-    from isocenter.nets.model import Model, save_model
+    from isocenter.nets.models.model import Model, save_model
     from isocenter.nets.networks import build
     from isocenter.nets.plan import Network, Normalisation, Plan
 
@@ -46,7 +46,7 @@ def shares(study: Path, model: Path) -> dict[str, float]:
     import time
 
     from isocenter import read, scan
-    from isocenter.nets.model import load_model
+    from isocenter.nets.models.model import load_model
     from isocenter.nets.predict import Inference, labels_of
     from isocenter.nets.prepare import back, prepared
     from isocenter.nets.runtimes import open_runtime

@@ -22,7 +22,7 @@ import torch
 from bench.timing import best_of
 
 from isocenter.nets.exporting.equality import equality_of
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Plan
 from isocenter.nets.runtimes import open_runtime

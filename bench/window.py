@@ -45,8 +45,8 @@ class Featured:
 
 
 def by_isocenter(array: Any) -> Any:
-    from isocenter.nets.deciding import outputs
-    from isocenter.nets.window import Window
+    from isocenter.nets.windows.deciding import outputs
+    from isocenter.nets.windows.window import Window
 
     return lambda: outputs(array, [Identity()], Window(ROI))
 
@@ -66,8 +66,8 @@ def by_monai(array: Any, **options: Any) -> Any:
 
 
 def labels_by_isocenter(array: Any, classes: int) -> Any:
-    from isocenter.nets.deciding import labels
-    from isocenter.nets.window import Window
+    from isocenter.nets.windows.deciding import labels
+    from isocenter.nets.windows.window import Window
 
     return lambda: labels(array, [Featured(classes)], Window(ROI))
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.inferers import sliding_window_inference
 
-from isocenter.nets.deciding import labels, outputs
 from isocenter.nets.runtimes import Head
-from isocenter.nets.window import Window, along
+from isocenter.nets.windows.deciding import labels, outputs
+from isocenter.nets.windows.window import Window, along
 
 ROI = (8, 8, 8)
 SHAPES = st.tuples(*[st.integers(1, 29)] * 3)

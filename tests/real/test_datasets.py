@@ -11,8 +11,8 @@ import pytest
 
 from isocenter import formats
 from isocenter.datasets import Dataset, check, load_case, open_dataset, split
-from isocenter.nets.fingerprint import fingerprint
-from isocenter.nets.planning import plan_for
+from isocenter.nets.planning.fingerprint import fingerprint
+from isocenter.nets.planning.planner import plan_for
 
 pytestmark = pytest.mark.real
 

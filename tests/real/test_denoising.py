@@ -14,8 +14,8 @@ import isocenter as iso
 from isocenter.dicom.reading.pixels import read
 from isocenter.dicom.scan import scan
 from isocenter.geometry import Grid
-from isocenter.nets.denoise import denoised
-from isocenter.nets.noise_model import NoiseModel, noise_of
+from isocenter.nets.denoising.denoise import denoised
+from isocenter.nets.denoising.noise_model import NoiseModel, noise_of
 
 pytestmark = pytest.mark.real
 

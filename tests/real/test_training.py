@@ -13,7 +13,7 @@ from isocenter import datasets
 from isocenter.datasets import Dataset, Split
 from isocenter.errors import TryLater
 from isocenter.nets.plan import Network
-from isocenter.nets.planning import plan_for
+from isocenter.nets.planning.planner import plan_for
 from isocenter.train import Progress, Settings, train
 
 pytestmark = pytest.mark.real

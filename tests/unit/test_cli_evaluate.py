@@ -213,7 +213,7 @@ def test_results_and_a_reference_are_kept_with_a_model(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch = pytest.importorskip("torch")
-    from isocenter.nets.model import Model, load_model, save_model
+    from isocenter.nets.models.model import Model, load_model, save_model
     from isocenter.nets.plan import Network, Plan
 
     plan = Plan(

@@ -11,7 +11,7 @@ import torch
 
 from isocenter import cli, formats
 from isocenter.geometry import Grid
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.volume import Volume

@@ -15,7 +15,7 @@ from isocenter.cli.app import Json, app
 from isocenter.errors import UsageError
 
 if TYPE_CHECKING:
-    from isocenter.nets.model import Model
+    from isocenter.nets.models.model import Model
     from isocenter.pipeline.model import Checked
 
 model = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,7 @@ def add(
 @model.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the models that are kept."""
-    from isocenter.nets.store import all_models, store_folder
+    from isocenter.nets.models.store import all_models, store_folder
 
     found = all_models()
     if as_json:
@@ -73,7 +73,7 @@ def list_models(as_json: Json = False) -> None:
 @model.command()
 def show(name: ModelName, as_json: Json = False) -> None:
     """Show what is known of a model."""
-    from isocenter.nets.store import find_model
+    from isocenter.nets.models.store import find_model
 
     _tell(find_model(name), as_json=as_json)
 
@@ -81,8 +81,8 @@ def show(name: ModelName, as_json: Json = False) -> None:
 @model.command()
 def card(name: ModelName, as_json: Json = False) -> None:
     """Print the card of a model: purpose, source, plan, results, limits and licence, as Markdown."""
-    from isocenter.nets.card import card as card_of
-    from isocenter.nets.store import find_model
+    from isocenter.nets.models.card import card as card_of
+    from isocenter.nets.models.store import find_model
 
     found = find_model(name)
     if as_json:
@@ -106,7 +106,7 @@ def check(
 
     Exit status 1 if one of it fails.
     """
-    from isocenter.nets.store import find_model
+    from isocenter.nets.models.store import find_model
     from isocenter.pipeline.model import check as checked
 
     found = find_model(name)
@@ -133,7 +133,7 @@ def export_one(
 ) -> None:
     """Write a model for others, read it back, and compare what both give."""
     from isocenter.nets.exporting import export_model
-    from isocenter.nets.store import find_model
+    from isocenter.nets.models.store import find_model
 
     with words.err.status("Writing and comparing", spinner="line"):
         made = export_model(find_model(name), out, to=to)  # type: ignore[arg-type]  # which words there are is told there
@@ -151,7 +151,7 @@ def export_one(
 @model.command()
 def remove(name: Annotated[str, typer.Argument(help="Name of a model that is kept.")], as_json: Json = False) -> None:
     """Remove a model that is kept."""
-    from isocenter.nets.store import remove_model
+    from isocenter.nets.models.store import remove_model
 
     folder = remove_model(name)
     words.print_json({"removed": str(folder)}) if as_json else words.say(f"{escape(str(folder))} is gone")

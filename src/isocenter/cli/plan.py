@@ -46,7 +46,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Check a data set, and plan a network for it: spacing, patch, network, scale of values, each with its reason."""
-    from isocenter.nets.decisions import facts_in_short
+    from isocenter.nets.planning.decisions import facts_in_short
     from isocenter.pipeline.plan import planned
 
     with words.err.status("Opening", spinner="line") as status:

@@ -6,9 +6,9 @@ from typing import Any
 
 from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
-from isocenter.nets.checks import modalities_of
-from isocenter.nets.model import Model
-from isocenter.nets.store import all_models, find_model
+from isocenter.nets.certainty.checks import modalities_of
+from isocenter.nets.models.model import Model
+from isocenter.nets.models.store import all_models, find_model
 from isocenter.ops import anatomy
 from isocenter.ops.anatomy import SegmenterInfo
 from isocenter.volume import Volume

@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from isocenter.findings import Box, Mask
 from isocenter.geometry import Floats, Grid
-from isocenter.nets.heads import outputs_of as of_features
 from isocenter.nets.networks.strides import stride_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
 from isocenter.nets.runtimes import Runtime
+from isocenter.nets.windows.heads import outputs_of as of_features
 from isocenter.ops.boxes import box_of
 from isocenter.volume import Array
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isocenter.nets.model import Model
+from isocenter.nets.models.model import Model
 from isocenter.nets.runtimes import Runtime, open_runtime
 
 if TYPE_CHECKING:

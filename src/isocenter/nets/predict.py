@@ -24,20 +24,20 @@ import numpy as np
 from isocenter import codes
 from isocenter.errors import UsageError, expect, expect_word
 from isocenter.findings import Algorithm, Box, Label, Segmentation
-from isocenter.nets import deciding
-from isocenter.nets.checks import about_input, about_labels, expect_modality
-from isocenter.nets.conformal import Calibration
+from isocenter.nets.certainty.checks import about_input, about_labels, expect_modality
+from isocenter.nets.certainty.conformal import Calibration
+from isocenter.nets.certainty.uncertainty import Certainty, Watching
 from isocenter.nets.detecting import detections
-from isocenter.nets.mirrored import Mirrored, flips_of
-from isocenter.nets.model import Model
+from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
 from isocenter.nets.region import box_around, coarse_of, labels_within
 from isocenter.nets.runtimes import Device, Precision, Runtime
 from isocenter.nets.structures import segments_of
-from isocenter.nets.uncertainty import Certainty, Watching
-from isocenter.nets.window import Window
+from isocenter.nets.windows import deciding
+from isocenter.nets.windows.mirrored import Mirrored, flips_of
+from isocenter.nets.windows.window import Window
 from isocenter.ops.masks.pieces import largest
 from isocenter.ops.resample import onto
 from isocenter.reasons import Reason, merge
@@ -96,7 +96,7 @@ def predict(
     Parameters
     ----------
     model
-        As :func:`isocenter.nets.model.load_model` gives it.
+        As :func:`isocenter.nets.models.model.load_model` gives it.
     images
         One volume for each channel of its plan, on one grid.
     how

@@ -12,11 +12,11 @@ import numpy as np
 
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
-from isocenter.nets.accumulating import Singles
-from isocenter.nets.model import Model, load_model
+from isocenter.nets.models.model import Model, load_model
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
 from isocenter.nets.structures import segments_of
+from isocenter.nets.windows.accumulating import Singles
 from isocenter.ops.boxes import Box, box_of
 from isocenter.ops.resample import onto
 from isocenter.volume import Array

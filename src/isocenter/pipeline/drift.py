@@ -14,8 +14,8 @@ from isocenter.datasets import open_dataset
 from isocenter.disk import explained, replacing
 from isocenter.errors import InputError, IsocenterError, UsageError
 from isocenter.evaluate.drift import STRETCH, Part
-from isocenter.nets.model import load_model, with_facts
-from isocenter.nets.store import find_model
+from isocenter.nets.models.model import load_model, with_facts
+from isocenter.nets.models.store import find_model
 from isocenter.pipeline import look
 from isocenter.pipeline.evaluating.places import by_name
 from isocenter.pipeline.evaluating.reading import labels_of

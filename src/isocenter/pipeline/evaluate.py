@@ -10,8 +10,8 @@ from isocenter import evaluate
 from isocenter.errors import UsageError
 from isocenter.evaluate.page import Results
 from isocenter.evaluate.structures import Tolerance
-from isocenter.nets.model import with_facts
-from isocenter.nets.store import find_model
+from isocenter.nets.models.model import with_facts
+from isocenter.nets.models.store import find_model
 from isocenter.pipeline.evaluating.places import Place, Request, about_training, by_name, places_of, text_of
 from isocenter.pipeline.evaluating.reading import pairs
 from isocenter.pipeline.evaluating.writing import facts_of, write

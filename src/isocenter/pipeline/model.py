@@ -18,7 +18,7 @@ from isocenter.datasets.loading import load_images
 from isocenter.errors import InputError, MissingExtra, UsageError
 from isocenter.nets.exporting.equality import least_dice
 from isocenter.nets.importing.trial import peak_bytes
-from isocenter.nets.model import Model, files_of
+from isocenter.nets.models.model import Model, files_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.predict import labels_of
 from isocenter.nets.prepare import Prepared, prepared

@@ -9,9 +9,9 @@ from pathlib import Path
 from isocenter.datasets import open_dataset
 from isocenter.datasets.passing import Observer
 from isocenter.errors import UsageError
-from isocenter.nets.fingerprint import Fingerprint, fingerprint
 from isocenter.nets.plan import Plan, Task, save_plan
-from isocenter.nets.planning import Device, plan_for
+from isocenter.nets.planning.fingerprint import Fingerprint, fingerprint
+from isocenter.nets.planning.planner import Device, plan_for
 from isocenter.reasons import Reason, Severity
 
 _UNITS = {"": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "g": 1024**3}
@@ -53,7 +53,7 @@ def planned(
     path
         Of the data set.
     task, device
-        As of :func:`isocenter.nets.planning.plan_for`.
+        As of :func:`isocenter.nets.planning.planner.plan_for`.
     memory
         Memory of the device, such as ``"8GiB"``; empty for the default.
     out

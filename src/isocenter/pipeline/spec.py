@@ -8,9 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from isocenter.errors import UsageError
-from isocenter.nets.checks import modalities_of
-from isocenter.nets.model import Model
-from isocenter.nets.store import find_model
+from isocenter.nets.certainty.checks import modalities_of
+from isocenter.nets.models.model import Model
+from isocenter.nets.models.store import find_model
 from isocenter.pipeline.folder import folder_name
 from isocenter.reasons import counted
 

@@ -12,9 +12,9 @@ from typing import Any
 from isocenter.datasets import Split, open_dataset, split
 from isocenter.errors import InputError, UsageError, expect_word
 from isocenter.extras import needed
-from isocenter.nets.fingerprint import fingerprint
 from isocenter.nets.plan import load_plan
-from isocenter.nets.planning import Device, plan_for
+from isocenter.nets.planning.fingerprint import fingerprint
+from isocenter.nets.planning.planner import Device, plan_for
 from isocenter.reasons import merge
 from isocenter.train.progress import Observer, Progress, silent
 from isocenter.train.settings import STEPS, DeviceName, Settings
@@ -116,7 +116,7 @@ def run(job: Job, *, observer: Observer = silent) -> Trained:
 
     Raises
     ------
-    As :func:`isocenter.datasets.open_dataset`, :func:`isocenter.nets.planning.plan_for` and
+    As :func:`isocenter.datasets.open_dataset`, :func:`isocenter.nets.planning.planner.plan_for` and
     :func:`isocenter.train.training.train`.
     """
     dataset = open_dataset(job.dataset)

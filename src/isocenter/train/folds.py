@@ -1,8 +1,8 @@
 """Cross-validation and ensembles: a network for each fold, all of them one model, and what each told of unseen cases.
 
 Every case is held out of one fold. What that fold's network says of it is out-of-fold: the only honest score of all
-cases, and what an interval for the Dice of a new case is made of (:mod:`isocenter.nets.conformal`). The members
-together are as right as each or more, so that the interval errs to the safe side.
+cases, and what an interval for the Dice of a new case is made of (:mod:`isocenter.nets.certainty.conformal`). It is one
+of a single member: the members together are expected to be as right or more.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from isocenter.datasets.loading import load_case
 from isocenter.disk import replacing
 from isocenter.errors import Refused, UsageError, expect
 from isocenter.extras import needed
-from isocenter.nets.conformal import LEAST_CASES, calibrated
-from isocenter.nets.model import Model, load_model, save_model, weights_of
+from isocenter.nets.certainty.conformal import LEAST_CASES, calibrated
+from isocenter.nets.models.model import Model, load_model, save_model, weights_of
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason, merge
 from isocenter.train.progress import Observer, silent

@@ -8,7 +8,7 @@ from pathlib import Path
 from isocenter.datasets import Dataset, Split
 from isocenter.errors import UsageError
 from isocenter.extras import needed
-from isocenter.nets.model import Model, load_model
+from isocenter.nets.models.model import Model, load_model
 from isocenter.nets.plan import Plan
 from isocenter.train.settings import Settings
 

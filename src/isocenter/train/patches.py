@@ -28,7 +28,7 @@ class Sampling:
         Slices, rows, columns of a patch.
     neighbours
         Slices on each side that are further channels of a patch of one slice, as of
-        :class:`isocenter.nets.window.Window`.
+        :class:`isocenter.nets.windows.window.Window`.
     foreground
         Share of the patches that is centred on a label.
     """

@@ -12,9 +12,9 @@ from isocenter import datasets
 from isocenter.datasets import Dataset, Split
 from isocenter.errors import Refused, UsageError, expect
 from isocenter.extras import needed
-from isocenter.nets.decisions import COLOURS
-from isocenter.nets.model import Model, load_model, save_model
+from isocenter.nets.models.model import Model, load_model, save_model
 from isocenter.nets.plan import Plan
+from isocenter.nets.planning.decisions import COLOURS
 from isocenter.reasons import Reason, merge
 from isocenter.train import trackers
 from isocenter.train.curve import Curve, Point

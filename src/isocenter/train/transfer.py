@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from isocenter.errors import InputError, Refused, UsageError
-from isocenter.nets.model import load_model, weights_of
+from isocenter.nets.models.model import load_model, weights_of
 from isocenter.reasons import Reason, counted
 from isocenter.train.settings import Settings
 

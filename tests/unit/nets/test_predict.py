@@ -12,15 +12,15 @@ import torch
 from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid
-from isocenter.nets.checks import domain_of
-from isocenter.nets.mirrored import Mirrored, flips_of
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.certainty.checks import domain_of
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.pool import Pool
 from isocenter.nets.predict import Inference, classified, predict, restored, segmentation_of, segmented
 from isocenter.nets.prepare import prepared
 from isocenter.nets.structures import segments_of
+from isocenter.nets.windows.mirrored import Mirrored, flips_of
 from isocenter.volume import Source, Volume
 
 NET = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from isocenter.geometry import Grid
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.pool import Pool

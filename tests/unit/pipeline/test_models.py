@@ -12,7 +12,7 @@ import torch
 import isocenter as iso
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
-from isocenter.nets.model import Model, save_model, weights_of
+from isocenter.nets.models.model import Model, save_model, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.pipeline.run import run

@@ -11,7 +11,7 @@ import pytest
 from isocenter.datasets.dataset import Dataset
 from isocenter.datasets.loading import load_case
 from isocenter.errors import UsageError
-from isocenter.nets.conformal import Calibration
+from isocenter.nets.certainty.conformal import Calibration
 from isocenter.nets.plan import Plan
 from isocenter.nets.predict import segmented
 from isocenter.train.folds import OutOfFold, _calibration, train_folds

@@ -68,8 +68,8 @@ def test_a_patch_larger_than_the_image_holds_all_of_it(cases: tuple[CachedCase, 
 
 
 def test_neighbours_are_channels_as_the_window_has_them(cases: tuple[CachedCase, ...]) -> None:
-    from isocenter.nets.accumulating import OnCpu
-    from isocenter.nets.window import along
+    from isocenter.nets.windows.accumulating import OnCpu
+    from isocenter.nets.windows.window import along
 
     case, how = cases[0], Sampling((1, 8, 9), neighbours=2)
     axes = tuple(along(n, roi, overlap=0.5) for n, roi in zip(case.space, how.shape, strict=True))

@@ -17,7 +17,7 @@ import torch
 from isocenter import datasets
 from isocenter.datasets import Dataset
 from isocenter.errors import Refused, TryLater, UsageError
-from isocenter.nets.model import load_model, weights_of
+from isocenter.nets.models.model import load_model, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
 from isocenter.train.progress import Progress

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from isocenter.errors import InputError, Refused, UsageError
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
 from isocenter.train.loop import _optimiser

@@ -20,7 +20,7 @@ import numpy as np
 from isocenter.disk import replacing
 from isocenter.errors import Bug, UsageError, expect_word
 from isocenter.nets.exporting.equality import Equality, equality_of
-from isocenter.nets.model import Model, with_facts
+from isocenter.nets.models.model import Model, with_facts
 from isocenter.nets.runtimes import open_runtime
 from isocenter.nets.runtimes.tracing import patch_shape
 from isocenter.volume import Array
@@ -124,7 +124,7 @@ def _compared(model: Model, run: Callable[[Array], Array]) -> Equality:
 
 
 def _outputs(runtime: Any, batch: Array) -> Array:
-    from isocenter.nets.heads import outputs_of
+    from isocenter.nets.windows.heads import outputs_of
 
     found: Array = runtime(batch)
     return found if runtime.head is None else np.stack([outputs_of(one, runtime.head) for one in found])

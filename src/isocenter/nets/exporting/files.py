@@ -11,7 +11,7 @@ import numpy as np
 from isocenter.errors import UsageError
 from isocenter.extras import needed
 from isocenter.nets.importing.files import PLAN_KEY
-from isocenter.nets.model import Model, files_of
+from isocenter.nets.models.model import Model, files_of
 from isocenter.nets.runtimes.members import scripted, whole
 from isocenter.nets.runtimes.tracing import as_onnx, as_torchscript, patch_shape
 from isocenter.volume import Array

@@ -17,7 +17,7 @@ import numpy as np
 from isocenter.errors import UsageError
 from isocenter.extras import needed
 from isocenter.nets.exporting.files import run_torchscript, torchscript_of
-from isocenter.nets.model import Model
+from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Normalisation, Plan
 from isocenter.volume import Array
 

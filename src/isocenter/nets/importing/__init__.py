@@ -20,9 +20,9 @@ from pathlib import Path
 from isocenter.disk import replacing
 from isocenter.errors import InputError, UsageError
 from isocenter.nets.importing.found import Code, Found, Wishes
-from isocenter.nets.model import Model, load_model, save_model, with_facts
+from isocenter.nets.models.model import Model, load_model, save_model, with_facts
+from isocenter.nets.models.store import place_of
 from isocenter.nets.plan import Plan
-from isocenter.nets.store import place_of
 from isocenter.reasons import Reason
 
 __all__ = ["Code", "Wishes", "import_model"]
@@ -40,7 +40,8 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
     wishes
         What its files leave open.
     store
-        Where it is kept; by default :func:`isocenter.nets.store.store_folder`. A model of the same name is replaced.
+        Where it is kept; by default :func:`isocenter.nets.models.store.store_folder`. A model of the same name is
+        replaced.
 
     Raises
     ------

@@ -47,7 +47,7 @@ class Found:
     Parameters
     ----------
     name, version, licence, source
-        As in :class:`isocenter.nets.model.Model`.
+        As in :class:`isocenter.nets.models.model.Model`.
     plan
         What it takes and gives.
     members

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.model import Model
+from isocenter.nets.models.model import Model
 from isocenter.nets.runtimes import open_runtime
 from isocenter.nets.runtimes.tracing import patch_shape
 

@@ -26,7 +26,7 @@ from isocenter.errors import UsageError, expect_word
 from isocenter.volume import Array
 
 if TYPE_CHECKING:
-    from isocenter.nets.model import Model
+    from isocenter.nets.models.model import Model
 
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "cuda"]

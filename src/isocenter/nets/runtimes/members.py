@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.model import Model, files_of, weights_of
+from isocenter.nets.models.model import Model, files_of, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head

@@ -14,7 +14,7 @@ from isocenter.datasets import open_dataset
 from isocenter.errors import InputError, UsageError
 from isocenter.evaluate.structures import Tolerance
 from isocenter.formats.files import ENDINGS
-from isocenter.nets.store import find_model
+from isocenter.nets.models.store import find_model
 from isocenter.reasons import Reason, counted, merge
 
 _ENDINGS = (*sorted(ENDINGS, key=len, reverse=True), ".dcm")

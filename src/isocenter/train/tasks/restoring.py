@@ -25,9 +25,9 @@ from isocenter.augment.acquisition import LowResolution
 from isocenter.augment.chain import Augmentation
 from isocenter.augment.noise import DoseNoise, Noise, RicianNoise
 from isocenter.errors import UsageError
-from isocenter.nets import deciding
 from isocenter.nets.plan import Plan
-from isocenter.nets.window import Window
+from isocenter.nets.windows import deciding
+from isocenter.nets.windows.window import Window
 from isocenter.reasons import merge
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import Patch, Place, Sampling, cut, draw

@@ -18,7 +18,7 @@ from isocenter.geometry import Grid
 from isocenter.nets.exporting import export_model, monai_bundle
 from isocenter.nets.exporting.equality import least_dice
 from isocenter.nets.importing import Wishes, import_model
-from isocenter.nets.model import Model, load_model, save_model
+from isocenter.nets.models.model import Model, load_model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.predict import segmented

@@ -13,7 +13,7 @@ from isocenter import datasets
 from isocenter.datasets.dataset import Dataset
 from isocenter.errors import Refused, UsageError
 from isocenter.nets import predict
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.train import tasks

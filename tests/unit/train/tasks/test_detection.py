@@ -16,7 +16,7 @@ from isocenter.findings import Algorithm, Box, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.nets import predict
 from isocenter.nets.detecting import aims, detections
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Plan
 from isocenter.train import tasks

@@ -12,8 +12,8 @@ import isocenter as iso
 from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid
-from isocenter.nets.denoise import denoised
-from isocenter.nets.noise_model import NoiseModel, noise_of
+from isocenter.nets.denoising.denoise import denoised
+from isocenter.nets.denoising.noise_model import NoiseModel, noise_of
 from isocenter.testing.phantom import ChestOptions, chest_grid, chest_phantom
 from isocenter.volume import Volume
 

@@ -10,13 +10,13 @@ import torch
 
 from isocenter.errors import InputError, UsageError
 from isocenter.geometry import Grid
-from isocenter.nets.conformal import Calibration, calibrated
-from isocenter.nets.model import Model, save_model
+from isocenter.nets.certainty.conformal import Calibration, calibrated
+from isocenter.nets.certainty.uncertainty import FEATURES, Watching
+from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.pool import Pool
 from isocenter.nets.predict import Inference, judged, segmented
-from isocenter.nets.uncertainty import FEATURES, Watching
 from isocenter.volume import Volume
 
 RNG = np.random.default_rng(7)

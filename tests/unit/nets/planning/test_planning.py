@@ -12,12 +12,12 @@ import pytest
 
 from isocenter.datasets import Case, Dataset, open_dataset
 from isocenter.errors import InputError, Refused, UsageError
-from isocenter.nets.decisions import facts_in_short, largest_only_of, lattice_of, mirror_axes_of
-from isocenter.nets.fingerprint import CaseFacts, Fingerprint, Intensity, Structure, fingerprint
 from isocenter.nets.networks import build
 from isocenter.nets.networks.cost import cost
 from isocenter.nets.plan import Network, Plan, load_plan, save_plan
-from isocenter.nets.planning import plan_for
+from isocenter.nets.planning.decisions import facts_in_short, largest_only_of, lattice_of, mirror_axes_of
+from isocenter.nets.planning.fingerprint import CaseFacts, Fingerprint, Intensity, Structure, fingerprint
+from isocenter.nets.planning.planner import plan_for
 from isocenter.testing.labelled import labelled_case, write_labelled
 
 CT = (CaseFacts((300, 512, 512), (1.5, 0.8, 0.8), "IPL", "CT", "int16", 1, {}),)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isocenter.nets.model import Model
+    from isocenter.nets.models.model import Model
     from isocenter.nets.plan import Normalisation
 
 _OF_LEARNING = ("dataset", "step", "seconds_s", "device", "precision")

@@ -14,17 +14,17 @@ from typing import Literal, get_args
 from isocenter.datasets import Dataset
 from isocenter.errors import UsageError, expect, expect_word
 from isocenter.geometry import Triple
-from isocenter.nets.decisions import (
+from isocenter.nets.networks.stages import stages
+from isocenter.nets.plan import Network, Plan, Spacing, Task
+from isocenter.nets.planning.decisions import (
     channels_of,
     largest_only_of,
     lattice_of,
     mirror_axes_of,
     normalisation_of,
 )
-from isocenter.nets.fingerprint import Fingerprint, fingerprint
-from isocenter.nets.fitting import Room, fitted
-from isocenter.nets.networks.stages import stages
-from isocenter.nets.plan import Network, Plan, Spacing, Task
+from isocenter.nets.planning.fingerprint import Fingerprint, fingerprint
+from isocenter.nets.planning.fitting import Room, fitted
 from isocenter.reasons import counted
 
 Device = Literal["cpu", "cuda"]

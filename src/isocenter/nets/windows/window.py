@@ -17,10 +17,10 @@ import numpy as np
 
 from isocenter.errors import UsageError
 from isocenter.geometry import Triple
-from isocenter.nets.accumulating import Along, Band, Scene, Singles, band_for
-from isocenter.nets.heads import outputs_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head, Runtime
+from isocenter.nets.windows.accumulating import Along, Band, Scene, Singles, band_for
+from isocenter.nets.windows.heads import outputs_of
 
 _SIGMA = 1 / 8  # of a window's length, as nnU-Net and MONAI have it
 _SLICES_AT_ONCE = 8  # of a network of two dimensions

@@ -59,7 +59,7 @@ class Calibration:
     Parameters
     ----------
     names
-        Of the numbers told (:data:`isocenter.nets.uncertainty.FEATURES`).
+        Of the numbers told (:data:`isocenter.nets.certainty.uncertainty.FEATURES`).
     features
         For each case its numbers.
     scores
@@ -153,7 +153,7 @@ def calibrated(
     features
         (case, number) what was told of each, in the order of ``names``.
     names
-        Of :data:`isocenter.nets.uncertainty.FEATURES`.
+        Of :data:`isocenter.nets.certainty.uncertainty.FEATURES`.
     level
         How often the interval is to hold.
 

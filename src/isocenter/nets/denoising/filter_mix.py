@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from isocenter import codes
 from isocenter.geometry import Floats
-from isocenter.nets.noise_model import NoiseModel
+from isocenter.nets.denoising.noise_model import NoiseModel
 from isocenter.ops.filters import bilateral, gaussian, non_local_means
 from isocenter.volume import Volume
 
@@ -60,7 +60,7 @@ class Mix:
         filtered = bank(volume, span, self.noise)
         part = parts(filtered, self.values, self.spreads)
         weights = self.weights.astype(np.float32)
-        out = filtered[-1] + weights[part, -1]
+        out: Singles = filtered[-1] + weights[part, -1]
         for one, share in zip(filtered[:-1], weights.T, strict=False):
             out += share[part] * (one - filtered[-1])
         return out
@@ -83,7 +83,8 @@ def learned(volume: Volume, noise: NoiseModel, *, seed: int, voxels: int) -> Mix
     spans = _spread(volume.grid.shape, voxels)
     values = _borders(volume)
     pairs = [_pair(volume, noise, span, seed + n) for n, span in enumerate(spans)]
-    spreads = np.quantile(np.concatenate([_spread_of(one).ravel()[::7] for one, _ in pairs]), _DISAGREE)
+    found = np.concatenate([_spread_of(one).ravel()[::7] for one, _ in pairs])
+    spreads = np.asarray(np.quantile(found, _DISAGREE), np.float64)
     count = (len(values) + 1) * (len(spreads) + 1)
     squares, products = np.zeros((count, len(pairs[0][0]), len(pairs[0][0]))), np.zeros((count, len(pairs[0][0])))
     held = np.zeros(count)
@@ -97,7 +98,7 @@ def learned(volume: Volume, noise: NoiseModel, *, seed: int, voxels: int) -> Mix
             products[number] += rows @ (goal[here] - filtered[-1, here]).astype(np.float64)
             held[number] += away.shape[1]
     steady = np.diag([*[_RIDGE * noise.size**2] * (len(pairs[0][0]) - 1), _STEADY])
-    weights = np.linalg.solve(squares + steady, products[..., None])[..., 0]
+    weights = np.asarray(np.linalg.solve(squares + steady, products[..., None])[..., 0], np.float64)
     weights[held < _FEWEST] = 0
     return Mix(noise.size, values, spreads, weights)
 
@@ -128,7 +129,8 @@ def bank(volume: Volume, span: Span, noise: float) -> Singles:
 
 def parts(filtered: Singles, values: Floats, spreads: Floats) -> npt.NDArray[np.int64]:
     """The part that each voxel belongs to."""
-    return np.digitize(filtered[-1], values) * (len(spreads) + 1) + np.digitize(_spread_of(filtered), spreads)
+    by_value: npt.NDArray[np.int64] = np.digitize(filtered[-1], values)
+    return by_value * (len(spreads) + 1) + np.digitize(_spread_of(filtered), spreads)
 
 
 def slabs(depth: int) -> Iterator[Span]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from isocenter.errors import UsageError
-from isocenter.nets.deciding import labels, outputs
 from isocenter.nets.runtimes import Head
-from isocenter.nets.window import Window, along, parts
+from isocenter.nets.windows.deciding import labels, outputs
+from isocenter.nets.windows.window import Window, along, parts
 
 RNG = np.random.default_rng(3)
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.card import card
-from isocenter.nets.model import Model, files_of, load_model, save_model, weights_of, with_facts
+from isocenter.nets.models.card import card
+from isocenter.nets.models.model import Model, files_of, load_model, save_model, weights_of, with_facts
+from isocenter.nets.models.store import all_models, find_model, place_of, remove_model, store_folder
 from isocenter.nets.plan import Network, Normalisation, Plan
-from isocenter.nets.store import all_models, find_model, place_of, remove_model, store_folder
 
 PLAN = Plan(
     "segmentation",

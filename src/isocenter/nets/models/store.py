@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.model import Model, load_model
+from isocenter.nets.models.model import Model, load_model
 
 VARIABLE = "ISOCENTER_MODELS"
 

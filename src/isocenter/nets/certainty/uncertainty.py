@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels import kernel
-from isocenter.nets.heads import largest
+from isocenter.nets.windows.heads import largest
 from isocenter.reasons import Reason
 from isocenter.volume import Array
 
@@ -92,7 +92,7 @@ class Watching:
         self._common = np.zeros((views, 3, outputs))  # of each view: voxels, voxels of all, voxels in common
 
     def see(self, each: Sequence[Any], scores: Any, labels: Array) -> None:
-        """As of :class:`isocenter.nets.deciding.Witness`."""
+        """As of :class:`isocenter.nets.windows.deciding.Witness`."""
         _add(np.ascontiguousarray(_on_cpu(scores), np.float32), labels, self._sums)
         if len(each) > 1:
             for one, common in zip(each, self._common, strict=True):

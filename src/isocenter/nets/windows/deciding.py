@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from isocenter.errors import UsageError
-from isocenter.nets.accumulating import Singles
-from isocenter.nets.heads import label_type, largest, outputs_of
 from isocenter.nets.runtimes import Runtime
-from isocenter.nets.window import Part, Window, parts, whole
+from isocenter.nets.windows.accumulating import Singles
+from isocenter.nets.windows.heads import label_type, largest, outputs_of
+from isocenter.nets.windows.window import Part, Window, parts, whole
 from isocenter.volume import Array
 
 _VOXELS = 2**13  # that scores are made of at a time: as many as stay in a processor's cache

@@ -14,8 +14,8 @@ import numpy as np
 from isocenter.datasets.loading import modality_of
 from isocenter.errors import Refused
 from isocenter.geometry import Floats, Triple
-from isocenter.nets.fingerprint import Fingerprint
 from isocenter.nets.plan import Normalisation, Plan, Spacing, Task
+from isocenter.nets.planning.fingerprint import Fingerprint
 from isocenter.reasons import Reason, counted
 
 _ANISOTROPIC = 3.0  # times as coarse as the others, from which an axis is treated by itself (nnU-Net)

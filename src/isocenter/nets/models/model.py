@@ -22,7 +22,7 @@ from typing import Any
 from isocenter.disk import replacing, write_synced
 from isocenter.errors import InputError, UsageError
 from isocenter.extras import needed
-from isocenter.nets.card import card
+from isocenter.nets.models.card import card
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
 

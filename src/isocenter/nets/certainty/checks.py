@@ -11,7 +11,7 @@ from isocenter import codes
 from isocenter.errors import Refused
 from isocenter.findings import Segment
 from isocenter.geometry import Space
-from isocenter.nets.model import Model
+from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
 from isocenter.reasons import Reason

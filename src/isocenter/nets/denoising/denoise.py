@@ -10,8 +10,8 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.errors import UsageError
 from isocenter.geometry import Floats
-from isocenter.nets.filter_mix import Mix, learned, slabs
-from isocenter.nets.noise_model import noise_of
+from isocenter.nets.denoising.filter_mix import Mix, learned, slabs
+from isocenter.nets.denoising.noise_model import noise_of
 from isocenter.ops.filters.smoothing import smooth
 from isocenter.ops.filters.values import check_values
 from isocenter.ops.lattice import expect_three_axes, spacing_of
