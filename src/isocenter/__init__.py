@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from isocenter.geometry import Grid
     from isocenter.mesh import Mesh
     from isocenter.nets.by_name import segment, segmenters
+    from isocenter.nets.models.model import load_model
+    from isocenter.nets.predict import predict
     from isocenter.ops.anatomy.calcium import calcium_score
     from isocenter.ops.anatomy.composition import areas_at
     from isocenter.ops.intensity import windowed
@@ -79,6 +81,8 @@ _PUBLIC = {
     "windowed": "ops.intensity",
     "register": "ops.registration",
     "Transform": "ops.registration",
+    "predict": "nets.predict",
+    "load_model": "nets.models.model",
     "run": "pipeline.run",
     "export": "pipeline.export",
     "exported": "pipeline.export",
@@ -153,10 +157,12 @@ __all__ = [
     "exported",
     "invert",
     "load",
+    "load_model",
     "load_segmentation",
     "measure",
     "middle_mm",
     "onto",
+    "predict",
     "read",
     "read_segmentation",
     "read_slices",
