@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @app.command()
 def train(
     path: Annotated[Path, typer.Argument(help="A data set; or a TOML file that says what to teach, and how.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the model. By default model.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the model. By default model.")] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A plan, as isocenter plan writes it.")] = None,
     held_out: Annotated[
         float | None,

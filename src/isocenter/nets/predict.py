@@ -107,6 +107,7 @@ def predict(
     Returns
     -------
     A segmentation or boxes on the grid of the first image, labels of the image, or an image, by the task of the plan.
+    Segmentations and images carry reasons: those of the images, of the model (``model.reasons``) and of the result.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def judged(
         labels = run(case.array)
     found = _placed(labels, case, model.plan)
     certainty = watching.certainty(model.plan.labels) if watching else None
-    reasons = merge(found.reasons, about_input(case, model), _about_certainty(certainty, model, how))
+    reasons = merge(found.reasons, model.reasons, about_input(case, model), _about_certainty(certainty, model, how))
     return replace(found, algorithm=algorithm_of(model, how), reasons=reasons), certainty
 
 
@@ -210,7 +211,7 @@ def restored(
     made = case.source.on(case.grid, array) if case.source.axes == () else Volume(array, case.grid)
     if model.plan.spacing_mm is None and model.plan.shape is None:
         made = onto(made, case.source.grid)  # turned back: each value is copied
-    return made.with_reasons(merge(case.reasons, about_input(case, model)))
+    return made.with_reasons(merge(case.reasons, model.reasons, about_input(case, model)))
 
 
 def detected(

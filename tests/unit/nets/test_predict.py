@@ -251,6 +251,13 @@ def test_values_beyond_those_taught_on_are_told(tmp_path):
     assert any(reason.code == "OUT_OF_DOMAIN" and "percentile" in reason.message for reason in other.reasons)
 
 
+def test_what_is_said_of_a_model_is_said_of_what_it_finds(tmp_path):
+    said = {"code": "MODEL_UNLIKE", "message": "Its own software smooths nothing."}
+    for changes in ({}, {"task": "denoising", "labels": (), "outputs": 1, "network": Network("denoiser", NET.options)}):
+        model = replace(model_of(tmp_path / changes.get("task", "segmentation"), **changes), facts={"reasons": [said]})
+        assert "MODEL_UNLIKE" in {reason.code for reason in predict(model, image(), pool=Pool()).reasons}
+
+
 def test_names_are_coded_where_that_is_sure():
     names = ("liver", "kidney_left", "Right lung", "vertebrae_L1", "rib_left_4", "lung_upper_lobe_left", "tumor", "x")
     liver, kidney, lung, vertebra, rib, lobe, tumor, unknown = segments_of(names)
