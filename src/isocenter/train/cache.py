@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from isocenter.datasets.members import on_disk
 from isocenter.disk import explained, replacing
 from isocenter.errors import Bug, InputError, Refused
 from isocenter.geometry import Grid, Triple
+from isocenter.nets.certainty.checks import domain_of, merged
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared, on_grid, prepared
 from isocenter.reasons import Reason, counted, merge
@@ -42,7 +44,7 @@ from isocenter.volume import Array, Volume
 
 Progress = Callable[[int, int], None]
 
-FORMAT = 1
+FORMAT = 2
 _MOST_PLACES = 4096
 _FILE = "case.json"
 
@@ -71,6 +73,8 @@ class CachedCase:
         How many places are kept of each label that the case has.
     category
         What the image shows as a whole; empty where nothing is said.
+    domain
+        What can be told of the first image as it came.
     reasons
         Those of reading and preparing it.
     """
@@ -85,6 +89,7 @@ class CachedCase:
     modality: str
     places: Mapping[int, int]
     category: str = ""
+    domain: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -162,6 +167,11 @@ class Cache:
     def sha256(self) -> str:
         """One SHA-256 for all that can be learned from it: the same for the same cases, prepared alike."""
         return hashlib.sha256(" ".join(sorted(one.folder.name for one in self.cases)).encode()).hexdigest()
+
+    @property
+    def domain(self) -> dict[str, Any]:
+        """What the images are like, as a model keeps it."""
+        return merged([one.domain for one in self.cases])
 
     def labelled(self) -> Cache:
         """The cases that have labels; the others are left out with the reason ``CASE_LEFT_OUT``.
@@ -300,6 +310,7 @@ def _write(loaded: Loaded, plan: Plan, folder: Path) -> None:
         "scales": case.scales,
         "deviations": [float(one.std(dtype=np.float64)) or 1.0 for one in case.array],
         "modality": case.source.modality,
+        "domain": domain_of([case.source]),
         "reasons": [[one.code, one.message, list(one.instances)] for one in merge(loaded.reasons, case.reasons)],
         "places": [],
     }
@@ -348,6 +359,7 @@ def _read(folder: Path, case: Case) -> CachedCase | None:
             modality=facts["modality"],
             places={int(label): int(count) for label, count in facts["places"]},
             category=case.category,
+            domain=facts["domain"],
             reasons=tuple(Reason(code, text, tuple(files)) for code, text, files in facts["reasons"]),
         )
     except (OSError, ValueError, KeyError, TypeError):

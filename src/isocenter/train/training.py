@@ -126,7 +126,7 @@ class _Training:
         scores = next((dict(point.scores) for point in learned.curve if point.step == learned.step), {})
         if self.world.first:
             facts = facts_of(material, learned, identity=identity, processes=self.world.size)
-            self._save(learned, {"training": facts, "held_out": scores})
+            self._save(learned, {"training": facts, "domain": dict(made.domain), "held_out": scores})
         self.world.told(None)  # the others wait until it is there
         return Trained(load_model(self.out), learned.curve, scores, merge(said, made.reasons, learned.reasons))
 

@@ -11,15 +11,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from isocenter import datasets
 from isocenter.datasets import Dataset
+from isocenter.datasets.loading import load_images
 from isocenter.errors import Refused, TryLater, UsageError
 from isocenter.nets.models.model import load_model, weights_of
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
+from isocenter.nets.predict import segmented
 from isocenter.train.progress import Progress
 from isocenter.train.settings import Settings
 from isocenter.train.training import Trained, train
@@ -50,6 +53,13 @@ def test_a_model_is_taught_and_found_again(trained: Trained, blob_plan: Plan) ->
     assert (len(training["learned_from"]), len(training["held_out"])) == (4, 2)
     assert "case_" not in json.dumps(model.to_dict()), "names of cases may tell who a patient is"
     build(blob_plan).load_state_dict(weights_of(model)[0])
+
+
+def test_an_image_unlike_those_learned_from_is_told(trained: Trained, blob_set: Dataset) -> None:
+    image = load_images(blob_set.cases[0], blob_set).images[0]
+    for volume, is_told in ((image, False), (image.with_array(image.array * np.float32(50)), True)):
+        said = {reason.code for reason in segmented(trained.model, volume).reasons}
+        assert ("OUT_OF_DOMAIN" in said) == is_told
 
 
 def test_its_course_lies_beside_it(trained: Trained) -> None:

@@ -98,6 +98,16 @@ def domain_of(images: Sequence[Volume]) -> dict[str, Any]:
     return made
 
 
+def merged(domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The domain of all images of several domains."""
+    made: dict[str, Any] = {"images": sum(one["images"] for one in domains), "percentiles": _SHARES}
+    for name in ("spacing_mm", "values"):
+        if known := [one[name] for one in domains if name in one]:
+            lows, highs = zip(*known, strict=True)
+            made[name] = [np.min(lows, axis=0).tolist(), np.max(highs, axis=0).tolist()]
+    return made
+
+
 _SHARES = (5.0, 50.0, 95.0)
 _ROOM = 0.5  # of the range seen, on each side
 

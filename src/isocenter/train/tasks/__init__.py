@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
@@ -126,10 +126,13 @@ class Made:
         The task.
     reasons
         Such as cases that were left out.
+    domain
+        What the images to learn from are like (:func:`isocenter.nets.certainty.checks.domain_of`).
     """
 
     task: Task
     reasons: tuple[Reason, ...] = ()
+    domain: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
 def build(material: Material) -> Made:

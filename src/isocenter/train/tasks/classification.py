@@ -16,10 +16,11 @@ from isocenter.nets.plan import Plan
 from isocenter.nets.predict import shares_of
 from isocenter.reasons import Reason, merge
 from isocenter.train import losses
-from isocenter.train.cache import Cache, CachedCase, cached
+from isocenter.train.cache import Cache, CachedCase
 from isocenter.train.patches import Place
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.tensors import as_images
 from isocenter.train.varying import Varying
 
@@ -91,20 +92,17 @@ def classification(material: Material) -> Made:
     if name not in ("default", *LOSSES):
         raise UsageError(f"The loss of categories is {' or '.join(LOSSES)}; not {name!r}.")
     plan = material.plan
-    learning = _named(cached(material.learning, plan, material.cache, progress=material.progress), plan)
+    learning, held_out = (_named(cases, plan) for cases in cases_of(material))
     if not learning.cases:
         text = "No case has one of the categories of the plan."
         raise Refused([Reason("NOTHING_TO_LEARN_FROM", text), *learning.reasons])
-    held_out = Cache(())
-    if material.held_out is not None:
-        held_out = _named(cached(material.held_out, plan, material.cache, progress=material.progress), plan)
     by_category = [[case for case in learning.cases if case.category == label] for label in plan.labels]
     unseen = [label for label, some in zip(plan.labels, by_category, strict=True) if not some]
     said = [Reason("CATEGORY_UNSEEN", f"No case to learn from is of the category {label}.") for label in unseen]
     criterion = losses.build("cross_entropy" if name == "default" else name)
     varying = Varying.of(plan, material.settings.augmentation)
     task = Classifying([some for some in by_category if some], held_out.cases, plan, criterion, varying)
-    return Made(task, merge(learning.reasons, held_out.reasons, said))
+    return made_of(task, learning, held_out, said=tuple(said))
 
 
 def in_middle(case: CachedCase, shape: Triple) -> Place:

@@ -20,11 +20,11 @@ from isocenter.evaluate.froc import Scan, froc, judge
 from isocenter.evaluate.ranking import auroc
 from isocenter.nets.detecting import Detection, aims, detections, things
 from isocenter.nets.plan import Plan
-from isocenter.reasons import merge
-from isocenter.train.cache import Cache, CachedCase, cached
+from isocenter.train.cache import CachedCase
 from isocenter.train.patches import draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.tensors import as_images
 from isocenter.train.varying import Varying
 
@@ -109,13 +109,13 @@ def detection(material: Material) -> Made:
     plan = material.plan
     if material.settings.loss != "default":
         raise UsageError(f"Detection has a loss of its own: leave the loss at default, not {material.settings.loss!r}.")
-    learning = cached(material.learning, plan, material.cache, progress=material.progress).labelled()
-    held_out = Cache(())
-    if material.held_out is not None:
-        held_out = cached(material.held_out, plan, material.cache, progress=material.progress).labelled()
+    learning, held_out = cases_of(material)
+    learning = learning.labelled()
+    if held_out.cases:
+        held_out = held_out.labelled()
     varying = Varying.of(plan, material.settings.augmentation)
     varying = replace(varying, sampling=replace(varying.sampling, foreground=_FOREGROUND))
-    return Made(Detecting(learning.cases, held_out.cases, plan, varying), merge(learning.reasons, held_out.reasons))
+    return made_of(Detecting(learning.cases, held_out.cases, plan, varying), learning, held_out)
 
 
 def scan_of(case: CachedCase, found: Sequence[Detection], labels: int) -> Scan:

@@ -17,11 +17,10 @@ from torch.nn import functional
 
 from isocenter.geometry import Triple
 from isocenter.nets.plan import Network, Plan
-from isocenter.reasons import merge
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import draw
 from isocenter.train.tasks import Batch, Made, Material
-from isocenter.train.tasks.cases import cases_of
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.tensors import as_images, without_slices
 from isocenter.train.varying import Varying
 from isocenter.volume import Array
@@ -99,7 +98,7 @@ def pretraining(material: Material) -> Made:
     learning, held_out = cases_of(material)
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Pretraining(learning.cases, held_out.cases, material.plan, varying)
-    return Made(task, merge(learning.reasons, held_out.reasons))
+    return made_of(task, learning, held_out)
 
 
 def cover(shape: Triple, share: float, rng: np.random.Generator) -> Array:

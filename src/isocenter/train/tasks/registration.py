@@ -18,11 +18,10 @@ from torch.nn import functional
 from isocenter.errors import InputError, UsageError
 from isocenter.nets.networks.registration import warped
 from isocenter.nets.plan import Plan
-from isocenter.reasons import merge
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import Patch, Place, Sampling, cut
 from isocenter.train.tasks import Batch, Made, Material
-from isocenter.train.tasks.cases import cases_of
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.segmentation import dice_of, mean_of
 from isocenter.train.tasks.tensors import as_images
 
@@ -128,7 +127,7 @@ def registration(material: Material) -> Made:
     learning, held_out = cases_of(replace(material, plan=one))
     if len(learning.cases) < 2:
         raise InputError("Registration is learned from pairs: two cases or more.")
-    return Made(Registering(learning.cases, held_out.cases, plan), merge(learning.reasons, held_out.reasons))
+    return made_of(Registering(learning.cases, held_out.cases, plan), learning, held_out)
 
 
 def local_correlation(fixed: Any, moved: Any) -> Any:

@@ -28,12 +28,11 @@ from isocenter.errors import UsageError
 from isocenter.nets.plan import Plan
 from isocenter.nets.windows import deciding
 from isocenter.nets.windows.window import Window
-from isocenter.reasons import merge
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import Patch, Place, Sampling, cut, draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
-from isocenter.train.tasks.cases import cases_of
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.enlarging import Enlarging
 from isocenter.train.tasks.quality import middle_of, quality
 from isocenter.train.tasks.tensors import as_images
@@ -152,13 +151,13 @@ def _enlarging(material: Material) -> Made:
     k, r, c = (1,) * (3 - dimensions) + scale
     learning, held_out = cases_of(material)
     task = Enlarging(learning.cases, held_out.cases, material.plan, _distance(material), (k, r, c))
-    return Made(task, merge(learning.reasons, held_out.reasons))
+    return made_of(task, learning, held_out)
 
 
 def _made(material: Material, spoiling: Augmentation) -> Made:
     learning, held_out = cases_of(material)
     task = Restoring(learning.cases, held_out.cases, material.plan, spoiling, _distance(material))
-    return Made(task, merge(learning.reasons, held_out.reasons))
+    return made_of(task, learning, held_out)
 
 
 def _distance(material: Material) -> Callable[[Any, Any], Any]:

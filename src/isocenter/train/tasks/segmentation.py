@@ -11,13 +11,12 @@ import numpy as np
 from isocenter.evaluate.overlap import counted_overlap
 from isocenter.nets.plan import Plan
 from isocenter.nets.predict import segmentation_of
-from isocenter.reasons import merge
 from isocenter.train import losses
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import draw
 from isocenter.train.serving import running
 from isocenter.train.tasks import Batch, Made, Material
-from isocenter.train.tasks.cases import cases_of
+from isocenter.train.tasks.cases import cases_of, made_of
 from isocenter.train.tasks.tensors import as_images, as_truth
 from isocenter.train.varying import Varying
 from isocenter.volume import Array
@@ -87,7 +86,7 @@ def segmentation(material: Material) -> Made:
     criterion = losses.build(material.settings.loss)
     varying = Varying.of(material.plan, material.settings.augmentation)
     task = Segmenting(learning.cases, held_out.cases, material.plan, criterion, varying)
-    return Made(task, merge(learning.reasons, held_out.reasons))
+    return made_of(task, learning, held_out)
 
 
 def dice_of(found: Array, truth: Array, count: int) -> list[float]:
