@@ -19,6 +19,7 @@ from isocenter.nets.networks.strides import stride_of
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
 from isocenter.nets.runtimes import Runtime
+from isocenter.nets.windows.heads import numbers
 from isocenter.nets.windows.heads import outputs_of as of_features
 from isocenter.ops.boxes import box_of
 from isocenter.volume import Array
@@ -190,7 +191,7 @@ def _run(runtime: Runtime, batch: Array) -> Array:
     outputs = runtime(given)
     if runtime.head is not None:
         outputs = of_features(outputs, runtime.head)
-    found: Array = (outputs if isinstance(outputs, np.ndarray) else outputs.float().cpu().numpy())[0]
+    found: Array = numbers(outputs if isinstance(outputs, np.ndarray) else outputs.float().cpu().numpy())[0]
     return found
 
 

@@ -36,6 +36,7 @@ from isocenter.nets.region import box_around, coarse_of, labels_within
 from isocenter.nets.runtimes import Device, Precision, Runtime
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows import deciding
+from isocenter.nets.windows.heads import numbers
 from isocenter.nets.windows.mirrored import Mirrored, flips_of
 from isocenter.nets.windows.window import Window
 from isocenter.ops.masks.pieces import largest
@@ -252,7 +253,8 @@ def shares_of(case: Prepared, plan: Plan, runtime: Runtime, *, how: Inference = 
     The same way for a model that is served and for a network that is still learning.
     """
     running = _mirrored(runtime, plan, how)
-    scores = np.asarray(_on_cpu(running(_in_middle(case.array, plan, running.device)))[0], np.float64)
+    given = numbers(_on_cpu(running(_in_middle(case.array, plan, running.device))))
+    scores = np.asarray(given[0], np.float64)
     shares: Array = np.exp(scores - scores.max())
     shares /= shares.sum()
     return shares

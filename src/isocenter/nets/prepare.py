@@ -70,8 +70,8 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
     UsageError
         If there are not as many images as channels.
     Refused
-        With ``NOT_A_NUMBER`` if a value is no finite number; ``CHANNELS_APART`` if the images lie on several grids;
-        ``NO_CONTRAST`` if all values of an image are equal.
+        With ``NOT_A_NUMBER`` if a value is no finite number, or none once scaled; ``CHANNELS_APART`` if the images lie
+        on several grids; ``NO_CONTRAST`` if all values of an image are equal.
     """
     channels = _channels(images)
     if len(channels) != len(plan.channels):
@@ -87,7 +87,10 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
     scales = []
     for one, how, out in zip(moved, plan.normalisation, array, strict=True):
         scale = _scale_of(one, how)
-        _scaled(one.array, how, scale, out)
+        with np.errstate(over="ignore", invalid="ignore"):
+            _scaled(one.array, how, scale, out)
+        if one.array.dtype.kind == "f":
+            _expect_in_range(out)
         scales.append(scale)
     return Prepared(array, moved[0].grid, images[0], tuple(scales), merge(*(one.reasons for one in moved)))
 
@@ -133,6 +136,12 @@ def _expect_finite(volume: Volume) -> None:
     strange = volume.array.size - int(np.count_nonzero(np.isfinite(volume.array)))
     if strange:
         text = f"{strange} of {volume.array.size} values are not finite numbers, so a network's answer means nothing."
+        raise Refused([Reason("NOT_A_NUMBER", text)])
+
+
+def _expect_in_range(scaled: npt.NDArray[np.float32]) -> None:
+    if not all(np.isfinite(plane).all() for plane in scaled):
+        text = "The image holds values so large that scaled for the network they are no numbers of float32."
         raise Refused([Reason("NOT_A_NUMBER", text)])
 
 

@@ -13,11 +13,12 @@ from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid
 from isocenter.nets.certainty.checks import domain_of
+from isocenter.nets.detecting import detections
 from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.pool import Pool
-from isocenter.nets.predict import Inference, classified, predict, restored, segmentation_of, segmented
+from isocenter.nets.predict import Inference, classified, predict, restored, segmentation_of, segmented, shares_of
 from isocenter.nets.prepare import prepared
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows.mirrored import Mirrored, flips_of
@@ -308,3 +309,44 @@ def test_damaged_weights_are_refused_and_not_kept(tmp_path):
     with pytest.raises(InputError, match="missing, or not those"):
         pool.opened(model, Inference())
     assert pool.warm == ()
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_a_network_that_gives_no_numbers_is_refused(strange):
+    class Broken:
+        name, device, head = "broken", "cpu", None
+
+        def __init__(self, outputs, space=()):
+            self.shape = outputs, space
+
+        def __call__(self, batch):
+            outputs, space = self.shape
+            given = np.zeros((len(batch), outputs, *(space or batch.shape[2:])), np.float32)
+            given.reshape(-1)[0] = strange
+            return given
+
+    plan = plan_of()
+    with pytest.raises(InputError, match="no numbers"):
+        segmentation_of(prepared([image()], plan), plan, Broken(3))
+    sorting = plan_of(task="classification")
+    with pytest.raises(InputError, match="no numbers"):
+        shares_of(prepared([image()], sorting), sorting, Broken(2, (1,)))
+    finding = plan_of(task="detection", network=Network("heatmap", {"stride": 1}))
+    with pytest.raises(InputError, match="no numbers"):
+        detections(prepared([image()], finding), finding, Broken(8))
+
+
+def test_a_last_layer_that_holds_no_numbers_is_refused(tmp_path):
+    plan = plan_of(labels=tuple(f"part {n}" for n in range(9)))
+    state = build(plan).state_dict()
+    state["head.bias"][3] = np.nan
+    model = save_model(Model("torn", "1", plan, tmp_path / "torn", {}), [state])
+    with pytest.raises(InputError, match="no finite numbers"):
+        segmented(model, image(), pool=Pool())
+
+
+def test_values_too_large_for_a_network_are_refused():
+    huge = image().with_array(image().array * 1e38)
+    for how in (Normalisation("none"), Normalisation("zscore")):
+        with pytest.raises(Refused, match="NOT_A_NUMBER"):
+            prepared([huge], plan_of(normalisation=(how,), spacing_mm=None))

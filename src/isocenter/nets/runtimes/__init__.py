@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from isocenter.errors import UsageError, expect_word
+import numpy as np
+
+from isocenter.errors import InputError, UsageError, expect_word
 from isocenter.volume import Array
 
 if TYPE_CHECKING:
@@ -56,10 +58,19 @@ class Head:
         float32 (output, feature).
     bias
         float32 (output,).
+
+    Raises
+    ------
+    InputError
+        If a number of them is none: weights that are damaged.
     """
 
     weight: Array
     bias: Array
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.weight).all() and np.isfinite(self.bias).all()):
+            raise InputError("The network's last layer holds values that are no finite numbers: it is damaged.")
 
 
 class Runtime(Protocol):

@@ -1,4 +1,4 @@
-"""The last layer of a network, and which of its outputs is the largest, for arrays and for tensors on a GPU."""
+"""The last layer of a network, whether its outputs are numbers, and which is the largest; for arrays and tensors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isocenter.errors import InputError
 from isocenter.kernels import compiled, kernel, over_slices
 from isocenter.nets.runtimes import Head
 from isocenter.volume import Array
@@ -33,6 +34,25 @@ def _linear(features: Array, head: Head, out: Array) -> None:
     weight, bias = (np.ascontiguousarray(one, np.float32) for one in (head.weight, head.bias))
     tiles = -(-features.shape[1] // _TILE)
     over_slices(lambda first, last: _apply(features, weight, bias, (first, last), out), (tiles, _TILE))
+
+
+def numbers(outputs: Any) -> Any:
+    """Outputs or features as they are, once none is NaN or infinite above: their largest would mean nothing.
+
+    Raises
+    ------
+    InputError
+        If one is.
+    """
+    if isinstance(outputs, np.ndarray):
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_fine = bool(np.isfinite(outputs.sum())) or not (np.isnan(outputs).any() or np.isposinf(outputs).any())
+    else:
+        is_fine = bool(outputs.sum().isfinite()) or not (outputs.isnan().any() or outputs.isposinf().any())
+    if not is_fine:
+        text = "The network gives values that are no numbers: its weights are damaged, or the image's values too large."
+        raise InputError(f"{text} Check the model by `isocenter model check`, and the image.")
+    return outputs
 
 
 def label_type(outputs: int) -> type[np.unsignedinteger[Any]]:

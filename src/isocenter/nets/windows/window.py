@@ -20,7 +20,7 @@ from isocenter.geometry import Triple
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head, Runtime
 from isocenter.nets.windows.accumulating import Along, Band, Scene, Singles, band_for
-from isocenter.nets.windows.heads import outputs_of
+from isocenter.nets.windows.heads import numbers, outputs_of
 
 _SIGMA = 1 / 8  # of a window's length, as nnU-Net and MONAI have it
 _SLICES_AT_ONCE = 8  # of a network of two dimensions
@@ -234,4 +234,4 @@ def _fitting(outputs: Any, given: Sequence[int]) -> Any:
             f"The network gives {tuple(outputs.shape)} for {tuple(given)}: a sliding window needs outputs of the size "
             "of the input. Check the plan's patch and network."
         )
-    return outputs
+    return numbers(outputs)
