@@ -26,6 +26,8 @@ _ROOM_PX = (440, 440)
 _BAR_PX = 130
 _TEXT_PX = 30  # 9 points where the four views are printed 18 cm wide
 _GAP = 6
+_MOST_SEGMENTS = 24  # more cannot be told apart
+_MOST_SMOOTHED = 2**24  # samples of all segments' boxes together; beyond it the cubes grow
 _RIM = 6  # samples around a segment, for its smooth fields to fade out
 _GLASS = 0.45  # opacity of a surface met face on, where a small segment lies behind it
 _SMALL = 0.1  # of the size of the segment in front
@@ -34,11 +36,12 @@ _VIEWS = (("From the front", 1, 1), ("From the right", 2, 1), ("From behind", 1,
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Masks of segments on a coarse grid of cubes, head to feet, front to back, right to left."""
+    """Masks of the largest segments found on a coarse grid of cubes, head to feet, front to back, right to left."""
 
     masks: tuple[npt.NDArray[np.bool_], ...] = field(repr=False)
     grid: Grid
     segments: tuple[Segment, ...]
+    found: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ def surface(segmentation: Segmentation) -> Figure | None:
 
     Returns
     -------
-    The picture; None if every segment is empty or less than two voxels thick.
+    The picture; None if every segment is empty or less than two voxels thick. Of many segments it shows the largest,
+    and its caption says so.
     """
     block = coarse(segmentation)
     if block is None:
@@ -107,41 +111,60 @@ def surface(segmentation: Segmentation) -> Figure | None:
         title="Surface",
         caption=(
             "Surface of the segments, seen from the front, the right, behind and the left, without perspective; "
-            f"drawn from the label map at {block.grid.spacing_mm[0]:.1f} mm."
+            f"drawn from the label map at {block.grid.spacing_mm[0]:.1f} mm.{_left_out(block)}"
         ),
         image=canvas.with_names_below(strip, [(s.title, s.color) for s in block.segments], size=_TEXT_PX),
     )
 
 
-def coarse(segmentation: Segmentation) -> Block | None:
-    """The segments on cubes of about two millimetres, cropped to them; None where there is nothing to see.
+def _left_out(block: Block) -> str:
+    shown = len(block.segments)
+    return "" if block.found == shown else f" Shown are the {shown} largest of {block.found} segments."
 
-    Voxels are picked, not averaged: smoothing comes afterwards.
+
+def coarse(segmentation: Segmentation) -> Block | None:
+    """The largest segments on cubes of about two millimetres, cropped to all; None where there is nothing to see.
+
+    Voxels are picked, not averaged: smoothing comes afterwards. Where the segments' boxes overlap so much that this
+    would take long, the cubes are larger.
     """
+    block = _picked(segmentation, _STEP_MM)
+    if block is None:
+        return None
+    smoothed = sum(np.prod([side.stop - side.start for side in box_of(mask)]) for mask in block.masks)
+    if smoothed <= _MOST_SMOOTHED:
+        return block
+    return _picked(segmentation, float(block.grid.spacing_mm[0] * np.cbrt(smoothed / _MOST_SMOOTHED)))
+
+
+def _picked(segmentation: Segmentation, least_mm: float) -> Block | None:
     seen = [stack(layer, segmentation.grid, Plane.AXIAL) for layer in segmentation.layers]
     grid = seen[0].grid
     box = _box([layer.array for layer in seen], segmentation.segments)
     if box is None:
         return None
     lengths = [(stop - start) * spacing for (start, stop), spacing in zip(box, grid.spacing_mm, strict=True)]
-    step = max(_STEP_MM, max(lengths) / _MOST_SAMPLES)
+    step = max(least_mm, max(lengths) / _MOST_SAMPLES)
     picks = [
         np.clip(((np.arange(max(2, round(length / step))) + 0.5) * step / spacing + start).astype(int), 0, stop - 1)
         for (start, stop), length, spacing in zip(box, lengths, grid.spacing_mm, strict=True)
     ]
-    found = [(s, seen[s.layer].array[np.ix_(*picks)] == s.label) for s in segmentation.segments]
-    present = [(segment, np.pad(mask, _RIM)) for segment, mask in found if mask.any()]
-    if not present:
+    maps = [np.pad(layer.array[np.ix_(*picks)], _RIM) for layer in seen]
+    sizes = [np.bincount(one.ravel()) for one in maps]
+    found = [s for s in segmentation.segments if s.label < sizes[s.layer].size and sizes[s.layer][s.label]]
+    if not found:
         return None
+    least = sorted((sizes[s.layer][s.label] for s in found), reverse=True)[:_MOST_SEGMENTS][-1]
+    shown = [s for s in found if sizes[s.layer][s.label] >= least][:_MOST_SEGMENTS]
     affine = np.eye(4)
     affine[:3, :3] = grid.direction * step
     face = [
         start - 0.5 + (0.5 - _RIM) * step / spacing for (start, _), spacing in zip(box, grid.spacing_mm, strict=True)
     ]
     affine[:3, 3] = grid.to_world(face)
-    shape = present[0][1].shape
+    shape = maps[0].shape
     coarse_grid = replace(grid, shape=(shape[0], shape[1], shape[2]), affine=affine)
-    return Block(tuple(mask for _, mask in present), coarse_grid, tuple(segment for segment, _ in present))
+    return Block(tuple(maps[s.layer] == s.label for s in shown), coarse_grid, tuple(shown), len(found))
 
 
 def _box(layers: Sequence[npt.NDArray[np.integer]], segments: Sequence[Segment]) -> list[tuple[int, int]] | None:
@@ -149,9 +172,7 @@ def _box(layers: Sequence[npt.NDArray[np.integer]], segments: Sequence[Segment])
     found = np.zeros(layers[0][tuple(slice(None, None, step) for step in steps)].shape, bool)
     for number, layer in enumerate(layers):
         thin = layer[tuple(slice(None, None, step) for step in steps)]
-        for segment in segments:
-            if segment.layer == number:
-                found |= thin == segment.label
+        found |= np.isin(thin, [segment.label for segment in segments if segment.layer == number])
     if not found.any():
         return None
     sides = zip(box_of(found), steps, layers[0].shape, strict=True)
@@ -259,18 +280,19 @@ def _slopes(
 
 def _composite(hits: Sequence[Hit], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Paint the farthest hit first; a surface is glass, clearer face on, where a far smaller segment lies behind it."""
-    depths = np.stack([np.where(hit.cover > 0, hit.depth, np.inf) for hit in hits])
-    order = np.argsort(-depths, axis=0, kind="stable")
+    cover, facing, light = (np.stack([getattr(hit, name) for hit in hits]) for name in ("cover", "facing", "light"))
+    order = np.argsort(-np.where(cover > 0, np.stack([hit.depth for hit in hits]), np.inf), axis=0, kind="stable")
+    colors, sizes = np.array([hit.color for hit in hits], np.float32), np.array([hit.size for hit in hits])
     picture = np.zeros((*shape, 3), np.float32)
     painted = np.full(shape, np.inf, np.float32)  # size of the segment on top so far
-    for rank in range(len(hits)):
-        for number, hit in enumerate(hits):
-            turn = (order[rank] == number) * hit.cover
-            where = np.nonzero(turn)
-            facing, light = hit.facing[where], hit.light[where]
-            glass = np.where(painted[where] < _SMALL * hit.size, _GLASS + (1 - _GLASS) * (1 - facing) ** 2, 1)
-            shine = 70 * np.clip(light - 0.85, 0, 1)
-            lit = light[:, None] * np.array(hit.color, np.float32) + shine[:, None]
-            picture[where] += (turn[where] * glass)[:, None] * (lit - picture[where])
-            painted[where] = hit.size
+    for turn in order:
+        places = np.nonzero(np.take_along_axis(cover, turn[None], 0)[0])
+        number = turn[places]
+        here = (number, *places)
+        behind = painted[places] < _SMALL * sizes[number]
+        glass = np.where(behind, _GLASS + (1 - _GLASS) * (1 - facing[here]) ** 2, 1)
+        shine = 70 * np.clip(light[here] - 0.85, 0, 1)
+        lit = light[here][:, None] * colors[number] + shine[:, None]
+        picture[places] += (cover[here] * glass)[:, None] * (lit - picture[places])
+        painted[places] = sizes[number]
     return np.clip(picture, 0, 255).astype(np.uint8)

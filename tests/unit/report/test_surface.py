@@ -92,3 +92,25 @@ def test_the_picture_is_as_large_as_its_scale_bar_says():
     bar = np.flatnonzero(front[rows - 12].max(axis=1) > 200)
     body = np.flatnonzero(front[rows // 2, 40 : columns - 40].max(axis=1) > 30)
     assert np.ptp(body) / np.ptp(bar) == pytest.approx(100 / 20, rel=0.04)  # 100 mm of body, a bar of 2 cm
+
+
+def test_of_many_segments_the_largest_are_drawn_and_the_caption_says_so():
+    labels = np.zeros((40, 40, 40), np.uint8)
+    places = [(k, r, c) for k in (2, 15, 28) for r in (2, 15, 28) for c in (2, 15, 28)]
+    for number, (k, r, c) in enumerate(places, 1):
+        size = 10 if number % 9 else 4
+        labels[k : k + size, r : r + size, c : c + size] = number
+    segments = tuple(Segment(f"s{n}", n, f"S{n}", codes.BONE, color=(240, 60, 60)) for n in range(1, 28))
+    grid = Grid.from_vectors(labels.shape, spacing_mm=(2, 2, 2))
+    found = Segmentation((labels,), grid, segments, Algorithm("made up", "1"))
+    block = coarse(found)
+    assert [segment.label for segment in block.segments] == [n for n in range(1, 28) if n % 9]
+    assert "the 24 largest of 27 segments" in surface(found).caption
+    assert "largest" not in surface(found.only("s1", "s9")).caption
+
+
+def test_segments_all_over_each_other_are_drawn_on_larger_cubes(monkeypatch):
+    monkeypatch.setattr("isocenter.report.surface._MOST_SMOOTHED", 30_000)
+    block = coarse(marked(((2, 58), (2, 8), (2, 58))))
+    assert block.grid.spacing_mm[0] > 2.5
+    assert all(mask.any() for mask in block.masks)
