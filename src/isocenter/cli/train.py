@@ -27,6 +27,13 @@ def train(
         float | None,
         typer.Option("--held-out", help="How many cases, or which share, to validate on. By default 0.2.", min=0),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="What to learn, also pretraining; by default what the plan or data set is for."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="A network for each of so many folds, kept as one model.", min=2)
+    ] = None,
     device: Annotated[
         DeviceName | None, typer.Option("--device", help="What to plan for. By default a GPU where there is one.")
     ] = None,
@@ -36,7 +43,14 @@ def train(
     """Teach a network from labelled cases. Broken off, even by kill -9, the same command goes on from there."""
     from isocenter.pipeline.train import run, speaks
 
-    given = {"out": out, "plan": plan, "held_out": _number(held_out), "device": device}
+    given = {
+        "out": out,
+        "plan": plan,
+        "held_out": _number(held_out),
+        "task": task,
+        "folds": folds,
+        "device": device,
+    }
     job = _job(path, given, steps)
     if not speaks():  # one of several processes tells people
         run(job)
@@ -75,8 +89,8 @@ def _facts(made: Trained) -> dict[str, Any]:
 
 
 def _show(made: Trained) -> None:
-    points = made.curve
-    course = f"{points[-1].step} steps in {points[-1].seconds_s / 60:.1f} min" if points else "no steps"
+    points, members = made.curve, len(made.model.weights)
+    course = f"{points[-1].step} steps in {points[-1].seconds_s / 60:.1f} min" if points else f"{members} members"
     words.say(escape(f"{made.model.folder}: {course}"))
     for name, value in made.scores.items():
         words.say(escape(f"  {name} on held-out cases: {value:.4f}"))

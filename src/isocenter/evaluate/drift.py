@@ -22,6 +22,9 @@ from isocenter.evaluate.samples import Floats, discrepancy_p, ks, median_known, 
 from isocenter.evaluate.traits import Traits
 from isocenter.reasons import Reason, counted, merge
 
+REFERENCE = "reference"
+"""The fact of a model that holds the profile of the cases it was proven on."""
+
 Side = Literal["inputs", "outputs"]
 
 STRETCH = 30

@@ -6,10 +6,12 @@ whole, so that values are scaled as ever, and what the fine network finds up to 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import numpy as np
 
+from isocenter.disk import replacing
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
 from isocenter.nets.models.model import Model, load_model
@@ -36,6 +38,13 @@ def coarse_of(model: Model) -> Model | None:
     """
     folder = model.folder / FOLDER
     return load_model(folder) if (folder / "model.json").is_file() else None
+
+
+def with_coarse(model: Model, coarse: Model) -> Model:
+    """A model that looks where another one, of which it keeps a copy, finds something."""
+    with replacing(model.folder / FOLDER) as place:
+        shutil.copytree(coarse.folder, place)
+    return model
 
 
 def box_around(labels: Array, case: Prepared, grid: Grid, *, plan: Plan) -> Box | None:

@@ -13,16 +13,13 @@ from isocenter import evaluate
 from isocenter.datasets import open_dataset
 from isocenter.disk import explained, replacing
 from isocenter.errors import InputError, IsocenterError, UsageError
-from isocenter.evaluate.drift import STRETCH, Part
+from isocenter.evaluate.drift import REFERENCE, STRETCH, Part
 from isocenter.nets.models.model import load_model, with_facts
 from isocenter.nets.models.store import find_model
 from isocenter.pipeline import look
 from isocenter.pipeline.evaluating.places import by_name
 from isocenter.pipeline.evaluating.reading import labels_of
 from isocenter.reasons import Reason, counted
-
-FACT = "reference"
-"""Where a model keeps the profile of the cases it was proven on."""
 
 Observer = Callable[[str], None]
 
@@ -86,7 +83,7 @@ def _profile(path: Path, outputs: Path | None, observer: Observer) -> tuple[eval
     if path.suffix.lower() == ".json":
         return evaluate.Profile.from_dict(_json(path)), ()
     if (path / "model.json").is_file() or not path.exists():
-        kept = find_model(path).facts.get(FACT)
+        kept = find_model(path).facts.get(REFERENCE)
         if kept is None:
             raise UsageError(f"The model {path} keeps no profile: keep one by --keep, from the cases that prove it.")
         return evaluate.Profile.from_dict(kept), ()
@@ -112,7 +109,7 @@ def keep(profile: evaluate.Profile, target: Path) -> None:
         If it is neither.
     """
     if (target / "model.json").is_file():
-        with_facts(load_model(target), **{FACT: profile.to_dict()})
+        with_facts(load_model(target), **{REFERENCE: profile.to_dict()})
         return
     if target.suffix.lower() != ".json":
         raise UsageError(

@@ -23,7 +23,10 @@ from isocenter.datasets import Dataset, Split
 from isocenter.datasets.loading import load_case
 from isocenter.disk import replacing
 from isocenter.errors import Refused, UsageError, expect
+from isocenter.evaluate.drift import LEAST_REFERENCE, REFERENCE, profile
+from isocenter.evaluate.traits import Traits, input_traits, output_traits
 from isocenter.extras import needed
+from isocenter.nets.certainty.checks import merged
 from isocenter.nets.certainty.conformal import LEAST_CASES, calibrated
 from isocenter.nets.models.model import Model, load_model, save_model, weights_of
 from isocenter.nets.plan import Plan
@@ -131,7 +134,8 @@ def train_folds(
 
     Returns
     -------
-    The model. With 20 cases or more it is calibrated: a prediction then says what Dice is to be expected.
+    The model. With 20 cases or more it is calibrated: a prediction then says what Dice is to be expected;
+    and it keeps their profile, by which `isocenter drift` watches a stream of cases.
 
     Raises
     ------
@@ -175,17 +179,20 @@ class _Folds:
         identity = hashlib.sha256(" ".join(one.sha256 for one in members).encode()).hexdigest()
         if self.out.exists():
             return self._there_already(identity, merge(*said))
-        rows = [row for number, split in enumerate(splits) for row in self._asked(members[number], split, number)]
-        self._keep_table(rows)
-        cases = tuple(row for _, row in rows)
+        seen = [one for number, split in enumerate(splits) for one in self._asked(members[number], split, number)]
+        self._keep_table([(traits.id, row) for traits, row in seen])
+        cases = tuple(row for _, row in seen)
         facts = {"identity": identity, "out_of_fold": [row.to_dict() for row in cases], **_calibration(cases)}
+        facts["domain"] = {**merged([one.facts["domain"] for one in members]), "images": len(cases)}
+        if len(seen) >= LEAST_REFERENCE:
+            facts[REFERENCE] = profile([traits for traits, _ in seen]).to_dict()
         facts["members"] = [dict(one.facts) for one in members]
         licence = self.dataset.licence or "unknown"
         model = Model(self.out.name, "1", self.plan, self.out, {}, licence=licence, facts=facts)
         return Ensemble(save_model(model, [weights_of(one)[0] for one in members]), cases, merge(*said))
 
-    def _asked(self, model: Model, split: Split, fold: int) -> Iterator[tuple[str, OutOfFold]]:
-        """The held-out cases of a fold, by name, as its network sees them: the way of serving."""
+    def _asked(self, model: Model, split: Split, fold: int) -> Iterator[tuple[Traits, OutOfFold]]:
+        """The held-out cases of a fold as its network sees them, the way of serving; what each is like has its name."""
         from isocenter.nets.pool import Pool
         from isocenter.nets.predict import Inference, judged
         from isocenter.nets.runtimes import Device
@@ -205,7 +212,8 @@ class _Folds:
             dice = dict(zip(names, dice_of(found.array, loaded.segmentation.array, len(names)), strict=True))
             told = () if certainty is None else certainty.features(*_TOLD)
             digest = hashlib.sha256(case.id.encode()).hexdigest()
-            yield case.id, OutOfFold(digest, fold, dice, dict(zip(_TOLD, told, strict=True)))
+            traits = Traits(case.id, input_traits(loaded.images[0]), output_traits(found))
+            yield traits, OutOfFold(digest, fold, dice, dict(zip(_TOLD, told, strict=True)))
 
     def _keep_table(self, rows: Sequence[tuple[str, OutOfFold]]) -> None:
         """The cases by their names, as a table beside the networks: it stays where the images are."""

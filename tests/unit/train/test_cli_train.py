@@ -8,20 +8,26 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from isocenter import cli
+from isocenter.nets.models.model import load_model
 from isocenter.nets.plan import Network, Plan, save_plan
+from isocenter.nets.region import coarse_of
 from isocenter.testing.labelled import write_labelled
+from isocenter.train.tasks import TASKS
 
+SMALL = {"features": (4, 8), "blocks": (1, 1)}
 PLAN = Plan(
     "segmentation",
     ("MR",),
     ("organ", "lesion"),
-    Network("residual_unet", {"features": (4, 8), "blocks": (1, 1)}),
+    Network("residual_unet", SMALL),
     (16, 24, 24),
     2,
     spacing_mm=(1.5, 1.0, 1.0),
@@ -75,6 +81,49 @@ def test_without_settings_a_plan_is_made(
     assert "batch" in plan["why"]
 
 
+JOBS = {
+    "pretraining": (PLAN, 'task = "pretraining"\n'),
+    "denoising": (replace(PLAN, task="denoising", labels=(), outputs=1, network=Network("denoiser", SMALL)), ""),
+    "detection": (replace(PLAN, task="detection", network=Network("heatmap", {**SMALL, "stride": (1, 2, 2)})), ""),
+    "folds": (PLAN, "folds = 2\n"),
+    "coarse": (replace(PLAN, coarse=replace(PLAN, spacing_mm=(3.0, 3.0, 3.0))), ""),
+}
+
+
+@pytest.mark.parametrize("name", list(JOBS))
+def test_each_task_is_taught_by_a_file_of_settings(
+    name: str, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, more = JOBS[name]
+    save_plan(plan, tmp_path / "plan.json")
+    text = f'dataset = "{labelled}"\nplan = "plan.json"\n{more}[training]\nsteps = 2\nworkers = 0\n'
+    (tmp_path / "job.toml").write_text(text)
+    assert run(monkeypatch, tmp_path / "job.toml", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    model = load_model(tmp_path / "model")
+    assert model.plan.task == (name if name in TASKS else "segmentation")
+    assert model.facts["domain"]["images"] == (6 if name == "folds" else 5)
+    assert len(model.weights) == (2 if name == "folds" else 1)
+    assert told["scores"]
+    coarse = coarse_of(model)
+    assert (coarse is not None) == (name == "coarse")
+    if coarse is not None:
+        assert (coarse.plan, coarse.sha256) == (plan.coarse, load_model(tmp_path / "model.coarse").sha256)
+
+
+def test_categories_are_taught_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for name, light in (("dark", 60), ("bright", 180)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(5):
+            values = random.normal(light, 20, (16, 16)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(values).save(tmp_path / "set" / name / f"{number}.png")
+    assert run(monkeypatch, tmp_path / "set", "--out", tmp_path / "model", "--steps", 2) == 0
+    assert load_model(tmp_path / "model").plan.labels == ("bright", "dark")
+
+
 @pytest.mark.parametrize(
     ("text", "status", "said"),
     [
@@ -84,6 +133,8 @@ def test_without_settings_a_plan_is_made(
         ("dataset = 'none'\n", 2, "none"),
         ("dataset = 'a'\nheld_out = 'b'\n", 2, "held_out in job.toml is a number"),
         ("dataset = 'a'\ndevice = 'tpu'\n", 2, "The device"),
+        ("dataset = 'a'\ntask = 'dreaming'\n", 2, "The task"),
+        ("dataset = 'a'\nfolds = 'five'\n", 2, "folds is a whole number"),
         ("dataset = 'a'\ntraining = 3\n", 2, "training is a table"),
         ("dataset = 'a'\n[training]\nstepz = 3\n", 2, "no setting stepz"),
         ("dataset = \n", 1, "is no TOML"),

@@ -136,4 +136,5 @@ def contrast(vectors: Any, temperature: float) -> Any:
 def pretraining_plan(plan: Plan) -> Plan:
     """The plan by which the network of another plan learns without labels; the images are prepared alike."""
     network = Network("pretraining", {"of": plan.network.name, **plan.network.options})
-    return replace(plan, task="pretraining", labels=(), outputs=plan.inputs, network=network, largest_only=())
+    made = replace(plan, task="pretraining", labels=(), outputs=plan.inputs, network=network)
+    return replace(made, largest_only=(), coarse=None)
