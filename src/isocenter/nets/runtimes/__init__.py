@@ -126,7 +126,7 @@ def open_runtime(
         Where it runs.
     precision
         ``"bfloat16"`` multiplies in 8 bits of mantissa and adds in float32, where torch deems that safe: about twice as
-        fast on processors that can, label maps equal to a Dice above 0.99. Of torch alone.
+        fast on processors that can, label maps equal to a Dice of 0.986 to 0.994 on random weights. Of torch alone.
     member
         One member of an ensemble alone, from 0.
 
