@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError, MissingExtra, UsageError
 from isocenter.extras import needed
 from isocenter.nets.importing.found import Found, Wishes, refused, tensors_of
 from isocenter.nets.importing.monai_network import class_of, is_plain
@@ -95,6 +95,8 @@ def _file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text) if path.suffix == ".json" else needed("yaml", "nets").safe_load(text)
+    except MissingExtra:
+        raise
     except (ValueError, OSError) as error:
         raise InputError(f"The file {path.name} of the bundle is missing or damaged: {error}.") from error
     except Exception as error:
@@ -148,6 +150,8 @@ def _plan(
         "normalisation": steps.get("normalisation", [{"scale": "none"}]) * channels,
         **wishes.plan,
     }
+    text = "MONAI's sliding window lets no voxel of a window count less than a thousandth; here corners count less."
+    reasons.append(Reason("MODEL_UNLIKE", text))
     if "orientation" not in steps and "orientation" not in wishes.plan:
         text = "The bundle takes images as their files lie; taken was that they lie right, anterior, superior (RAS)."
         reasons.append(Reason("MODEL_GUESSED", text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import zipfile
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 import torch
 from monai.networks.nets import UNet
 
-from isocenter.errors import InputError, Refused, UsageError
+from isocenter.errors import InputError, MissingExtra, Refused, UsageError
 from isocenter.nets.importing import Wishes, import_model
+from isocenter.nets.importing.monai_bundle import _file
 from isocenter.nets.plan import Normalisation
 from isocenter.nets.runtimes import open_runtime
 
@@ -94,6 +96,13 @@ def test_a_zip_file_and_weights_one_level_deeper_will_do(tmp_path):
     torch.save({"model": network.state_dict(), "epoch": 3}, place / "models" / "model.pt")
     archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", tmp_path, place.name)
     assert import_model(archive, wishes=Wishes("a"), store=tmp_path / "store").plan.labels == ("spleen",)
+
+
+def test_without_pyyaml_it_is_told_what_a_yaml_configuration_needs(tmp_path, monkeypatch):
+    (tmp_path / "inference.yaml").write_text("preprocessing: {}")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingExtra, match="yaml"):
+        _file(tmp_path / "inference.yaml")
 
 
 def test_a_yaml_configuration_is_read(tmp_path):
@@ -182,7 +191,8 @@ def test_what_differs_is_said(tmp_path):
     nonzero = {"_target_": "NormalizeIntensityd", "keys": "image", "nonzero": True}
     place, _ = bundle(tmp_path, steps=[*STEPS[:2], crop, nonzero])
     model = import_model(place, store=tmp_path / "store")
-    assert [reason.code for reason in model.reasons].count("MODEL_UNLIKE") == 2
+    assert [reason.code for reason in model.reasons].count("MODEL_UNLIKE") == 3
+    assert any("sliding window" in reason.message for reason in model.reasons)
     assert "MODEL_GUESSED" in [reason.code for reason in model.reasons]  # nothing says how images lie
 
 
