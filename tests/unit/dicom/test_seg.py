@@ -221,3 +221,14 @@ def test_sources_are_left_as_they_were(segmentation: Segmentation, sources: list
     before = [encode(source) for source in sources]
     seg.make(segmentation, sources, making)
     assert [encode(source) for source in sources] == before
+
+
+def test_headers_of_frames_put_together_are_those_that_highdicom_makes(
+    segmentation: Segmentation, sources: list[Dataset], making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in (segmentation, segmentation.only("lung_left"), lungs_of(segmentation)):
+        put_together = encode(seg.make(what, sources, making))
+        with monkeypatch.context() as patch:
+            patch.setattr(seg, "few", lambda present: present)
+            patch.setattr(seg, "spread", lambda _, order, __: order)
+            assert encode(seg.make(what, sources, making)) == put_together

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import isocenter
@@ -22,7 +23,7 @@ from isocenter.dicom.derived import uids
 from isocenter.dicom.derived.headers import Headers, encodable
 
 _IMPLEMENTATION = uids.derive("Isocenter", "implementation class")
-_EXCEPT_FROM_DIGEST = ("PixelData", "PerFrameFunctionalGroupsSequence", "SOPInstanceUID")
+_EXCEPT_FROM_DIGEST = frozenset(map(Tag, ("PixelData", "PerFrameFunctionalGroupsSequence", "SOPInstanceUID")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _set_character_set(dataset: Dataset, source: Dataset) -> None:
 
 def _header(dataset: Dataset) -> Dataset:
     header = Dataset()
-    header.update({element.tag: element for element in dataset if element.keyword not in _EXCEPT_FROM_DIGEST})
+    header.update({tag: dataset[tag] for tag in dataset.keys() - _EXCEPT_FROM_DIGEST})
     return header
 
 

@@ -22,6 +22,7 @@ from pydicom.uid import CTImageStorage, RLELossless
 from isocenter import codes
 from isocenter.dicom.derived.headers import Headers, repair
 from isocenter.dicom.derived.making import Making, coded, series_number, stamp
+from isocenter.dicom.derived.seg_frames import SLICE_ROOT, few, frames_of, spread, written_as_is
 from isocenter.dicom.derived.writing import differs
 from isocenter.dicom.file.quiet import quietly
 from isocenter.errors import Refused, UsageError
@@ -31,7 +32,6 @@ from isocenter.reasons import Reason
 
 _PLACE_TOLERANCE = 0.2  # of a voxel: real slices lie a little beside their grid
 _SERIES_OFFSET = 1
-_SLICE_ROOT = "2.25."
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
@@ -92,11 +92,12 @@ def make(
     dataset.Rows, dataset.Columns = segmentation.grid.shape[1:]
     dataset.SegmentsOverlap = "YES" if overlap else "NO"
     parts = np.packbits(present).tobytes().hex()
-    order = _frame_order(dataset)
+    order = frames_of(dataset)
     _refer(dataset, headers, [k for _, k in order])
     if encoding is Encoding.BINARY:
+        order = spread(dataset, order, present)
         dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
-        return stamp(dataset, making, headers, parts)
+        return written_as_is(stamp(dataset, making, headers, parts))
     frames = encapsulate(list(_run_lengths(segmentation, order)))
     dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
     return stamp(dataset, making, headers, parts, syntax=RLELossless)
@@ -186,7 +187,7 @@ def _as_points(headers: Headers) -> list[Dataset]:
         point.update(header)
         for keyword in ("Rows", "Columns"):
             point[Tag(keyword)] = DataElement(keyword, "US", 1)
-        point.SOPClassUID, point.SOPInstanceUID = CTImageStorage, f"{_SLICE_ROOT}{k}"
+        point.SOPClassUID, point.SOPInstanceUID = CTImageStorage, f"{SLICE_ROOT}{k}"
         points.append(point)
     return points
 
@@ -194,7 +195,7 @@ def _as_points(headers: Headers) -> list[Dataset]:
 def _frames_wanted(present: Mask, encoding: Encoding) -> npt.NDArray[np.uint8]:
     if encoding is Encoding.LABELMAP:
         return np.asarray(present.any(axis=0), np.uint8)[:, None, None]
-    return np.asarray(present.T, np.uint8)[:, None, None, :]
+    return np.asarray(few(present).T, np.uint8)[:, None, None, :]
 
 
 def _descriptions(segmentation: Segmentation, headers: Headers, making: Making) -> list[Any]:
@@ -236,18 +237,6 @@ def _description(number: int, segment: Segment, algorithm: Any, uid: str) -> Any
 
 
 # --- pixels ----------------------------------------------------------------------------------------------------------
-
-
-def _frame_order(dataset: Dataset) -> list[tuple[int, int]]:
-    """(segment number, slice) of each frame, as the header has them; 0 where a frame is of all segments."""
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    order = []
-    for item in dataset.PerFrameFunctionalGroupsSequence:
-        group = item if "SegmentIdentificationSequence" in item else shared
-        numbers = [one.ReferencedSegmentNumber for one in group.get("SegmentIdentificationSequence", [])] or [0]
-        source = item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
-        order.append((int(numbers[0]), int(source.removeprefix(_SLICE_ROOT))))
-    return order
 
 
 def _refer(dataset: Dataset, headers: Headers, slices: Sequence[int]) -> None:
