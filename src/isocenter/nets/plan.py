@@ -17,6 +17,7 @@ from typing import Any, Literal
 from isocenter.disk import replacing, write_synced
 from isocenter.errors import InputError, UsageError
 from isocenter.geometry import Triple
+from isocenter.nets.planning.sound import faults
 
 Task = Literal[
     "segmentation", "classification", "detection", "denoising", "super_resolution", "registration", "pretraining"
@@ -173,9 +174,12 @@ class Plan:
                 read["coarse"] = cls.from_dict(values["coarse"])
             if "normalisation" in values:
                 read["normalisation"] = tuple(Normalisation(**one) for one in values["normalisation"])
-            return cls(**read)
+            plan = cls(**read)
         except (TypeError, KeyError, AttributeError) as error:
             raise InputError(f"These values are no plan: {error}.") from error
+        if wrong := tuple(faults(plan)):
+            raise InputError(f"These values are no plan: {' '.join(wrong)}")
+        return plan
 
     @property
     def sha256(self) -> str:

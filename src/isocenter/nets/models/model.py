@@ -160,9 +160,26 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         if values.pop("format") != FORMAT:
             raise InputError(f"The model {folder.name} was written by a later version of Isocenter: update it.")
         plan = Plan.from_dict(values.pop("plan"))
-        return Model(**values, plan=plan, folder=folder)
+        return _sound(Model(**values, plan=plan, folder=folder))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"The file {_FILE} of the model {folder.name} is damaged: {error}.") from error
+
+
+def _sound(model: Model) -> Model:
+    """The model, once what was read has the right types, and its weights are files of its own folder."""
+    texts = (model.name, model.version, model.runtime, model.licence, model.source)
+    weights, facts = model.weights, model.facts
+    if not all(isinstance(one, str) for one in texts):
+        raise TypeError("its name, version, runtime, licence and source are to be texts")
+    if not isinstance(weights, dict) or not weights or not all(isinstance(one, str) for one in weights.values()):
+        raise TypeError("it lists no weights with their digests")
+    if any(Path(name).name != name or "\\" in name for name in weights):
+        raise ValueError("its weights are to lie in its own folder")
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(one, {}), dict) for one in ("domain", "trial")):
+        raise TypeError("its facts are no table")
+    for one in facts.get("reasons", ()):
+        Reason(one["code"], one["message"])
+    return model
 
 
 def weights_of(model: Model) -> tuple[dict[str, Any], ...]:

@@ -24,6 +24,30 @@ PLAN = Plan(
     spacing_mm=(2.0, 1.0, 1.0),
     normalisation=(Normalisation("ct", -100, 300, 50, 80), Normalisation("percentile", 1, 99)),
 )
+BAD_PLANS: tuple[dict[str, object], ...] = (
+    {"task": 5},
+    {"channels": "CT"},
+    {"channels": ["CT", 5]},
+    {"channels": ["CT", "PET", "MR"]},
+    {"labels": ["a", "a"]},
+    {"patch": []},
+    {"patch": [0, 16, 16]},
+    {"patch": [1e9, 1e9, 1e9]},
+    {"spacing_mm": [1, -1, 1]},
+    {"spacing_mm": [1, float("nan"), 1]},
+    {"shape": [8, 8]},
+    {"orientation": "ISL"},
+    {"batch": 0},
+    {"neighbours": -1},
+    {"outputs": True},
+    {"mirror_axes": [3]},
+    {"largest_only": ["heart"]},
+    {"normalisation": []},
+    {"normalisation": [{"scale": "ct", "low": float("nan")}, {}]},
+    {"normalisation": [{"scale": "sharp"}, {}]},
+    {"coarse": {"task": "segmentation"}},
+    {"why": 3},
+)
 SHARED = torch.arange(6.0).reshape(2, 3)
 STATE = {"a.weight": SHARED, "b.weight": SHARED.T, "count": torch.tensor(3)}
 
@@ -72,6 +96,14 @@ def test_damaged_models_are_told(tmp_path):
         ({**values, "format": 99}, "later version"),
         ({**values, "plan": {"task": "segmentation"}}, "no plan"),
         ({**values, "colour": 1}, "damaged"),
+        ({**values, "weights": ["weights_0.safetensors"]}, "damaged"),
+        ({**values, "weights": {}}, "damaged"),
+        ({**values, "weights": {"../net/weights_0.safetensors": "0"}}, "own folder"),
+        ({**values, "name": None}, "damaged"),
+        ({**values, "facts": None}, "damaged"),
+        ({**values, "facts": {"domain": 5}}, "damaged"),
+        ({**values, "facts": {"reasons": ["x"]}}, "damaged"),
+        *(({**values, "plan": {**values["plan"], **bad}}, "no plan") for bad in BAD_PLANS),
         ([], "damaged"),
     ]:
         file.write_text(json.dumps(bad_values))
