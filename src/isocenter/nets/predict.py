@@ -36,11 +36,12 @@ from isocenter.nets.region import box_around, coarse_of, labels_within
 from isocenter.nets.runtimes import Device, Precision, Runtime
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows import deciding
+from isocenter.nets.windows.enlarging import Folded, times_of, unfolded
 from isocenter.nets.windows.heads import numbers
 from isocenter.nets.windows.mirrored import Mirrored, flips_of
 from isocenter.nets.windows.window import Window
 from isocenter.ops.masks.pieces import largest
-from isocenter.ops.resample import onto
+from isocenter.ops.resample import to_orientation
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
 
@@ -193,7 +194,8 @@ def restored(
 ) -> Volume:
     """The image that a model makes, in the first image's unit; parameters as of :func:`predict`.
 
-    It lies on the first image's grid, or on the plan's where that states a spacing or shape.
+    It lies on the first image's grid, or on the plan's where that states a spacing or shape; of a network that gives
+    more voxels, on the finer grid of the same extent.
 
     Raises
     ------
@@ -201,17 +203,20 @@ def restored(
         If the model does not give one channel.
     """
     case = _prepared(model, images, "denoising", "super_resolution")
-    runtime = _mirrored(pool.opened(model, how), model.plan, how)
-    given = deciding.outputs(case.array, [runtime], window_of(model.plan, how))
+    runtime, times = _mirrored(pool.opened(model, how), model.plan, how), times_of(model.plan)
+    if max(times) > 1:
+        runtime = Folded(runtime, times)
+    given = unfolded(deciding.outputs(case.array, [runtime], window_of(model.plan, how)), times)
     if given.shape[0] != 1:
         raise UsageError(f"A model that makes an image gives one channel, not {given.shape[0]}.")
     offset, factor = case.scales[0]
     array = given[0]
     array *= np.float32(factor)
     array += np.float32(offset)
-    made = case.source.on(case.grid, array) if case.source.axes == () else Volume(array, case.grid)
+    grid = case.grid if array.shape == case.grid.shape else case.grid.with_shape(array.shape)
+    made = case.source.on(grid, array) if case.source.axes == () else Volume(array, grid)
     if model.plan.spacing_mm is None and model.plan.shape is None:
-        made = onto(made, case.source.grid)  # turned back: each value is copied
+        made = to_orientation(made, case.source.grid.orientation)  # turned back: each value is copied
     return made.with_reasons(merge(case.reasons, model.reasons, about_input(case, model)))
 
 

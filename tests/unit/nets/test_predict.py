@@ -22,6 +22,7 @@ from isocenter.nets.predict import Inference, classified, predict, restored, seg
 from isocenter.nets.prepare import prepared
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows.mirrored import Mirrored, flips_of
+from isocenter.ops.resample import onto
 from isocenter.volume import Source, Volume
 
 NET = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})
@@ -219,6 +220,29 @@ def test_an_image_that_is_made_has_the_values_and_place_of_the_first(tmp_path):
         assert made.grid == image().grid
         assert np.abs(made.array - image().array).max() < 1e-3
         assert made.unit == image().unit
+
+
+@pytest.mark.parametrize(("scale", "patch", "most"), [(2, 32, 1e-3), ((1, 2, 3), 32, 1e-3), (2, 16, 1)])
+def test_a_network_of_more_voxels_gives_an_image_of_the_same_extent(tmp_path, scale, patch, most):
+    network = Network("super_resolution", {"scale": scale, "features": 4, "blocks": 1})
+    changes = {"task": "super_resolution", "labels": (), "outputs": 1, "spacing_mm": None, "orientation": "IPL"}
+    changes |= {"network": network, "patch": (patch,) * 3, "normalisation": (Normalisation("none"),)}
+    model = model_of(tmp_path, **changes)
+    volume = image()
+    made = predict(model, volume, pool=Pool())  # untaught, it interpolates linearly
+    assert sorted(np.divide(made.grid.shape, volume.grid.shape)) == sorted((2, 2, 2) if scale == 2 else scale)
+    assert made.grid.coincides(volume.grid.with_shape(made.grid.shape))
+    inside = tuple(slice(4, -4) for _ in range(3))
+    plain = onto(volume.with_array(volume.array.astype(np.float32)), made.grid)  # whole numbers would be rounded
+    assert np.abs(made.array - plain.array)[inside].max() < most
+
+
+def test_a_network_of_more_voxels_sees_slices_too(tmp_path):
+    network = Network("super_resolution", {"features": 4, "blocks": 1})
+    changes = {"task": "super_resolution", "labels": (), "outputs": 1, "spacing_mm": None, "patch": (1, 16, 16)}
+    made = predict(model_of(tmp_path, network=network, **changes), image(), pool=Pool())
+    assert sorted(made.grid.shape) == [20, 48, 56]
+    assert np.allclose(made.grid.extent_mm, image().grid.extent_mm)
 
 
 def test_images_that_a_model_does_not_take_are_refused(tmp_path):
