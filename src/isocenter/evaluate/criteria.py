@@ -37,6 +37,7 @@ Statistic = Literal[
     "mean", "median", "worst", "worst_decile", "lower", "upper", "failed", "gap", "equity_scaled", "worst_group"
 ]
 _OF_GROUPS = ("gap", "equity_scaled", "worst_group")
+_ENDS = {"lower": "lower end of the 95 % interval of the mean", "upper": "upper end of the 95 % interval of the mean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class Criterion:
 
     def __str__(self) -> str:
         metric = METRICS[self.metric]
-        what = self.statistic.replace("_", " ")
-        share = what == "failed"
+        what = _ENDS.get(self.statistic, self.statistic.replace("_", " "))
+        share = self.statistic == "failed"
         subject = "share of true structures not found" if share else f"{what} {metric.title}"
         of = f" of {self.structure}" if self.structure else ""
         groups = f" by {self.by}" if self.by else ""

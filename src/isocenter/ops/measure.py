@@ -180,8 +180,7 @@ def _volume(value_ml: float, names: tuple[str, ...]) -> Measurement:
 
 
 def _densities_of(volume: Volume, names: tuple[str, ...], density: Density) -> list[Measurement]:
-    is_signal = volume.modality == "MR" and volume.unit != codes.HU
-    what, concept = ("intensity", codes.MR_SIGNAL_INTENSITY) if is_signal else ("density", codes.ATTENUATION)
+    what, concept = _what_values_are(volume)
     rows: Sequence[tuple[str, str, float, Code]] = (
         ("mean", f"Mean {what}", density.mean, codes.MEAN),
         ("sd", f"Standard deviation of {what}", density.standard_deviation, codes.STANDARD_DEVIATION),
@@ -191,6 +190,14 @@ def _densities_of(volume: Volume, names: tuple[str, ...], density: Density) -> l
         ("p95", f"95th percentile of {what}", density.percentile(95), codes.PERCENTILE_95),
     )
     return [Measurement(n, title, value, volume.unit, concept, names, derived) for n, title, value, derived in rows]
+
+
+def _what_values_are(volume: Volume) -> tuple[str, Code]:
+    if volume.unit == codes.HU:
+        return "density", codes.ATTENUATION
+    if volume.modality == "MR":
+        return "intensity", codes.MR_SIGNAL_INTENSITY
+    return "value", codes.QUANTITY  # an uptake, a dose, a file that does not say: no attenuation
 
 
 def _extents(volume: Volume, names: tuple[str, ...], density: Density) -> list[Measurement]:

@@ -128,7 +128,10 @@ CODES = {
         "Find out which slices belong together.",
     ),
     "UNIT_UNKNOWN": CodeEntry(
-        _I, "The file does not say what its values mean.", "They are taken without a unit.", "Nothing."
+        _I,
+        "The file does not say what its values mean.",
+        "They are taken without a unit.",
+        "Nothing where only shapes matter; else state it, iso.load(path, unit=iso.codes.HU), or give the DICOM.",
     ),
     "UNIT_GUESSED": CodeEntry(
         _G,

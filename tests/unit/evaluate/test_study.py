@@ -236,3 +236,9 @@ def test_wrong_calls_are_told() -> None:
     ):
         with pytest.raises(UsageError):
             call()
+
+
+def test_a_criterion_on_an_end_of_the_interval_says_so() -> None:
+    assert str(Criterion(statistic="lower", at_least=0.7)) == (
+        "Lower end of the 95 % interval of the mean Dice: at least 0.7"
+    )

@@ -112,3 +112,20 @@ def test_emphysema_and_mass_are_only_measured_in_hounsfield_units():
     volume, segmentation = example()
     plain = Volume(volume.array, GRID)
     assert "mass" not in values_of(measure(plain, segmentation), "lung_right")
+
+
+@pytest.mark.parametrize(
+    ("modality", "unit", "title", "concept"),
+    [
+        ("CT", codes.HU, "Mean density", codes.ATTENUATION),
+        ("MR", codes.ONE, "Mean intensity", codes.MR_SIGNAL_INTENSITY),
+        ("PT", codes.ML, "Mean value", codes.QUANTITY),
+        ("", codes.ONE, "Mean value", codes.QUANTITY),
+    ],
+)
+def test_only_what_is_known_to_be_attenuation_is_called_so(modality, unit, title, concept):
+    grid = Grid.from_vectors((2, 3, 4), spacing_mm=(1, 1, 1))
+    volume = Volume(np.ones(grid.shape, np.float32), grid, unit=unit, modality=modality)
+    mask = Segmentation.of(np.ones(grid.shape, bool), volume, [Segment.named("lesion")], Algorithm("by hand", "1", {}))
+    found = next(one for one in measure(volume, mask) if one.name == "mean")
+    assert (found.title, found.concept) == (title, concept)
