@@ -27,9 +27,10 @@ soak: $(VENV)/.dev
 	$(BIN)/python tests/soak/run.py --count 100000 --seed 1 --out soak.jsonl
 
 bench: $(VENV)/.dev $(PEERS)/.ready
-	$(BIN)/python -m bench main_job resampling intensity filters masks formats prompting registration
+	$(BIN)/python -m bench main_job resampling intensity filters masks formats prompting registration metrics window runtimes network_job
 	$(PEERS)/bin/python -m bench.meshes
 	$(PEERS)/bin/python -m bench.radiomic_features
+	$(PEERS)/bin/python -m bench.augmentation
 	$(BIN)/python -m bench reading --peers $(PEERS)/bin/python
 	$(BIN)/python -m bench conformance --python dicom2nifti=$(PEERS)/bin/python
 
@@ -39,6 +40,8 @@ $(PEERS)/.ready: pyproject.toml | $(VENV)/.dev
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check fastdicom dicomsdl python-gdcm dicom2nifti vtk fast-simplification
 	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check setuptools wheel versioneer cython numpy
 	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation pyradiomics
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check blosc2 pandas
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps nnunetv2 batchgenerators batchgeneratorsv2 acvl-utils dynamic-network-architectures surface-distance
 	$(PEERS)/bin/python bench/beside.py $(VENV)
 	touch $@
 

@@ -12,6 +12,7 @@ import sys
 SCRIPTS = (
     *("main_job", "reading", "resampling", "intensity", "filters"),
     *("masks", "formats", "meshes", "prompting", "registration", "metrics", "augmentation"),
+    *("window", "runtimes", "network_job"),
 )
 options = sys.argv[2:] if len(sys.argv) > 2 and sys.argv[2].startswith("-") else []
 for script in sys.argv[1 : -len(options) or None] or SCRIPTS:
