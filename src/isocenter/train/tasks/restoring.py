@@ -27,6 +27,7 @@ from isocenter.augment.noise import DoseNoise, Noise, RicianNoise
 from isocenter.errors import UsageError
 from isocenter.nets.plan import Plan
 from isocenter.nets.windows import deciding
+from isocenter.nets.windows.enlarging import times_of
 from isocenter.nets.windows.window import Window
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import Patch, Place, Sampling, cut, draw
@@ -144,13 +145,10 @@ def super_resolution(material: Material) -> Made:
 
 
 def _enlarging(material: Material) -> Made:
-    given, dimensions = material.plan.network.options.get("scale", 2), material.plan.dimensions
-    scale = (given,) * dimensions if isinstance(given, int) else tuple(given)
     if material.plan.neighbours:
         raise UsageError("A network that gives more voxels is taught without neighbours.")
-    k, r, c = (1,) * (3 - dimensions) + scale
     learning, held_out = cases_of(material)
-    task = Enlarging(learning.cases, held_out.cases, material.plan, _distance(material), (k, r, c))
+    task = Enlarging(learning.cases, held_out.cases, material.plan, _distance(material), times_of(material.plan))
     return made_of(task, learning, held_out)
 
 
