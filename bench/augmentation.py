@@ -9,7 +9,6 @@ Isocenter bend by cubic B-splines.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import statistics
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from bench.timing import versions_of
 
 SIDE = 96
 PEERS = ("numpy", "numba", "torch", "monai", "torchio", "batchgenerators", "batchgeneratorsv2")
@@ -147,14 +147,6 @@ def seconds_of(run: Run, rounds: int, image: Any, labels: Any) -> float:
     return statistics.median(took)
 
 
-def versions() -> str:
-    found = []
-    for name in PEERS:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
-
-
 def at_the_limit(image: Any, labels: Any) -> None:
     """What the processor can do at most: the values copied once, and eight of them fetched for each voxel."""
     random = np.random.default_rng(0)
@@ -176,7 +168,8 @@ def main() -> None:
 
         torch.set_num_threads(1)
     image, labels = patch()
-    print(f"{versions()}\nmedian of {rounds} patches of {SIDE}^3 with labels, seconds of the processor, one thread")
+    print(versions_of(PEERS))
+    print(f"median of {rounds} patches of {SIDE}^3 with labels, seconds of the processor, one thread")
     ours = 0.0
     for name, make in RUNS.items():
         try:

@@ -9,14 +9,12 @@ values differ and are shown, not compared. Peers that are not installed are left
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from bench.timing import best_and_peak
+from bench.timing import best_and_peak, versions_of
 
 ROUNDS = 3
 SPACING_MM = (1.0, 0.7, 0.7)
@@ -139,19 +137,11 @@ def by_surface_distance(found: Any, truth: Any) -> Callable[[], Three]:
 RUNS = {"SciPy, cropped": by_scipy, "surface-distance *": by_surface_distance, "MONAI": by_monai}
 
 
-def versions() -> str:
-    found = []
-    for name in PEERS:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--slices", type=int, default=300)
     found, truth = organs(options.parse_args().slices)
-    print(f"{versions()}; {len(os.sched_getaffinity(0))} cores, uint8 {truth.shape}, {COUNT} structures")
+    print(f"{versions_of(PEERS)}; {len(os.sched_getaffinity(0))} cores, uint8 {truth.shape}, {COUNT} structures")
     run = by_isocenter(found, truth)
     first, _, _ = best_and_peak(run, 1)
     seconds, peak, mine = best_and_peak(run, ROUNDS)

@@ -8,14 +8,12 @@ output grid than asked for (corners on corners, or other rounding), so their val
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from bench.timing import best_and_peak
+from bench.timing import best_and_peak, versions_of
 
 ROUNDS = 3
 PEERS = ("numpy", "numba", "SimpleITK", "scipy", "torch", "monai", "torchio", "scikit-image", "opencv-python-headless",
@@ -215,14 +213,6 @@ def jobs(names: list[str]) -> Iterator[tuple[str, str]]:
         yield from ((kind, name) for name in (names[0], names[-1]))
 
 
-def versions() -> str:
-    found = []
-    for name in PEERS:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
-
-
 def peers_on(volume: Any, grid: Any, kind: str, ours: tuple[float, Any]) -> Iterator[str]:
     """What each peer took, as a multiple of our time, and how far it is from ours where the grids are one."""
     seconds, mine = ours
@@ -246,7 +236,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--slices", type=int, default=300)
     volume = chest_like(options.parse_args().slices)
-    print(f"{versions()}; {len(os.sched_getaffinity(0))} cores, int16 {volume.shape}, best of {ROUNDS}")
+    print(f"{versions_of(PEERS)}; {len(os.sched_getaffinity(0))} cores, int16 {volume.shape}, best of {ROUNDS}")
     print("seconds; times of ours; peak memory above what was held, as a share of input + output\n")
     grids = targets(volume.grid)
     image, labels = volume, bands(volume)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bench.peers import memory
@@ -37,3 +39,12 @@ def best_and_peak(run: Callable[[], Any], rounds: int) -> tuple[float, float, An
         if seconds > SLOW_S:
             break
     return seconds, peak, result
+
+
+def versions_of(packages: Sequence[str]) -> str:
+    """Those that are installed, with their versions."""
+    found = []
+    for name in packages:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return ", ".join(found)

@@ -11,8 +11,8 @@ import os
 from typing import Any
 
 import numpy as np
-from bench.resampling import versions
-from bench.timing import best_and_peak
+from bench.resampling import PEERS
+from bench.timing import best_and_peak, versions_of
 
 ROUNDS = 5
 ROI = (96, 96, 96)
@@ -103,7 +103,8 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=ROUNDS)
     given = options.parse_args()
     array = np.random.default_rng(0).random((1, given.slices, 320, 320), np.float32)
-    print(f"{versions()}; {len(os.sched_getaffinity(0))} cores, float32 {array.shape[1:]}, windows {ROI}, overlap 0.5")
+    print(f"{versions_of(PEERS)}; {len(os.sched_getaffinity(0))} cores")
+    print(f"float32 {array.shape[1:]}, windows {ROI}, overlap 0.5")
     print("seconds; memory above what was held, with the result\n\nidentity network, whole output:")
     mine = shown("isocenter", by_isocenter(array), given.rounds)
     theirs = shown("MONAI", by_monai(array), given.rounds, mine)
