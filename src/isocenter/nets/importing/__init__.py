@@ -57,7 +57,8 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
         raise UsageError(f"There is nothing at {source}.")
     if (source / "model.json").is_file():
         model = load_model(source)
-        return _kept_copy(replace(model, name=wishes.name or model.name), store)
+        licence = wishes.licence or model.licence
+        return _kept_copy(replace(model, name=wishes.name or model.name, licence=licence), store)
     found = _read(source, wishes)
     if wishes.licence:
         found = replace(found, licence=wishes.licence)
