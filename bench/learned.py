@@ -154,7 +154,8 @@ def main() -> None:
     ways = {one.__name__: one for one in (few_labels, denoising, registration)}
     parser.add_argument("name", choices=ways)
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--folder", type=Path, default=Path("learned"), help="of models; what lies there goes on")
+    folder = Path("bench/out/learned")
+    parser.add_argument("--folder", type=Path, default=folder, help="of models; what lies there goes on")
     given = parser.parse_args()
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     ways[given.name](given.folder / given.name, given.steps)

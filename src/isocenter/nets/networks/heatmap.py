@@ -67,7 +67,7 @@ class Heatmap(nn.Module):
         kernel = [s + 2 * m for s, m in zip(stride, margin, strict=True)]  # in the middle of its coarse voxel
         self.stem = nn.Sequential(
             layers.convolution(inputs, width, kernel, stride, margin, bias=False),
-            layers.normalisation(width, affine=True),
+            layers.normalisation(width),
             nn.LeakyReLU(0.01),
         )
         self.body, self.stride = body, stride

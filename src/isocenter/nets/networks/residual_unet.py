@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from isocenter.nets.networks.sizes import cut, padded
 from isocenter.nets.networks.stages import Stages, stages_of
 from isocenter.nets.plan import Plan
 
-OPTIONS = ("features", "strides", "kernels", "blocks", "deep_supervision")
+OPTIONS = ("features", "strides", "kernels", "blocks", "deep_supervision", "normalisation")
 """Options of :func:`residual_unet`."""
 
 _SLOPE = 0.01
@@ -37,10 +38,26 @@ class Layers:
     pooling: Any
 
     @classmethod
-    def of(cls, dimensions: int) -> Layers:
+    def of(cls, dimensions: int, normalisation: str = "instance") -> Layers:
         """Those of 2 or 3 dimensions."""
         names = ("Conv", "ConvTranspose", "InstanceNorm", "AvgPool")
-        return cls(*(getattr(nn, f"{name}{dimensions}d") for name in names))
+        convolution, transposed, instance, pooling = (getattr(nn, f"{name}{dimensions}d") for name in names)
+        normalised = partial(instance, affine=True) if normalisation == "instance" else Gain
+        return cls(convolution, transposed, normalised, pooling)
+
+
+class Gain(nn.Module):
+    """A factor and an offset for each channel: what is left of a normalisation that normalises nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input, stretched and moved."""
+        shape = (-1, *(1,) * (x.dim() - 2))
+        return x * self.weight.view(shape) + self.bias.view(shape)
 
 
 def residual_unet(plan: Plan) -> ResidualUNet:
@@ -56,6 +73,8 @@ def residual_unet(plan: Plan) -> ResidualUNet:
         Residual blocks of each stage; by default 1, 3, 4, 6, 6, ... as nnU-Net's.
     deep_supervision
         How many coarser outputs are learned beside the full one; 0 by default.
+    normalisation
+        ``"instance"``, or ``"none"``: where the strength of what is seen counts, as for noise (Lim 2017).
     """
     return unet_of(plan, (plan.inputs, plan.output_channels))
 
@@ -76,7 +95,14 @@ def unet_of(plan: Plan, channels: tuple[int, int]) -> ResidualUNet:
     deep = int(options.get("deep_supervision", 0))
     if not 0 <= deep < max(count - 1, 1):
         raise UsageError(f"A network of {count} stages has at most {max(count - 2, 0)} coarser outputs, not {deep}.")
-    return ResidualUNet(channels, found, features=features, blocks=blocks, deep=deep)
+    layers = Layers.of(plan.dimensions, _normalisation(options.get("normalisation", "instance")))
+    return ResidualUNet(channels, found, features=features, blocks=blocks, deep=deep, layers=layers)
+
+
+def _normalisation(name: object) -> str:
+    if name not in ("instance", "none"):
+        raise UsageError(f"The normalisation is 'instance' or 'none', not {name!r}.")
+    return str(name)
 
 
 class Block(nn.Module):
@@ -87,15 +113,13 @@ class Block(nn.Module):
         into, out = channels
         padding = [k // 2 for k in kernel]
         self.first = layers.convolution(into, out, kernel, stride, padding, bias=False)
-        self.first_norm = layers.normalisation(out, affine=True)
+        self.first_norm = layers.normalisation(out)
         self.second = layers.convolution(out, out, kernel, 1, padding, bias=False)
-        self.second_norm = layers.normalisation(out, affine=True)
+        self.second_norm = layers.normalisation(out)
         self.pool = layers.pooling(tuple(stride), tuple(stride)) if max(stride) > 1 else nn.Identity()
         self.shortcut = nn.Identity()
         if into != out:
-            self.shortcut = nn.Sequential(
-                layers.convolution(into, out, 1, bias=False), layers.normalisation(out, affine=True)
-            )
+            self.shortcut = nn.Sequential(layers.convolution(into, out, 1, bias=False), layers.normalisation(out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Half of the work is what the block adds to its input."""
@@ -117,6 +141,8 @@ class ResidualUNet(nn.Module):
         For each stage.
     deep
         Coarser outputs while learning.
+    layers
+        What it is made of.
 
     Attributes
     ----------
@@ -133,10 +159,10 @@ class ResidualUNet(nn.Module):
         *,
         features: Sequence[int],
         blocks: Sequence[int],
+        layers: Layers,
         deep: int = 0,
     ) -> None:
         super().__init__()
-        layers = Layers.of(len(stages.kernels[0]))
         self.multiple = stages.multiple
         stem = stages.kernels[0]
         self.stem = _convolved(layers, (channels[0], features[0]), stem)
@@ -196,7 +222,7 @@ def _convolved(layers: Layers, channels: tuple[int, int], kernel: Sequence[int])
     padding = [k // 2 for k in kernel]
     return nn.Sequential(
         layers.convolution(*channels, kernel, 1, padding, bias=False),
-        layers.normalisation(channels[1], affine=True),
+        layers.normalisation(channels[1]),
         nn.LeakyReLU(_SLOPE, inplace=True),
     )
 

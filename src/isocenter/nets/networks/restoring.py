@@ -5,6 +5,7 @@ Neither has a ``head``: what they give is the input and what is added to it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -18,13 +19,18 @@ from isocenter.nets.plan import Plan
 
 
 def denoiser(plan: Plan) -> Denoiser:
-    """A residual U-Net that tells the noise, which is taken away (Zhang 2017). Options: as ``residual_unet``."""
+    """A residual U-Net that tells the noise, which is taken away (Zhang 2017). Options: as ``residual_unet``.
+
+    Nothing is normalised within it unless its options say so: that would hide how strong the noise is.
+    """
     count = len(plan.channels)
     if plan.output_channels != count:
         raise UsageError(f"A denoiser gives as many channels as it takes, {count}; not {plan.output_channels}.")
     if plan.network.options.get("deep_supervision"):
         raise UsageError("A denoiser gives one image: leave deep_supervision at 0.")
-    return Denoiser(unet_of(plan, (plan.inputs, count)), plan.neighbours)
+    options = {"normalisation": "none", **plan.network.options}
+    body = unet_of(replace(plan, network=replace(plan.network, options=options)), (plan.inputs, count))
+    return Denoiser(body, plan.neighbours)
 
 
 def super_resolution(plan: Plan) -> SuperResolution:

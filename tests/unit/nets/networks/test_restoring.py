@@ -158,3 +158,20 @@ def test_a_registration_network_begins_at_rest_and_learns_a_shift() -> None:
 def test_plans_that_a_network_cannot_follow_are_told(plan: Plan, word: str) -> None:
     with pytest.raises(UsageError, match=word):
         build(plan)
+
+
+def test_a_denoiser_sees_how_strong_the_noise_is() -> None:
+    torch.manual_seed(0)
+    network = build(plan_of("denoising", "denoiser", **UNET)).eval()
+    torch.nn.init.normal_(network.body.head.weight)
+    x = torch.randn(1, 1, 16, 16, 16)
+    with torch.inference_mode():
+        weak, strong = ((scale * x - network(scale * x)).norm() for scale in (1.0, 3.0))
+    assert float(strong / weak) == pytest.approx(3, rel=0.01)  # normalised, it would be 1
+
+
+def test_a_normalisation_of_another_name_is_refused() -> None:
+    plan = plan_of("denoising", "denoiser", **UNET)
+    options = {**plan.network.options, "normalisation": "batch"}
+    with pytest.raises(UsageError, match="'instance' or 'none'"):
+        build(replace(plan, network=replace(plan.network, options=options)))
