@@ -30,11 +30,13 @@ from typing import Any
 import numpy as np
 
 import isocenter
+from isocenter import formats
 from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.loading import Loaded, load_case
 from isocenter.datasets.members import on_disk
 from isocenter.disk import explained, replacing
 from isocenter.errors import Bug, InputError, Refused
+from isocenter.findings import Segmentation
 from isocenter.geometry import Grid, Triple
 from isocenter.nets.certainty.checks import domain_of, merged
 from isocenter.nets.plan import Plan
@@ -47,6 +49,8 @@ Progress = Callable[[int, int], None]
 FORMAT = 2
 _MOST_PLACES = 4096
 _FILE = "case.json"
+_HEADERS = (".nhdr", ".mhd")
+"""Endings of files whose voxels lie in others, which may change while these stay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +292,12 @@ def _digest(path: Path) -> str:
             inside = sorted(_digest(one) for one in path.rglob("*") if one.is_file())
             return hashlib.sha256(" ".join(inside).encode()).hexdigest()
         with on_disk(path) as there, there.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256")
+            if there.suffix.lower() in _HEADERS:
+                image = formats.load_as_is(there)
+                for array in image.layers if isinstance(image, Segmentation) else (image.array,):
+                    digest.update(np.ascontiguousarray(array).data)
+            return digest.hexdigest()
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
 

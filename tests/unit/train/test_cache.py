@@ -80,6 +80,28 @@ def test_other_contents_under_the_same_name_are_another_case(
     assert not np.array_equal(after.cases[0].image(), before.cases[0].image())
 
 
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
+def test_other_voxels_beside_the_same_header_are_another_case(blob_plan: Plan, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"image{ending}"
+    path.write_text(_HEADERS[ending])
+    one = Dataset("set", (Case("x", (path,)),), blob_plan.channels)
+    found = []
+    for seed in range(2):
+        values = np.random.default_rng(seed).integers(0, 99, (12, 12, 12)).astype("<i2")
+        (tmp_path / "image.raw").write_bytes(values.tobytes())
+        found.append(cached(one, blob_plan, tmp_path / "cache"))
+    assert found[0].sha256 != found[1].sha256
+
+
+_HEADERS = {
+    ".mhd": "ObjectType = Image\nNDims = 3\nDimSize = 12 12 12\nElementSpacing = 1 1 1\nElementType = MET_SHORT\n"
+    "BinaryData = True\nBinaryDataByteOrderMSB = False\nElementDataFile = image.raw\n",
+    ".nhdr": "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 12 12 12\n"
+    "space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nendian: little\nencoding: raw\n"
+    "data file: image.raw\n",
+}
+
+
 def test_a_bad_case_is_left_out_with_its_reason(
     blob_set: Dataset, blob_plan: Plan, folder: Path, tmp_path: Path
 ) -> None:
