@@ -19,7 +19,7 @@ from pathlib import Path
 
 from isocenter.disk import replacing
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.importing.found import Code, Found, Wishes
+from isocenter.nets.importing.found import Code, Found, Wishes, refused
 from isocenter.nets.models.model import Model, load_model, save_model, with_facts
 from isocenter.nets.models.store import place_of
 from isocenter.nets.plan import Plan
@@ -57,6 +57,9 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
         raise UsageError(f"There is nothing at {source}.")
     if (source / "model.json").is_file():
         model = load_model(source)
+        if model.runtime == "torchscript" and wishes.code != "trusted":
+            text = f"The weights of {source.name} are TorchScript, a program that can read and write files here."
+            raise refused("MODEL_FOREIGN_CODE", f"{text} If you trust where it comes from, say so by --trust.")
         licence = wishes.licence or model.licence
         return _kept_copy(replace(model, name=wishes.name or model.name, licence=licence), store)
     found = _read(source, wishes)

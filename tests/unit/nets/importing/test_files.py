@@ -73,6 +73,8 @@ def test_a_script_gives_what_it_gave_once_it_is_trusted(tmp_path):
     assert np.abs(open_runtime(model, "onnx")(BATCH) - expected(BATCH)).max() < 1e-5
     assert "MODEL_LICENCE_UNKNOWN" in {reason.code for reason in model.reasons}
     assert model.licence == "unknown"
+    with pytest.raises(Refused, match="MODEL_FOREIGN_CODE"):  # the same program in a folder of ours
+        import_model(model.folder, wishes=Wishes("other"), store=tmp_path / "store")
 
 
 def test_a_plan_that_is_missing_or_wrong_is_told(tmp_path):
