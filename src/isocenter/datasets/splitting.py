@@ -52,8 +52,9 @@ def split(dataset: Dataset, held_out: int | float, *, group: str = PATIENT) -> S
     UsageError
         If nothing would be left on one side, or the group is not known of all cases.
     """
-    count = round(held_out * len(dataset.cases)) if isinstance(held_out, float) else held_out
-    if not 0 < count < len(dataset.cases):
+    is_share = isinstance(held_out, float) and 0 < held_out < 1
+    count = round(held_out * len(dataset.cases)) if is_share else held_out
+    if not isinstance(count, int) or not 0 < count < len(dataset.cases):
         raise UsageError(
             f"Of {len(dataset.cases)} cases {held_out} cannot be held out: cases are needed on both sides."
         )

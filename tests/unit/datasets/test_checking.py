@@ -98,7 +98,7 @@ def test_another_attribute_can_keep_cases_together() -> None:
         split(dataset, 2, group="scanner")
 
 
-@pytest.mark.parametrize("held_out", [0, 4, -1, 0.01, 1.0])
+@pytest.mark.parametrize("held_out", [0, 4, -1, 0.01, 1.0, 2.5, float("inf"), float("nan")])
 def test_a_split_with_an_empty_side_is_refused(held_out: float) -> None:
     with pytest.raises(UsageError, match="both sides"):
         split(named("a", "b", "c", "d"), held_out)
