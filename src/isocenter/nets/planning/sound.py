@@ -20,7 +20,7 @@ def faults(plan: Plan) -> Iterator[str]:
     checks = {
         "task": plan.task in get_args(Task) if isinstance(plan.task, str) else False,
         "channels": _are_names(plan.channels) and len(plan.channels) > 0,
-        "labels": _are_names(plan.labels),
+        "labels": _are_names(plan.labels) and len(set(plan.labels)) == len(plan.labels),
         "network": isinstance(plan.network.name, str) and isinstance(plan.network.options, Mapping),
         "patch": _are_counts(plan.patch),
         "shape": plan.shape is None or _are_counts(plan.shape),
@@ -45,7 +45,7 @@ def faults(plan: Plan) -> Iterator[str]:
 
 
 def _are_names(values: Any) -> bool:
-    return isinstance(values, tuple) and all(isinstance(one, str) for one in values) and len(set(values)) == len(values)
+    return isinstance(values, tuple) and all(isinstance(one, str) for one in values)
 
 
 def _is_count(value: Any, least: int = 1, most: int = _MOST) -> bool:
