@@ -40,7 +40,8 @@ def faults(plan: Plan) -> Iterator[str]:
         return
     if len(plan.channels) != len(plan.normalisation):
         yield f"The plan has {len(plan.channels)} channels and {len(plan.normalisation)} normalisations."
-    if strange := sorted(set(plan.largest_only) - set(plan.labels)):
+    strange = sorted(set(plan.largest_only) - set(plan.labels))
+    if strange and plan.task == "segmentation":
         yield f"It keeps the largest piece of {', '.join(strange)}, which is none of its labels."
 
 
