@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from isocenter.nets.networks import build
-from isocenter.nets.networks.cost import _as_a_loss, _Living, cost
+from isocenter.nets.networks.cost import Cost, _as_a_loss, _Living, cost
 from isocenter.nets.plan import Network, Plan
 
 PLAN = Plan(
@@ -20,20 +21,25 @@ PLAN = Plan(
 )
 
 
+@cache
+def told_of_the_plan() -> Cost:
+    return cost(PLAN)
+
+
 def test_one_convolution_costs_what_can_be_reckoned_by_hand() -> None:
-    head = cost(PLAN).macs - cost(replace(PLAN, outputs=2)).macs
+    head = told_of_the_plan().macs - cost(replace(PLAN, outputs=2)).macs
     assert head == 16 * 24 * 16 * 8, "one output channel more is one multiplication for each feature of each voxel"
 
 
 def test_memory_grows_with_the_batch_and_shrinks_with_precision() -> None:
-    one, two = cost(replace(PLAN, batch=1)), cost(replace(PLAN, batch=2))
+    one, two = cost(replace(PLAN, batch=1)), told_of_the_plan()
     assert two.inference_bytes == one.inference_bytes
     assert 1.5 < two.training_bytes / one.training_bytes < 2
     assert cost(PLAN, precision="fp32").training_bytes > 1.4 * two.training_bytes
 
 
 def test_the_most_that_lives_in_a_real_step_is_what_was_told() -> None:
-    told = cost(PLAN)
+    told = told_of_the_plan()
     with _Living() as living, FlopCounterMode(display=False) as counted:
         network = build(PLAN)
         batch = torch.randn(2, 1, 16, 24, 16)
