@@ -126,8 +126,8 @@ def table(seconds: float, steps: dict[str, float]) -> None:
 
 
 def show_to_seg(model: Path, study: Path, caches: Path, encoding: str) -> None:
-    """DICOM to SEG: best of two processes."""
-    seconds, record = min((run_to_seg(model, study, caches, encoding) for _ in range(2)), key=lambda one: one[0])
+    """DICOM to SEG: one process."""
+    seconds, record = run_to_seg(model, study, caches, encoding)
     print(f"\n#### {model.name}, {encoding}: DICOM to SEG in {seconds:.1f} s, peak {record['peak_mib']:.0f} MiB")
     print(f"\n{record['frames']} frames, {record['bytes'] / 2**20:.1f} MiB")
     table(seconds, record["steps"])
