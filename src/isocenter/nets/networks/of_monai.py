@@ -28,6 +28,8 @@ def unet(plan: Plan) -> UNet:
     options = expect_options(plan, ("features", "strides", "units"))
     found = stages_of(plan, most=5)
     features = _features(options, found, first=16, most=256)
+    if len(features) < 2:
+        raise UsageError(f"This network has 2 stages or more, and features is told for {len(features)}.")
     return UNet(
         plan.dimensions,
         plan.inputs,

@@ -69,7 +69,7 @@ def test_a_dynunet_under_deep_supervision_can_be_copied_between_its_steps() -> N
 @pytest.mark.parametrize(
     ("name", "options", "word"),
     [
-        ("unet", {"features": [4]}, "one for each stage|stages but"),
+        ("unet", {"features": [4]}, "2 stages or more"),
         ("segresnet", {"features": 9}, "multiple of 8"),
         ("segresnet", {"blocks_up": [1]}, "blocks_up"),
         ("dynunet", {"deep_supervision": 2}, "at most 1"),
