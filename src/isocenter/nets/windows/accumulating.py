@@ -44,7 +44,10 @@ class Band(Protocol):
     """Sums of the windows that are not finished yet: as many slices as a window has, each channel of the outputs."""
 
     def patches(self, first: int, places: Sequence[Place]) -> Any:
-        """The input (window, channel, slice, row, column) of the windows that begin at a slice and at places."""
+        """The input (window, channel, slice, row, column) of the windows that begin at a slice and at places.
+
+        Good until the next call.
+        """
         ...
 
     def add(self, outputs: Any, first: int, places: Sequence[Place]) -> None:
@@ -98,6 +101,7 @@ class OnCpu:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._sums: Singles | None = None
+        self._given = np.empty(0, np.float32)  # windows that the network sees, in memory that is there already
         self._end = 0  # slices before it lie in the band, or did
 
     def patches(self, first: int, places: Sequence[Place]) -> Singles:
@@ -105,29 +109,41 @@ class OnCpu:
         array, (depth, height, width) = self._scene.array, self._scene.roi
         reach = range(-self._scene.neighbours, self._scene.neighbours + 1)
         channels, last = array.shape[0], array.shape[1] - 1
-        out = np.empty((len(places), channels * len(reach), depth, height, width), np.float32)
-        for one, (row, column) in zip(out, places, strict=True):
-            for place, offset in enumerate(reach):
-                slices = np.clip(np.arange(first + offset, first + offset + depth), 0, last) if offset else None
+        out = self._room((len(places), channels * len(reach), depth, height, width))
+
+        def work(begin: int, end: int) -> None:
+            for one, (row, column) in zip(out, places, strict=True):
                 box = (slice(row, row + height), slice(column, column + width))
-                part = array[:, first : first + depth] if slices is None else array[:, slices]
-                one[place :: len(reach)] = part[:, :, *box]
+                for place, offset in enumerate(reach):
+                    slices = np.clip(np.arange(begin, end) + first + offset, 0, last) if offset else None
+                    part = array[:, first + begin : first + end] if slices is None else array[:, slices]
+                    one[place :: len(reach), begin:end] = part[:, :, *box]
+
+        over_slices(work, (depth, height, width))
         return out
+
+    def _room(self, shape: tuple[int, ...]) -> Singles:
+        """Room for windows, the same each time: fresh memory costs more than what is copied into it."""
+        if self._given.shape != shape:
+            self._given = np.empty(shape, np.float32)
+        return self._given
 
     def add(self, outputs: Singles, first: int, places: Sequence[Place]) -> None:
         """As of :class:`Band`."""
         if self._sums is None:
-            self._sums = np.empty((outputs.shape[1], self._scene.depth, *self._scene.array.shape[2:]), np.float32)
+            self._sums = np.zeros((outputs.shape[1], self._scene.depth, *self._scene.array.shape[2:]), np.float32)
+            self._end = self._scene.depth
         sums, weights = self._sums, tuple(axis.weights for axis in self._scene.axes)
         for entering in range(max(first, self._end), first + self._scene.roi[0]):
             sums[:, entering % self._scene.depth] = 0
-        self._end = first + self._scene.roi[0]
-        for one, place in zip(np.asarray(outputs, np.float32), places, strict=True):
+        self._end = max(self._end, first + self._scene.roi[0])
+        windows = list(zip(np.asarray(outputs, np.float32), places, strict=True))
 
-            def work(begin: int, end: int, one: Singles = one, place: Place = place) -> None:
+        def work(begin: int, end: int) -> None:
+            for one, place in windows:
                 _add(one, weights, (first, *place, begin, end), sums)
 
-            over_slices(work, one.shape[1:])
+        over_slices(work, (outputs.shape[2], *outputs.shape[3:]))
 
     def averages(self, first: int, stop: int) -> Singles:
         """As of :class:`Band`."""

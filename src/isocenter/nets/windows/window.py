@@ -154,7 +154,7 @@ class _Course:
         """Finished slices, without what was put around the volume."""
         slices, rows, columns = self.kept
         while first < end:
-            values = self.band.averages(first, end)
+            values = numbers(self.band.averages(first, end))  # what is no number in a window is none in the average
             stop = first + values.shape[1]
             begin, last = max(first, slices.start), min(stop, slices.stop)
             if begin < last:
@@ -234,4 +234,4 @@ def _fitting(outputs: Any, given: Sequence[int]) -> Any:
             f"The network gives {tuple(outputs.shape)} for {tuple(given)}: a sliding window needs outputs of the size "
             "of the input. Check the plan's patch and network."
         )
-    return numbers(outputs)
+    return outputs
