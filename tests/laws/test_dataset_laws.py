@@ -113,7 +113,7 @@ def plans(draw: st.DrawFn, *, deep: bool = True) -> Plan:
     return Plan(
         draw(st.sampled_from(["segmentation", "classification", "denoising"])),
         channels,
-        tuple(draw(st.lists(words, max_size=4))),
+        tuple(draw(st.lists(words, max_size=4, unique=True))),
         Network(draw(words), draw(options)),
         draw(st.tuples(*[st.integers(1, 200)] * 3)),
         draw(st.integers(1, 8)),

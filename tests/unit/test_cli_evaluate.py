@@ -217,7 +217,12 @@ def test_results_and_a_reference_are_kept_with_a_model(
     from isocenter.nets.plan import Network, Plan
 
     plan = Plan(
-        "segmentation", ("MR",), ("organ",), Network("residual_unet", {"features": [4]}), (8, 16, 16), (1.0,) * 3
+        "segmentation",
+        ("MR",),
+        ("organ",),
+        Network("residual_unet", {"features": [4]}),
+        (8, 16, 16),
+        spacing_mm=(1.0,) * 3,
     )
     model = folders / "net"
     save_model(Model("net", "1", plan, model, {}), [{"a": torch.zeros(2)}])

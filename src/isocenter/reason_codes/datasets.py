@@ -19,7 +19,7 @@ CODES: dict[str, CodeEntry] = {
         _X,
         "A data set holds labels of a case, but not its image, or not all of its channels.",
         _LEFT_OUT,
-        "Look for the image: copied in part, or named otherwise than its label?",
+        "Look for the image: it may be missing from a copy, or named otherwise than its label.",
     ),
     "LABEL_MISSING": CodeEntry(
         _X,
@@ -94,7 +94,7 @@ CODES: dict[str, CodeEntry] = {
         _X,
         "A folder of DICOM holds a series, or a stored segmentation, that cannot be a case of the data set.",
         "It was left out.",
-        "`isocenter index` says what is in the folder.",
+        "See by `isocenter index` what is in the folder.",
     ),
     "LOCKED_CASE": CodeEntry(
         _X,

@@ -250,8 +250,8 @@ def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_the_callers_generator_and_modes_are_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(5)
-    model, before = network(), torch.get_rng_state()
+    model, before, handler = network(), torch.get_rng_state(), signal.getsignal(signal.SIGINT)
     learn(model, Brightness(), course(tmp_path, steps=5))
     assert torch.equal(before, torch.get_rng_state())
     assert not torch.are_deterministic_algorithms_enabled()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
