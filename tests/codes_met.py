@@ -19,7 +19,7 @@ _checked = Reason.__post_init__
 
 def _noting(reason: Reason) -> None:
     maker = sys._getframe(2).f_globals.get("__name__", "")  # above the generated __init__
-    if not _is_real and maker.startswith("isocenter.") and not maker.startswith("isocenter.testing"):
+    if not _is_real and maker.startswith("isocenter."):
         _met.add(reason.code)
     _checked(reason)
 
