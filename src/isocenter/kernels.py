@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,10 +63,20 @@ def over_slices(work: Callable[[int, int], None], shape: Sequence[int]) -> None:
     that parallel ones need to compile. The threads end with the call: nothing is left behind that a later ``fork``
     could trip over, and calls from several threads do not disturb each other.
     """
-    workers, slices = threads(), shape[0]
+    slices = shape[0]
+    workers = min(threads(), slices)
     if workers == 1 or math.prod(shape) < _SMALL:
         work(0, slices)
         return
     cuts = np.linspace(0, slices, min(_SHARES * workers, slices) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, cuts[:-1], cuts[1:]))
+    slabs = iter(list(pairwise(cuts)))  # whoever is free takes the next
+
+    def some() -> None:
+        for start, stop in slabs:
+            work(start, stop)
+
+    with ThreadPoolExecutor(workers - 1) as pool:  # the caller works too: one thread fewer to begin and to end
+        others = [pool.submit(some) for _ in range(workers - 1)]
+        some()
+        for other in others:
+            other.result()

@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from isocenter.kernels import compiled, kernel
+import numpy as np
+import pytest
+
+from isocenter.kernels import compiled, kernel, over_slices
 
 SAMPLED = """
 import numpy as np
@@ -40,3 +44,23 @@ def test_a_compiled_function_gives_what_it_gave() -> None:
         return 2 * number
 
     assert kernel(twice)(3) == compiled(inline="always")(twice)(3) == 6
+
+
+def test_slabs_make_up_all_slices_each_once_and_a_fault_in_any_of_them_is_told() -> None:
+    for slices in (1, 3, 50):
+        seen = np.zeros(slices, int)
+
+        def work(start: int, stop: int, seen: Any = seen) -> None:
+            seen[start:stop] += 1
+
+        over_slices(work, (slices, 512, 512))
+        assert (seen == 1).all()
+
+    for wrong in (0, 49):
+
+        def faulty(start: int, stop: int, wrong: int = wrong) -> None:
+            if start <= wrong < stop:
+                raise ValueError("a fault")
+
+        with pytest.raises(ValueError, match="a fault"):
+            over_slices(faulty, (50, 512, 512))

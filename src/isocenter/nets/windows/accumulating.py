@@ -133,7 +133,7 @@ class OnCpu:
         if self._sums is None:
             self._sums = np.zeros((outputs.shape[1], self._scene.depth, *self._scene.array.shape[2:]), np.float32)
             self._end = self._scene.depth
-        sums, weights = self._sums, tuple(axis.weights for axis in self._scene.axes)
+        sums, weights = self._sums, tuple((axis.weights, 1 / axis.sums) for axis in self._scene.axes)
         for entering in range(max(first, self._end), first + self._scene.roi[0]):
             sums[:, entering % self._scene.depth] = 0
         self._end = max(self._end, first + self._scene.roi[0])
@@ -150,10 +150,7 @@ class OnCpu:
         if self._sums is None:
             raise ValueError("No window was added yet.")
         place = first % self._scene.depth
-        values = self._sums[:, place : min(place + stop - first, self._scene.depth)]
-        scale = tuple(1 / axis.sums for axis in self._scene.axes)
-        over_slices(lambda begin, end: _average(values, scale, (first, begin, end)), values.shape[1:])
-        return values
+        return self._sums[:, place : min(place + stop - first, self._scene.depth)]
 
 
 class OnGpu:
@@ -205,27 +202,15 @@ class OnGpu:
 
 @compiled(fastmath={"contract"})
 def _add(patch: Array, weights: Any, place: Any, sums: Array) -> None:
-    """Add slices of a window, times its weights, to the sums."""
-    by_slice, by_row, by_column = weights
+    """Add slices of a window to the sums, times what it counts among all windows that hold a voxel."""
+    (by_slice, of_slice), (by_row, of_row), (by_column, of_column) = weights
     first, row, column, begin, end = place
+    across = by_column * of_column[column : column + by_column.size]
     for channel in range(patch.shape[0]):
         for z in range(begin, end):
             plane = sums[channel, (first + z) % sums.shape[1]]
             for y in range(patch.shape[2]):
-                weight, line = by_slice[z] * by_row[y], patch[channel, z, y]
-                target = plane[row + y, column : column + line.size]
-                for x in range(line.size):
-                    target[x] += weight * by_column[x] * line[x]
-
-
-@compiled(fastmath={"contract"})
-def _average(sums: Array, scale: Any, place: Any) -> None:
-    """Divide some slices of sums, the first of which is a slice of the volume, by what their weights add up to."""
-    by_slice, by_row, by_column = scale
-    first, begin, end = place
-    for channel in range(sums.shape[0]):
-        for z in range(begin, end):
-            for y in range(sums.shape[2]):
-                factor, line = by_slice[first + z] * by_row[y], sums[channel, z, y]
-                for x in range(line.size):
-                    line[x] *= factor * by_column[x]
+                weight = by_slice[z] * of_slice[first + z] * by_row[y] * of_row[row + y]
+                line, target = patch[channel, z, y], plane[row + y, column : column + across.size]
+                for x in range(across.size):
+                    target[x] += weight * across[x] * line[x]

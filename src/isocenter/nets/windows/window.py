@@ -108,6 +108,8 @@ def parts(array: Singles, runtime: Runtime, window: Window) -> Iterator[Part]:
     ------
     UsageError
         If the network's output is not of its input's size.
+    InputError
+        If it holds values that are no numbers.
     """
     course = _course(array, runtime, window, whole=False)
     for first, end in course.run():
@@ -117,13 +119,13 @@ def parts(array: Singles, runtime: Runtime, window: Window) -> Iterator[Part]:
 def whole(array: Singles, runtime: Runtime, window: Window) -> Singles | None:
     """All averages of a network at once, without a copy; None if it has a head, or runs on a GPU.
 
-    Parameters as of :func:`parts`.
+    Parameters and errors as of :func:`parts`.
     """
     if runtime.device != "cpu" or (runtime.head is not None and not _is_narrow(runtime.head)):
         return None
     course = _course(array, runtime, window, whole=True)
-    for _ in course.run():
-        pass
+    for first, end in course.run():
+        numbers(course.band.averages(first, end))
     values: Singles = course.band.averages(0, course.scene.depth)[:, *course.kept]
     return values
 

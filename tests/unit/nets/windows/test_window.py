@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from isocenter.errors import UsageError
+from isocenter.errors import InputError, UsageError
 from isocenter.nets.runtimes import Head
 from isocenter.nets.windows.deciding import labels, outputs
 from isocenter.nets.windows.window import Window, along, parts
@@ -147,6 +147,18 @@ def test_outputs_of_another_size_are_refused():
 
     with pytest.raises(UsageError, match="of the size"):
         outputs(values(1, 8, 8, 8), [Halving(values(2, 1))], Window((8, 8, 8)))
+
+
+def test_values_that_are_no_numbers_are_refused_whatever_becomes_of_them():
+    class Damaged(Pointwise):
+        def __call__(self, batch):
+            found = super().__call__(batch)
+            found[:, 0, 0, 0, 0] = np.nan
+            return found
+
+    for made in (labels, outputs):
+        with pytest.raises(InputError, match="no numbers"):
+            made(values(1, 8, 8, 8), [Damaged(values(2, 1))], Window((8, 8, 8)))
 
 
 def test_windows_that_make_no_sense_are_refused():
