@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from isocenter.nets.models.model import Model
-from isocenter.nets.runtimes import Runtime, open_runtime
+from isocenter.nets.runtimes import Runtime, open_runtime, runtime_name
 
 if TYPE_CHECKING:
     from isocenter.nets.predict import Inference
@@ -54,7 +54,8 @@ class Pool:
         UsageError
             If what is to run it is not there.
         """
-        key = (model.sha256, how.runtime, how.device, how.precision, member)
+        name = runtime_name(model, how.runtime)
+        key = (model.sha256, name, how.device, how.precision, member)
         with self._lock:
             turn = self._opening.setdefault(key, threading.Lock())
         with turn:
@@ -62,11 +63,11 @@ class Pool:
                 if key in self._open:
                     self._open.move_to_end(key)
                     return self._open[key][1]
-            runtime = open_runtime(model, how.runtime, device=how.device, precision=how.precision, member=member)
-            names = list(model.weights) if member is None else [list(model.weights)[member]]
-            size = sum((model.folder / name).stat().st_size for name in names)
+            runtime = open_runtime(model, name, device=how.device, precision=how.precision, member=member)
+            files = list(model.weights) if member is None else [list(model.weights)[member]]
+            size = sum((model.folder / file).stat().st_size for file in files)
             with self._lock:
-                self._open[key] = Warm(model.name, how.runtime, how.device, size), runtime
+                self._open[key] = Warm(model.name, name, how.device, size), runtime
                 self._make_room()
             return runtime
 

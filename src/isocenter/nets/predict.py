@@ -33,7 +33,7 @@ from isocenter.nets.plan import Plan
 from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
 from isocenter.nets.region import box_around, coarse_of, labels_within
-from isocenter.nets.runtimes import Device, Precision, Runtime
+from isocenter.nets.runtimes import OWN, Device, Precision, Runtime, runtime_name
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows import deciding
 from isocenter.nets.windows.enlarging import Folded, times_of, unfolded
@@ -57,7 +57,7 @@ class Inference:
     Parameters
     ----------
     runtime
-        What runs it, of :data:`isocenter.nets.runtimes.RUNTIMES`.
+        What runs it, of :data:`isocenter.nets.runtimes.RUNTIMES`; by default what its weights are for.
     device
         Where.
     precision
@@ -74,7 +74,7 @@ class Inference:
         ``"agreement"`` of members and mirror images, each run by itself; or ``"none"``. It changes no label.
     """
 
-    runtime: str = "torch"
+    runtime: str = OWN
     device: Device = "cpu"
     precision: Precision = "float32"
     overlap: float = 0.5
@@ -277,12 +277,13 @@ def window_of(plan: Plan, how: Inference) -> Window:
 
 def algorithm_of(model: Model, how: Inference) -> Algorithm:
     """What made a finding: the model, its digest, its licence and how it was run."""
+    runtime = runtime_name(model, how.runtime)
     settings = {
         "model_sha256": model.sha256,
         **({"coarse_sha256": coarse.sha256} if (coarse := coarse_of(model)) else {}),
         "licence": model.licence,
         "source": model.source,
-        "runtime": f"{how.runtime} {_version(how.runtime)}".strip(),
+        "runtime": f"{runtime} {_version(runtime)}".strip(),
         "precision": how.precision,
         "overlap": how.overlap,
         "mirror": how.mirror,
@@ -303,7 +304,7 @@ def _prepared(model: Model, images: Sequence[Volume] | Volume, *tasks: str) -> P
     expect(model, Model)
     if model.plan.task not in tasks:
         raise UsageError(f"{model.name} is a model for {model.plan.task}, not for {' or '.join(tasks)}.")
-    given = (images,) if isinstance(images, Volume) else tuple(images)
+    given = tuple(images) if isinstance(images, Sequence) else (images,)
     for one in given:
         expect(one, Volume)
     expect_modality(given, model.plan)

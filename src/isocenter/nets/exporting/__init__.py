@@ -114,7 +114,7 @@ def _ways() -> dict[str, tuple[Callable[[Model, Path], None], Callable[[Path], C
 def _compared(model: Model, run: Callable[[Array], Array]) -> Equality:
     """The written network beside the model, on two windows of noise."""
     shape = patch_shape(model.plan, 1)
-    runtime = open_runtime(model, "onnx" if model.runtime == "onnx" else "torch")
+    runtime = open_runtime(model)
     rng = np.random.default_rng(1)
     pairs: list[tuple[Any, Any]] = []
     for _ in range(2):

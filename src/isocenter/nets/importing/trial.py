@@ -23,7 +23,7 @@ def tried(model: Model) -> dict[str, Any]:
         If it does not run, or gives other channels, another shape, or values that are no finite numbers.
     """
     before = peak_bytes()
-    runtime = open_runtime(model, "onnx" if model.runtime == "onnx" else "torch")
+    runtime = open_runtime(model)
     shape = patch_shape(model.plan, 1)
     batch = np.random.default_rng(0).standard_normal(shape, np.float32)
     start = time.perf_counter()

@@ -45,6 +45,10 @@ RUNTIMES: Mapping[str, str] = MappingProxyType(
 """Where each runtime is opened: a function of what runs (:class:`.members.Members`), the device and the precision."""
 
 
+OWN = "own"
+"""Names the runtime that a model's weights are for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Head:
     """The last layer of a network where it is linear in each voxel: outputs = weight @ features + bias.
@@ -103,9 +107,16 @@ class Runtime(Protocol):
         ...
 
 
+def runtime_name(model: Model, name: str = OWN) -> str:
+    """A runtime by its name; by ``"own"`` ONNX Runtime for a model that is ONNX, and torch for all others."""
+    if name != OWN:
+        return name
+    return "onnx" if model.runtime == "onnx" else "torch"
+
+
 def open_runtime(
     model: Model,
-    name: str = "torch",
+    name: str = OWN,
     *,
     device: Device = "cpu",
     precision: Precision = "float32",
@@ -121,7 +132,7 @@ def open_runtime(
     model
         The model; its weights are checked against their digests.
     name
-        A key of :data:`RUNTIMES`.
+        A key of :data:`RUNTIMES`, or ``"own"`` for that of :func:`runtime_name`.
     device
         Where it runs.
     precision
@@ -145,6 +156,7 @@ def open_runtime(
     """
     expect_word(device, Device, "The device")
     expect_word(precision, Precision, "The precision")
+    name = runtime_name(model, name)
     if name not in RUNTIMES:
         raise UsageError(f"There is no runtime {name!r}; there are: {', '.join(RUNTIMES)}.")
     if precision != "float32" and name not in ("torch", "compiled"):

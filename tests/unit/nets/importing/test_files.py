@@ -10,10 +10,15 @@ import onnx
 import pytest
 import torch
 
+from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
+from isocenter.geometry import Grid
+from isocenter.nets.by_name import segment
 from isocenter.nets.importing import Wishes, import_model
+from isocenter.nets.predict import Inference, segmented
 from isocenter.nets.runtimes import open_runtime
 from isocenter.nets.runtimes.tracing import as_onnx
+from isocenter.volume import Volume
 
 PLAN = {
     "channels": ["CT"],
@@ -121,3 +126,11 @@ def test_what_is_no_model_is_told(tmp_path):
             import_model(tmp_path / name, store=tmp_path / "store")
     with pytest.raises(UsageError, match="nothing at"):
         import_model(tmp_path / "absent", store=tmp_path / "store")
+
+
+def test_an_onnx_file_runs_by_its_name_as_any_model(tmp_path):
+    model = import_model(onnx_file(tmp_path), wishes=Wishes(licence="MIT"), store=tmp_path / "store")
+    ct = Volume(BATCH[0, 0] * 100, Grid((8, 8, 8), np.diag([2.0, 2, 2, 1])), codes.HU, modality="CT")
+    found = segment(ct, str(model.folder))
+    assert dict(found.algorithm.settings)["runtime"].startswith("onnx ")
+    assert np.array_equal(found.mask(), segmented(model, ct, how=Inference(runtime="openvino")).mask())
