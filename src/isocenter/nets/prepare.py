@@ -14,10 +14,11 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.errors import Refused, UsageError
 from isocenter.findings import Algorithm, Segmentation
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.nets.plan import Normalisation, Plan
 from isocenter.ops import intensity
 from isocenter.ops.counts import Counts, is_countable
+from isocenter.ops.lattice import expect_real
 from isocenter.ops.resample import Image, onto, stretched_to_shape, to_orientation, to_spacing
 from isocenter.reasons import Reason, merge
 from isocenter.volume import Array, Volume
@@ -68,10 +69,11 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
     Raises
     ------
     UsageError
-        If there are not as many images as channels.
+        If there are not as many images as channels, or their values are no real numbers.
     Refused
         With ``NOT_A_NUMBER`` if a value is no finite number, or none once scaled; ``CHANNELS_APART`` if the images lie
-        on several grids; ``NO_CONTRAST`` if all values of an image are equal.
+        on several grids; ``NO_CONTRAST`` if all values of an image are equal; ``PIXELS_WITHOUT_SIZE`` if the plan's
+        grid is in millimetres and the size of a pixel is unknown.
     """
     channels = _channels(images)
     if len(channels) != len(plan.channels):
@@ -80,7 +82,11 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
     if any(not one.grid.coincides(channels[0].grid) for one in channels):
         text = "The images of the case lie on different grids: bring them onto one by isocenter.onto first."
         raise Refused([Reason("CHANNELS_APART", text)])
+    if plan.spacing_mm is not None and channels[0].grid.space is Space.PIXEL:
+        text = "The network's grid is in millimetres, and the size of this image's pixels is unknown."
+        raise Refused([Reason("PIXELS_WITHOUT_SIZE", text)])
     for one in channels:
+        expect_real(one, "A network")
         _expect_finite(one)
     moved = [on_grid(one, plan) for one in channels]
     array = np.empty((len(moved), *moved[0].grid.shape), np.float32)
@@ -98,9 +104,10 @@ def prepared(images: Sequence[Volume], plan: Plan) -> Prepared:
 def on_grid(image: Image, plan: Plan) -> Image:
     """An image, or its labels, on the grid that a plan brings it to; values stay as they are.
 
-    Labels are taken smoothly, so that a coarser grid gets the label that fills most of its voxel.
+    A picture whose place in the patient is unknown is not turned: the directions of its axes are made up, and differ
+    between formats. Labels are taken smoothly, so that a coarser grid gets the label that fills most of its voxel.
     """
-    turned = to_orientation(image, plan.orientation)
+    turned = to_orientation(image, plan.orientation) if image.grid.space is Space.PATIENT else image
     if plan.shape is not None:
         return stretched_to_shape(turned, plan.shape, smoothing="matched", labels="smooth")
     if plan.spacing_mm is None:

@@ -19,6 +19,12 @@ CODES: dict[str, CodeEntry] = {
         "They were not given to the network.",
         "Register them if need be, and bring them onto one grid.",
     ),
+    "PIXELS_WITHOUT_SIZE": CodeEntry(
+        _X,
+        "A network's grid is in millimetres, and the image does not say how large a pixel is.",
+        "It was not given to the network.",
+        "State the pixel size if you know it; or take a network whose images have no size, by a shape in its plan.",
+    ),
     "NO_CONTRAST": CodeEntry(
         _X,
         "All values of an image are equal, so that they cannot be scaled for a network.",

@@ -11,7 +11,7 @@ import torch
 
 from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
-from isocenter.geometry import Grid
+from isocenter.geometry import Grid, Space
 from isocenter.nets.certainty.checks import domain_of
 from isocenter.nets.detecting import detections
 from isocenter.nets.models.model import Model, save_model
@@ -374,3 +374,29 @@ def test_values_too_large_for_a_network_are_refused():
     for how in (Normalisation("none"), Normalisation("zscore")):
         with pytest.raises(Refused, match="NOT_A_NUMBER"):
             prepared([huge], plan_of(normalisation=(how,), spacing_mm=None))
+
+
+def test_an_image_without_pixel_size_is_not_given_to_a_network_in_millimetres():
+    grid = Grid((1, 24, 28), np.eye(4), space=Space.PIXEL)
+    picture = Volume(image().array[:1], grid)
+    with pytest.raises(Refused, match="PIXELS_WITHOUT_SIZE"):
+        prepared([picture], plan_of())
+
+
+@pytest.mark.parametrize("space", [Space.PIXEL, Space.PLANE])
+def test_a_picture_without_a_place_is_seen_as_it_is_whatever_its_axes_are_called(space):
+    turned = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])  # as DICOM has it, and other formats
+    seen = [
+        prepared([Volume(image().array[:1], Grid((1, 24, 28), affine, space=space))], plan_of(spacing_mm=None))
+        for affine in (turned, np.eye(4))
+    ]
+    assert np.array_equal(seen[0].array, seen[1].array)
+    assert seen[0].array.shape == (1, 1, 24, 28)
+
+
+def test_what_is_no_volume_or_holds_no_real_numbers_is_told(tmp_path):
+    model = model_of(tmp_path)
+    with pytest.raises(UsageError, match="not a NoneType"):
+        segmented(model, None)
+    with pytest.raises(UsageError, match="real numbers, not complex"):
+        segmented(model, image().with_array(image().array.astype(complex)))
