@@ -232,6 +232,9 @@ def test_results_and_a_reference_are_kept_with_a_model(
     facts = load_model(model).facts
     assert facts["results"]["dice"] == pytest.approx(0.8)
     assert facts["results"]["cases"] == 13
+    assert facts["results"]["structures"]["organ"]["cases"] == 13
+    (told,) = load_model(model).reasons
+    assert (told.code, "organ 0.80 (13 cases)" in told.message) == ("MODEL_MEASURED", True)
     assert facts["subgroups"] == {}
     assert run(monkeypatch, *arguments, "--record") == 2
     stream = folders / "stream"

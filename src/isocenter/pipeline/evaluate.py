@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from isocenter import evaluate
 from isocenter.errors import UsageError
@@ -17,6 +19,8 @@ from isocenter.pipeline.evaluating.reading import pairs
 from isocenter.pipeline.evaluating.writing import facts_of, write
 
 __all__ = ["Request", "facts_of", "record", "run", "write"]
+
+_KEPT = ("dice", "surface_dice", "hd95_mm")
 
 
 def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
@@ -55,7 +59,7 @@ def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
 
 
 def record(found: Results, model: Path) -> None:
-    """Write mean scores, also of subgroups that are large enough, into the facts and onto the card of a model.
+    """Write mean scores, of each structure and of subgroups that are large enough, into a model's facts and card.
 
     Raises
     ------
@@ -64,19 +68,20 @@ def record(found: Results, model: Path) -> None:
     """
     if any(reason.code == "LEARNED_FROM" for reason in found.reasons):
         raise UsageError("The model learned from some of the cases: these are no results to be kept. Hold cases out.")
-    overall = {
-        one.metric.name: round(one.mean.value, 4)
-        for one in found.study.summaries(("dice", "surface_dice", "hd95_mm"))
-        if not one.structure or len(found.study.structures) == 1
-    }
+    summaries = [one for one in found.study.summaries(_KEPT) if isfinite(one.mean.value)]
+    each: dict[str, dict[str, float | int]] = {}
+    for one in summaries:
+        of_one = each.setdefault(one.structure, {"cases": one.mean.count})
+        of_one[one.metric.name] = round(one.mean.value, 4)
+    overall = each.pop("", None) or (next(iter(each.values())) if len(each) == 1 else {})
     groups = {
         f"{one.attribute} {group.name}": {"cases": group.mean.count, one.metric.name: round(group.mean.value, 4)}
         for one in found.breakdowns
         for group in one.groups
         if not group.is_small
     }
-    results = {**overall, "cases": len(found.study.cases), "digest": found.study.digest}
-    with_facts(find_model(model), results=results, subgroups=groups)
+    of_all: dict[str, Any] = {**overall, "cases": len(found.study.cases), "structures": each}
+    with_facts(find_model(model), results={**of_all, "digest": found.study.digest}, subgroups=groups)
 
 
 def _other(folder: Path, places: Sequence[Place], own: evaluate.Study, tolerance_mm: Tolerance) -> evaluate.Study:

@@ -67,6 +67,36 @@ CODES: dict[str, CodeEntry] = {
         "What is visible was segmented.",
         "Do not read its volume as that of the whole structure.",
     ),
+    "MODEL_UNPROVEN": CodeEntry(
+        _V,
+        "Nothing, or next to nothing, is known of how right a network is on cases that it did not learn from.",
+        "The result was reported.",
+        "Trust it only after looking; measure the model on cases of yours by `isocenter evaluate --record`.",
+    ),
+    "MODEL_WEAK": CodeEntry(
+        _V,
+        "On cases that it did not learn from, a network found some of its structures badly.",
+        "The result was reported.",
+        "Look at the contours of these structures; do not rely on their volumes.",
+    ),
+    "MODEL_MEASURED": CodeEntry(
+        _I,
+        "How right a network was on cases that it did not learn from.",
+        "It was told.",
+        "It holds for images like those cases.",
+    ),
+    "MODEL_MODALITY_UNKNOWN": CodeEntry(
+        _V,
+        "Nothing says which modality a network was taught on, so that it runs on images of any.",
+        "The result was reported.",
+        "Ask who made the model; name the channels of its data set after their modality, as CT or MR.",
+    ),
+    "IMAGE_MODALITY_UNKNOWN": CodeEntry(
+        _I,
+        "An image for a network does not say of which modality it is, so that this was not compared.",
+        "It was taken for one of the network's modality.",
+        "Make sure of it.",
+    ),
     "MODEL_GUESSED": CodeEntry(
         _G,
         "A model of others leaves open what it takes.",

@@ -183,7 +183,7 @@ class _Folds:
         self._keep_table([(traits.id, row) for traits, row in seen])
         cases = tuple(row for _, row in seen)
         facts = {"identity": identity, "out_of_fold": [row.to_dict() for row in cases], **_calibration(cases)}
-        facts["domain"] = {**merged([one.facts["domain"] for one in members]), "images": len(cases)}
+        facts["domain"] = {**merged([one.facts.get("domain", {}) for one in members]), "images": len(cases)}
         if len(seen) >= LEAST_REFERENCE:
             facts[REFERENCE] = profile([traits for traits, _ in seen]).to_dict()
         facts["members"] = [dict(one.facts) for one in members]
@@ -230,7 +230,7 @@ class _Folds:
         if model.facts.get("identity") != identity:
             raise UsageError(f"{self.out} is another model already: choose another folder.")
         text = f"The model {model.name} was there already, of these members."
-        cases = tuple(OutOfFold.from_dict(row) for row in model.facts["out_of_fold"])
+        cases = tuple(OutOfFold.from_dict(row) for row in model.facts.get("out_of_fold", ()))
         return Ensemble(model, cases, merge(said, [Reason("TRAINED_BEFORE", text)]))
 
 

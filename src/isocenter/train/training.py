@@ -203,8 +203,8 @@ class _Training:
         if training.get("identity") != identity:
             raise UsageError(f"{self.out} is another model already: choose another folder.")
         text = f"The model {model.name} was there already, taught by this plan with these settings from these cases."
-        curve = tuple(Point(**point) for point in training["curve"])
-        return Trained(model, curve, model.facts["held_out"], merge(said, [Reason("TRAINED_BEFORE", text)]))
+        curve = tuple(Point(**point) for point in training.get("curve", ()))
+        return Trained(model, curve, model.facts.get("held_out", {}), merge(said, [Reason("TRAINED_BEFORE", text)]))
 
 
 def _those(dataset: Dataset, usable: list[str]) -> Dataset:

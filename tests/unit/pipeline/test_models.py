@@ -12,11 +12,12 @@ import torch
 import isocenter as iso
 from isocenter.errors import UsageError
 from isocenter.geometry import Grid
-from isocenter.nets.models.model import Model, save_model, weights_of
+from isocenter.nets.models.model import Model, save_model, weights_of, with_facts
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.pipeline.run import run
 from isocenter.pipeline.spec import Settings, pipeline
+from isocenter.reasons import Severity
 from isocenter.testing.dicom import Style, write_series
 
 SHAPE = (16, 24, 24)
@@ -74,6 +75,33 @@ def test_a_model_gives_all_that_the_main_job_gives(tmp_path, study):
     seg = pydicom.dcmread(result.outputs["seg"])
     assert seg.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue == "5366008"
     assert found.grid.shape == SHAPE
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "words"),
+    [
+        ({}, "MODEL_UNPROVEN", "No result of the network on cases that it did not learn from is known."),
+        (
+            {
+                "training": {"learned_from": ["a"] * 9, "held_out": ["b"] * 6},
+                "held_out": {"dice_hippocampus_left": 0.31, "dice_hippocampus_right": 0.93},
+            },
+            "MODEL_WEAK",
+            "below 0.7: hippocampus_left 0.31 (6 cases)",
+        ),
+    ],
+)
+def test_how_right_the_model_is_stands_beside_its_result(tmp_path, study, facts, code, words):
+    with_facts(model_of(tmp_path / "model"), **facts)
+    (result,) = run(str(tmp_path / "model"), study, tmp_path / "out")
+    said = {reason.code: reason for reason in result.reasons}
+    assert words in said[code].message
+    assert said[code].severity is Severity.REVIEW
+    page = result.outputs["html"].read_text()
+    assert words in page.split('class="notes"')[0].split("<body")[1]
+    assert "Review needed" in page
+    record = json.loads(result.outputs["record"].read_text())
+    assert code in {reason["code"] for reason in record["reasons"]}
 
 
 def test_signals_of_mr_are_no_densities(tmp_path, study):

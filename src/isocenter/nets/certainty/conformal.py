@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import InputError, UsageError
+from isocenter.nets.certainty.uncertainty import FEATURES
 from isocenter.reasons import Reason
 
 Floats = npt.NDArray[np.float64]
@@ -115,9 +116,12 @@ class Calibration:
         """
         try:
             rows, scores = np.asarray(values["features"], float), np.asarray(values["scores"], float)
-            return calibrated(scores, rows, names=values["names"], level=values["level"])
+            made = calibrated(scores, rows, names=values["names"], level=values["level"])
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise InputError(f"The calibration of the model is damaged: {error}") from error
+        if unknown := set(made.names) - set(FEATURES):
+            raise InputError(f"The calibration of the model is damaged: nothing tells {', '.join(unknown)} of a case.")
+        return made
 
     def _holds(self, number: int) -> bool:
         keep = [other for other in range(len(self.scores)) if other != number]

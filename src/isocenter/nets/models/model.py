@@ -23,6 +23,8 @@ from isocenter.disk import replacing, write_synced
 from isocenter.errors import InputError, UsageError
 from isocenter.extras import needed
 from isocenter.nets.models.card import card
+from isocenter.nets.models.facts import faults
+from isocenter.nets.models.proof import about_model
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
 
@@ -81,8 +83,9 @@ class Model:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """What was guessed when it was imported, and what its own software does differently."""
-        return tuple(Reason(one["code"], one["message"]) for one in self.facts.get("reasons", ()))
+        """What was guessed when it was imported, what its own software does otherwise, and how right it is."""
+        said = (Reason(one["code"], one["message"]) for one in self.facts.get("reasons", ()))
+        return (*said, *about_model(self))
 
     @property
     def sha256(self) -> str:
@@ -168,17 +171,15 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def _sound(model: Model) -> Model:
     """The model, once what was read has the right types, and its weights are files of its own folder."""
     texts = (model.name, model.version, model.runtime, model.licence, model.source)
-    weights, facts = model.weights, model.facts
+    weights = model.weights
     if not all(isinstance(one, str) for one in texts):
         raise TypeError("its name, version, runtime, licence and source are to be texts")
     if not isinstance(weights, dict) or not weights or not all(isinstance(one, str) for one in weights.values()):
         raise TypeError("it lists no weights with their digests")
     if any(Path(name).name != name or "\\" in name for name in weights):
         raise ValueError("its weights are to lie in its own folder")
-    if not isinstance(facts, dict) or not all(isinstance(facts.get(one, {}), dict) for one in ("domain", "trial")):
-        raise TypeError("its facts are no table")
-    for one in facts.get("reasons", ()):
-        Reason(one["code"], one["message"])
+    if wrong := list(faults(model.facts)):
+        raise TypeError(" ".join(wrong).removesuffix("."))
     return model
 
 

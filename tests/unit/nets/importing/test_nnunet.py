@@ -159,7 +159,7 @@ def test_its_plan_says_what_the_network_takes(tmp_path):
     assert (plan.spacing_mm, plan.patch, plan.orientation) == ((2.0, 1.0, 1.5), (8, 16, 16), "SAR")
     assert plan.mirror_axes == (0, 1, 2)
     assert plan.normalisation[0].scale == "zscore"
-    assert {reason.code for reason in model.reasons} == {"MODEL_GUESSED", "MODEL_UNLIKE"}
+    assert {reason.code for reason in model.reasons} == {"MODEL_GUESSED", "MODEL_UNLIKE", "MODEL_UNPROVEN"}
     assert "CC-BY-SA 4.0" in (model.folder / "card.md").read_text()
     assert model.facts["trial"]["window"] == "8 x 16 x 16"
 

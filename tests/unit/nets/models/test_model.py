@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,42 @@ def test_damaged_models_are_told(tmp_path):
             load_model(tmp_path / "net")
     with pytest.raises(UsageError, match="is no model"):
         load_model(tmp_path)
+
+
+BAD_FACTS: tuple[tuple[dict[str, object], str], ...] = (
+    ({"domain": {"values": [[0, 1, 2], [3, 4]]}}, "facts.domain.values"),
+    ({"domain": {"values": [[0, 1, 9], [3, 4, 5]]}}, "facts.domain.values"),
+    ({"domain": {"spacing_mm": "1"}}, "facts.domain.spacing_mm"),
+    ({"domain": {"images": -1}}, "facts.domain.images"),
+    ({"domain": {"modalities": "MR"}}, "facts.domain.modalities"),
+    ({"calibration": 5}, "facts.calibration"),
+    ({"calibration": {"names": 5}}, "facts.calibration.names"),
+    ({"calibration": {"features": [[float("nan")]]}}, "facts.calibration.features"),
+    ({"calibration": {"scores": [1.5]}}, "facts.calibration.scores"),
+    ({"calibration": {"level": "high"}}, "facts.calibration.level"),
+    ({"training": []}, "facts.training"),
+    ({"training": {"curve": [{"step": 1}]}}, "facts.training.curve"),
+    ({"training": {"learned_from": 80}}, "facts.training.learned_from"),
+    ({"training": {"settings": 5}}, "facts.training.settings"),
+    ({"held_out": {"dice_a": "good"}}, "facts.held_out"),
+    ({"results": {"structures": {"a": 5}}}, "facts.results"),
+    ({"subgroups": {"sex F": 3}}, "facts.subgroups"),
+    ({"out_of_fold": [{"case": "a", "fold": 0, "dice": 0.9, "features": {}}]}, "facts.out_of_fold"),
+    ({"members": {}}, "facts.members"),
+    ({"reasons": [{"code": "NO_SUCH_CODE", "message": ""}]}, "facts.reasons"),
+    ({"trial": {"window": [8, 8, 8]}}, "facts.trial"),
+    ({"exports": {"onnx": 1}}, "facts.exports"),
+    ({"training_cases": "many"}, "facts.training_cases"),
+)
+
+
+@pytest.mark.parametrize(("facts", "field"), BAD_FACTS, ids=[field for _, field in BAD_FACTS])
+def test_a_damaged_fact_is_told_by_the_name_of_its_field(tmp_path, facts, field):
+    save_model(model(tmp_path / "net"), [STATE])
+    file = tmp_path / "net" / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "facts": facts}))
+    with pytest.raises(InputError, match=re.escape(f"{field} is to be")):
+        load_model(tmp_path / "net")
 
 
 def test_a_card_tells_people_what_counts():
