@@ -74,7 +74,7 @@ def _info(name: str, model: Model) -> SegmenterInfo:
     facts: dict[str, Any] = {
         "description": f"A network ({model.plan.network.name}), version {model.version}, licence {model.licence}.",
         "segments": model.plan.labels,
-        "modalities": modalities_of(model.plan) or ("any",),
+        "modalities": modalities_of(model) or ("any",),
         "unit": "",
     }
     return SegmenterInfo(name, model.name, target=str(model.folder), **facts)

@@ -307,7 +307,7 @@ def _prepared(model: Model, images: Sequence[Volume] | Volume, *tasks: str) -> P
     given = tuple(images) if isinstance(images, Sequence) else (images,)
     for one in given:
         expect(one, Volume)
-    expect_modality(given, model.plan)
+    expect_modality(given, model)
     return prepared(given, model.plan)
 
 

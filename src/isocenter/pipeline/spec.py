@@ -147,5 +147,5 @@ def _of_model(model: Model) -> Pipeline:
             f"The model {model.name} is for {plan.task} of {counted(len(plan.channels), 'image', 'images')}, and a "
             "pipeline segments one series: isocenter.nets.predict runs it on images that you name."
         )
-    rule = Rule(modalities_of(plan) or VOLUMETRIC, covers_mm=0.0)
+    rule = Rule(modalities_of(model) or VOLUMETRIC, covers_mm=0.0)
     return Pipeline(folder_name(model.name), f"Structures by {model.name}", rule, str(model.folder))

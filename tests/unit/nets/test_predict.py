@@ -12,7 +12,7 @@ import torch
 from isocenter import codes
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.geometry import Grid, Space
-from isocenter.nets.certainty.checks import domain_of
+from isocenter.nets.certainty.checks import domain_of, merged, modalities_of
 from isocenter.nets.detecting import detections
 from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
@@ -266,6 +266,24 @@ def test_images_unlike_those_taught_on_are_told(tmp_path):
     assert any(reason.code == "OUT_OF_DOMAIN" and "10 mm" in reason.message for reason in coarse.reasons)
     near = segmented(model, image(), pool=Pool())
     assert not any(reason.code == "OUT_OF_DOMAIN" for reason in near.reasons)
+
+
+def test_a_modality_that_nobody_tells_is_told_and_one_that_differs_refused(tmp_path):
+    def codes_of(model, modality):
+        return {reason.code for reason in segmented(model, image(modality=modality), pool=Pool()).reasons}
+
+    silent = model_of(tmp_path, channels=("image",))
+    for modality in ("MR", ""):
+        assert "MODEL_MODALITY_UNKNOWN" in codes_of(silent, modality)
+    knowing = replace(silent, facts={"domain": domain_of([image(), image()])})
+    assert modalities_of(knowing) == ("MR",)
+    assert not codes_of(knowing, "MR") & {"MODEL_MODALITY_UNKNOWN", "IMAGE_MODALITY_UNKNOWN"}
+    assert "IMAGE_MODALITY_UNKNOWN" in codes_of(knowing, "")
+    with pytest.raises(Refused, match="takes MR, and this is CT"):
+        segmented(knowing, image(modality="CT"), pool=Pool())
+    assert "modalities" not in domain_of([image(), image(modality="")])
+    assert merged([domain_of([image()]), domain_of([image(modality="CT")])])["modalities"] == ["CT", "MR"]
+    assert "modalities" not in merged([domain_of([image()]), domain_of([image(modality="")])])
 
 
 def test_values_beyond_those_taught_on_are_told(tmp_path):

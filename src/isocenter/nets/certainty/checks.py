@@ -8,52 +8,61 @@ from typing import Any
 import numpy as np
 
 from isocenter import codes
+from isocenter.datasets.loading import modality_of
 from isocenter.errors import Refused
 from isocenter.findings import Segment
 from isocenter.geometry import Space
 from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Plan
+from isocenter.nets.planning.decisions import COLOURS
 from isocenter.nets.prepare import Prepared
 from isocenter.reasons import Reason
 from isocenter.volume import Array, Volume
 
-MODALITIES: Mapping[str, str] = {
-    "ct": "CT", "cbct": "CT", "mr": "MR", "mri": "MR", "t1": "MR", "t1c": "MR", "t1w": "MR", "t1gd": "MR", "t2": "MR",
-    "t2w": "MR", "flair": "MR", "adc": "MR", "dwi": "MR", "pet": "PT", "pt": "PT", "us": "US", "ultrasound": "US",
-    "xray": "DX", "dx": "DX",
-}  # fmt: skip
-"""DICOM modality by the names that data sets give to channels."""
+_FURTHER: Mapping[str, str] = {"cbct": "CT", "us": "US", "ultrasound": "US", "xray": "DX", "dx": "DX"}
+"""DICOM modality by names of channels whose values say less than those that :mod:`isocenter.datasets` knows."""
 
 _ALIKE = {"DX": ("DX", "CR", "RG"), "US": ("US", "IVUS")}
 _COARSER = 2.5  # times a plan's spacing: the network was taught on images that show more
 _LISTED = 12
 
 
-def modalities_of(plan: Plan) -> tuple[str, ...]:
-    """DICOM modalities that the first channel of a plan takes; empty where its name says nothing of it."""
-    modality = MODALITIES.get(plan.channels[0].lower())
-    return () if modality is None else _ALIKE.get(modality, (modality,))
+def modalities_of(model: Model) -> tuple[str, ...]:
+    """DICOM modalities that the first channel of a model takes: by its name, else those of the images it was taught on.
+
+    Empty where neither says anything of it.
+    """
+    if named := _named(model.plan.channels[0]):
+        return named
+    return tuple(model.facts.get("domain", {}).get("modalities", ()))
 
 
-def expect_modality(images: Sequence[Volume], plan: Plan) -> None:
-    """Refuse images of another kind than a plan's channels.
+def expect_modality(images: Sequence[Volume], model: Model) -> None:
+    """Refuse images of another kind than a model's channels.
 
     Raises
     ------
     Refused
-        With ``WRONG_MODALITY``: another modality than a channel is named after, or no HU where the plan counts on it.
+        With ``WRONG_MODALITY``: another modality than a channel is named after, or than all images that the model was
+        taught on; or no HU where the plan counts on it.
     """
+    plan = model.plan
     if len(images) != len(plan.channels):
         return  # colour samples; another number is refused by prepare
-    for image, channel, how in zip(images, plan.channels, plan.normalisation, strict=False):
-        modality = MODALITIES.get(channel.lower())
-        taken = () if modality is None else _ALIKE.get(modality, (modality,))
+    for number, (image, channel, how) in enumerate(zip(images, plan.channels, plan.normalisation, strict=True)):
+        taken = modalities_of(model) if number == 0 else _named(channel)
         is_other = bool(taken) and bool(image.modality) and image.modality not in taken
-        is_unscaled = how.scale == "ct" and modality == "CT" and image.unit != codes.HU
+        is_unscaled = how.scale == "ct" and _named(channel) == ("CT",) and image.unit != codes.HU
         if is_other or is_unscaled:
             given = f"{image.modality or 'an image'} in {image.unit.value}"
             text = f"The network's channel {channel} takes {' or '.join(taken)}, and this is {given}."
             raise Refused([Reason("WRONG_MODALITY", text)])
+
+
+def _named(channel: str) -> tuple[str, ...]:
+    """DICOM modalities that the name of a channel stands for."""
+    modality = modality_of(channel) or _FURTHER.get(channel.lower(), "")
+    return _ALIKE.get(modality, (modality,)) if modality else ()
 
 
 def about_input(case: Prepared, model: Model) -> tuple[Reason, ...]:
@@ -61,7 +70,24 @@ def about_input(case: Prepared, model: Model) -> tuple[Reason, ...]:
     said = list(_about_spacing(case.source, model.plan))
     said += _about_values(case.source, model.facts.get("domain", {}))
     text = f"Unlike the images that the network was taught on: {'; '.join(said)}."
-    return (Reason("OUT_OF_DOMAIN", text),) if said else ()
+    return (*_about_modality(case.source, model), *((Reason("OUT_OF_DOMAIN", text),) if said else ()))
+
+
+def _about_modality(source: Volume, model: Model) -> tuple[Reason, ...]:
+    """What could not be compared of the modality, on either side; colours are of photographs, which have none."""
+    channels, taken = model.plan.channels, modalities_of(model)
+    if channels == COLOURS[: len(channels)]:
+        return ()
+    if not taken:
+        text = (
+            f"Neither the name of the channel ({channels[0]}) nor the images that the network was taught on tell its "
+            f"modality; this image is {source.modality or 'of an unknown one too'}."
+        )
+        return (Reason("MODEL_MODALITY_UNKNOWN", text),)
+    if not source.modality:
+        text = f"The network takes {' or '.join(taken)}, and the image does not say of which modality it is."
+        return (Reason("IMAGE_MODALITY_UNKNOWN", text),)
+    return ()
 
 
 def about_labels(labels: Array, segments: Sequence[Segment]) -> tuple[Reason, ...]:
@@ -86,7 +112,8 @@ def about_labels(labels: Array, segments: Sequence[Segment]) -> tuple[Reason, ..
 def domain_of(images: Sequence[Volume]) -> dict[str, Any]:
     """What can be told of the images that a model is taught on, for ``facts["domain"]`` of the model; plain values.
 
-    Least and greatest over the images of their spacing along (slice, row, column), and of three percentiles of values.
+    Least and greatest over the images of their spacing along (slice, row, column), and of three percentiles of values;
+    their modalities, if each says its own.
     """
     spacings = [image.spacing_mm for image in images if image.grid.space is Space.PATIENT]
     values = [_percentiles(image) for image in images]
@@ -95,12 +122,16 @@ def domain_of(images: Sequence[Volume]) -> dict[str, Any]:
         made["spacing_mm"] = [np.min(spacings, axis=0).tolist(), np.max(spacings, axis=0).tolist()]
     if values:
         made["values"] = [np.min(values, axis=0).tolist(), np.max(values, axis=0).tolist()]
+    if images and all(image.modality for image in images):
+        made["modalities"] = sorted({image.modality for image in images})
     return made
 
 
 def merged(domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The domain of all images of several domains."""
-    made: dict[str, Any] = {"images": sum(one["images"] for one in domains), "percentiles": _SHARES}
+    made: dict[str, Any] = {"images": sum(one.get("images", 0) for one in domains), "percentiles": _SHARES}
+    if domains and all("modalities" in one for one in domains):
+        made["modalities"] = sorted({modality for one in domains for modality in one["modalities"]})
     for name in ("spacing_mm", "values"):
         if known := [one[name] for one in domains if name in one]:
             lows, highs = zip(*known, strict=True)
