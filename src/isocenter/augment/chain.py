@@ -137,15 +137,18 @@ class Drawn:
         Raises
         ------
         UsageError
-            If the shapes do not go together.
+            If the shapes do not go together, or points are no numbers (n, 3).
         InputError
             If a value is NaN or infinite.
         """
         given, labels = _checked(images, labels)
         scale = scale or Scale()
         start, shape = window if window is not None else Window((0, 0, 0), given.shape[1:])
-        if len(start) != 3 or len(shape) != 3 or min(shape) < 1:
-            raise UsageError(f"A window has a start and a positive shape along (slice, row, column), not {window!r}.")
+        counts = [isinstance(n, int | np.integer) for n in (*start, *shape)]
+        if len(start) != 3 or len(shape) != 3 or not all(counts) or min(shape) < 1:
+            raise UsageError(
+                f"A window has a start and a positive shape, in voxels along (slice, row, column), not {window!r}."
+            )
         facts = list(scale.channels(_seen(given, start, shape), shape))
         whole = space.pull(self.steps, shape, scale.spacing_mm, start)
         nothing = np.empty((0, 0, 0), np.uint8)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from isocenter import codes
 from isocenter.augment.chain import Drawn
 from isocenter.augment.scale import Scale
-from isocenter.augment.space import Flip, is_spatial, pull
+from isocenter.augment.space import Flip, is_spatial, places, pull
 from isocenter.augment.strangers import Stranger
 from isocenter.augment.warping import moved
 from isocenter.errors import Refused, UsageError
@@ -76,7 +76,7 @@ def augmented(
     _expect_no_sides(drawn, segmentation)
     scale = _scale_of(volume, spacing)
     channels = np.moveaxis(volume.array.reshape(*volume.grid.shape, -1), -1, 0)
-    points = None if points_mm is None else volume.grid.to_index(np.asarray(points_mm, np.float64).reshape(-1, 3))
+    points = None if points_mm is None else volume.grid.to_index(places(points_mm))
     labels = None
     if segmentation is not None:
         expect_one_grid(volume, segmentation)

@@ -152,7 +152,7 @@ class Pull:
 
     def forth(self, points: npt.ArrayLike) -> Floats:
         """Where points (n, 3) of the old image lie in the new one, in voxels."""
-        wanted = np.asarray(points, np.float64).reshape(-1, 3)
+        wanted = places(points)
         back = np.linalg.inv(self.matrix[:, :3])
         straight = (wanted - self.matrix[:, 3]) @ back.T
         if self.lattice is None:
@@ -164,6 +164,23 @@ class Pull:
                 return moved
             found = moved
         return found
+
+
+def places(points: npt.ArrayLike) -> Floats:
+    """Points as float64 (n, 3).
+
+    Raises
+    ------
+    UsageError
+        If they are none.
+    """
+    try:
+        found = np.asarray(points, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError("Points are numbers: a row of (slice, row, column), or of (x, y, z), for each.") from error
+    if found.size and (found.ndim != 2 or found.shape[1] != 3):
+        raise UsageError(f"Points are rows of three numbers, of shape (n, 3), not {found.shape}.")
+    return found.reshape(-1, 3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import pytest
 
 import isocenter as iso
 from isocenter import augment, codes
-from isocenter.augment import Affine, Augmentation, Drawn, Flip, Gamma, Noise, RicianNoise, Scale, augmented
+from isocenter.augment import Affine, Augmentation, Drawn, Flip, Gamma, Noise, RicianNoise, Scale, Window, augmented
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid, Space
@@ -160,3 +160,20 @@ def test_a_transform_that_changes_the_shape_is_refused():
 
 def test_the_room_is_reached_from_the_root():
     assert iso.augment.preset is augment.preset
+
+
+@pytest.mark.parametrize("points", [[[1, 2]], [[1, 2, 3, 4]] * 3, "abc", [1, 2, 3]])
+def test_points_that_are_no_rows_of_three_are_told(points):
+    with pytest.raises(UsageError, match="Points are"):
+        Drawn((MOVE,)).apply(np.zeros((1, 6, 6, 6), np.float32), points=points)
+    with pytest.raises(UsageError, match="Points are"):
+        augmented(image(), Drawn((MOVE,)), points_mm=points)
+
+
+def test_a_window_that_is_not_counted_in_voxels_is_told():
+    with pytest.raises(UsageError, match="in voxels"):
+        Drawn((MOVE,)).apply(np.zeros((1, 6, 6, 6), np.float32), window=Window((0, 0, 0), (4.5, 4, 4)))
+
+
+def test_no_points_stay_none_at_all():
+    assert Drawn((MOVE,)).apply(np.zeros((1, 6, 6, 6), np.float32), points=[]).points.shape == (0, 3)
