@@ -84,13 +84,13 @@ class Settings:
     steps: int = STEPS["cpu"]
     learning_rate: float = 3e-3
     optimiser: Optimiser = "adamw"
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-2
     schedule: Schedule = "one_cycle"
     warmup: float = 0.1
     precision: Precision = "auto"
     accumulation: int = 1
     clip: float = 12.0
-    ema_decay: float = 0.99
+    ema_decay: float = 0.998
     keep: Keep = "last"
     patience: int = 0
     validate_every: int = 250
