@@ -83,8 +83,9 @@ class Calibration:
         room = spreads * self._errors
         count = len(self.scores)
         above = int(np.ceil(self.level * (count + 1)))
-        low = np.sort(centers - room)[count - min(above, count)]
-        high = np.sort(centers + room)[min(above, count) - 1]
+        low, high = 0.0, 1.0
+        if above <= count:  # of fewer cases nothing less holds so often
+            low, high = np.sort(centers - room)[count - above], np.sort(centers + room)[above - 1]
         estimate, low, high = (float(value) for value in np.clip([np.median(centers), low, high], 0, 1))
         return Interval(estimate, low, high, self.level)
 

@@ -183,3 +183,11 @@ def test_a_calibrated_model_tells_what_dice_to_expect(tmp_path):
     assert "90 %" in said[0].message
     quiet = segmented(told, image(), how=Inference(doubt="none"), pool=Pool())
     assert "DICE_EXPECTED" not in {reason.code for reason in quiet.reasons}
+
+
+def test_too_few_cases_for_a_level_give_the_whole_range():
+    told = np.linspace(0.5, 0.9, 20)
+    many, few = (calibrated(told, told[:, None], names=["expected_dice"], level=level) for level in (0.9, 0.99))
+    assert many.interval([0.7]).high < 0.75
+    found = few.interval([0.7])  # 99 % is 21 of 21 cases
+    assert (found.low, found.high) == (0.0, 1.0)
