@@ -106,10 +106,10 @@ def check(
 
     Exit status 1 if one of it fails.
     """
-    from isocenter.nets.models.store import find_model
+    from isocenter.nets.models.store import model_to_run
     from isocenter.pipeline.model import check as checked
 
-    found = find_model(name)
+    found = model_to_run(name)
     with words.err.status("Checking the weights", spinner="line") as status:
         chosen = tuple(part for part in runtimes.split(",") if part)
         results = checked(found, cases or (), runtimes=chosen, observer=words.telling(status))
@@ -133,10 +133,10 @@ def export_one(
 ) -> None:
     """Write a model for others, read it back, and compare what both give."""
     from isocenter.nets.exporting import export_model
-    from isocenter.nets.models.store import find_model
+    from isocenter.nets.models.store import model_to_run
 
     with words.err.status("Writing and comparing", spinner="line"):
-        made = export_model(find_model(name), out, to=to)  # type: ignore[arg-type]  # which words there are is told there
+        made = export_model(model_to_run(name), out, to=to)  # type: ignore[arg-type]  # which words there are is told there
     if as_json:
         facts = {"path": str(made.path), "kind": made.kind, "equality": made.equality.to_dict()}
         words.print_json({**facts, "seconds": round(made.seconds, 3)})

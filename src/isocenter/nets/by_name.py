@@ -8,7 +8,7 @@ from isocenter.errors import UsageError
 from isocenter.findings import Segmentation
 from isocenter.nets.certainty.checks import modalities_of
 from isocenter.nets.models.model import Model
-from isocenter.nets.models.store import all_models, find_model
+from isocenter.nets.models.store import all_models, model_to_run
 from isocenter.ops import anatomy
 from isocenter.ops.anatomy import SegmenterInfo
 from isocenter.volume import Volume
@@ -64,7 +64,7 @@ def expect_segmenter(name: str) -> None:
 def model_of(name: str) -> Model:
     """The model of a name or folder; the error where there is none lists the other segmenters too."""
     try:
-        return find_model(name)
+        return model_to_run(name)
     except UsageError as error:
         known = ", ".join(sorted(anatomy.table()))
         raise UsageError(f"There is no segmenter {name!r}; there are: {known}. {error}") from None

@@ -6,7 +6,6 @@ whole, so that values are scaled as ever, and what the fine network finds up to 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from isocenter.disk import replacing
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
-from isocenter.nets.models.model import Model, load_model
+from isocenter.nets.models.model import COARSE, Model, copied, load_model
 from isocenter.nets.plan import Plan
 from isocenter.nets.prepare import Prepared
 from isocenter.nets.structures import segments_of
@@ -23,7 +22,6 @@ from isocenter.ops.boxes import Box, box_of
 from isocenter.ops.resample import onto
 from isocenter.volume import Array
 
-FOLDER = "coarse"
 _MARGIN = 4
 """The part of a window's length that is seen around what was found."""
 
@@ -36,14 +34,14 @@ def coarse_of(model: Model) -> Model | None:
     InputError
         If it is damaged.
     """
-    folder = model.folder / FOLDER
+    folder = model.folder / COARSE
     return load_model(folder) if (folder / "model.json").is_file() else None
 
 
 def with_coarse(model: Model, coarse: Model) -> Model:
     """A model that looks where another one, of which it keeps a copy, finds something."""
-    with replacing(model.folder / FOLDER) as place:
-        shutil.copytree(coarse.folder, place)
+    with replacing(model.folder / COARSE) as place:
+        copied(coarse, place)
     return model
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from isocenter.errors import UsageError
 from isocenter.nets.certainty.checks import modalities_of
 from isocenter.nets.models.model import Model
-from isocenter.nets.models.store import find_model
+from isocenter.nets.models.store import model_to_run
 from isocenter.pipeline.folder import folder_name
 from isocenter.reasons import counted
 
@@ -133,7 +133,7 @@ def pipeline(name: str) -> Pipeline:
     if name in PIPELINES:
         return PIPELINES[name]
     try:
-        model = find_model(name)
+        model = model_to_run(name)
     except UsageError as error:
         raise UsageError(f"There is no pipeline {name!r}; there is: {', '.join(PIPELINES)}. {error}") from None
     return _of_model(model)

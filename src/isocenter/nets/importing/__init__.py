@@ -13,15 +13,14 @@ Nothing is downloaded.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from isocenter.disk import replacing
 from isocenter.errors import InputError, UsageError
 from isocenter.nets.importing.found import Code, Found, Wishes, refused
-from isocenter.nets.models.model import Model, load_model, save_model, with_facts
-from isocenter.nets.models.store import place_of
+from isocenter.nets.models.model import Model, copied, load_model, save_model, with_facts
+from isocenter.nets.models.store import about_programs, place_of
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
 
@@ -57,9 +56,8 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
         raise UsageError(f"There is nothing at {source}.")
     if (source / "model.json").is_file():
         model = load_model(source)
-        if model.runtime == "torchscript" and wishes.code != "trusted":
-            text = f"The weights of {source.name} are TorchScript, a program that can read and write files here."
-            raise refused("MODEL_FOREIGN_CODE", f"{text} If you trust where it comes from, say so by --trust.")
+        if wishes.code != "trusted" and (told := about_programs(model)):
+            raise refused("MODEL_FOREIGN_CODE", f"{told} If you trust where it comes from, say so by --trust.")
         licence = wishes.licence or model.licence
         return _kept_copy(replace(model, name=wishes.name or model.name, licence=licence), store)
     found = _read(source, wishes)
@@ -113,12 +111,15 @@ def _kept(found: Found, place: Path, name: str) -> Model:
 def _kept_copy(model: Model, store: Path | None) -> Model:
     """A model of ours, copied into the store under its name and tried there."""
     from isocenter.nets.importing.trial import tried
+    from isocenter.nets.region import coarse_of, with_coarse
 
     place = place_of(model.name, store)
+    coarse = coarse_of(model)
     with replacing(place) as temporary:
-        shutil.copytree(model.folder, temporary)
-        copied = replace(model, folder=temporary)
-        with_facts(copied, trial=tried(copied))
+        made = copied(model, temporary)
+        if coarse is not None:
+            with_coarse(made, coarse)
+        with_facts(made, trial=tried(made))
     return load_model(place)
 
 

@@ -5,6 +5,7 @@
 ``weights_0.safetensors``   tensors by name (no pickle: loading runs no code); one file for each member of an ensemble.
                             ``.onnx`` or ``.ts`` of an imported model that is kept as it came
 ``card.md``                 the same for people
+``coarse``                  folder of the model that finds where this one is to look, if there is one
 ==========================  ============================================================================================
 """
 
@@ -29,6 +30,7 @@ from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
 
 FORMAT = 1
+COARSE = "coarse"
 _FILE = "model.json"
 _SUFFIX = {"safetensors": ".safetensors", "onnx": ".onnx", "torchscript": ".ts"}
 
@@ -124,6 +126,24 @@ def save_model(model: Model, members: Sequence[Mapping[str, Any] | bytes]) -> Mo
             digests[name] = hashlib.sha256(data).hexdigest()
         _describe(replace(model, weights=digests), folder)
     return load_model(model.folder)
+
+
+def copied(model: Model, folder: Path) -> Model:
+    """A copy of a model: its weights, each compared with its digest, and what describes it; nothing else of its folder.
+
+    A link in a folder of others can therefore bring no file with it that is not of the model.
+
+    Raises
+    ------
+    InputError
+        If weights are missing or changed.
+    """
+    folder.mkdir(parents=True)
+    for name, data in zip(model.weights, files_of(model), strict=True):
+        write_synced(folder / name, data)
+    made = replace(model, folder=folder)
+    _describe(made, folder)
+    return made
 
 
 def with_facts(model: Model, **facts: Any) -> Model:

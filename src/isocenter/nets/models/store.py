@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.models.model import Model, load_model
+from isocenter.nets.models.model import COARSE, Model, load_model
 
 VARIABLE = "ISOCENTER_MODELS"
 
@@ -65,6 +65,38 @@ def find_model(name: str | os.PathLike[str], store: Path | None = None) -> Model
         return load_model(place_of(text, store))
     known = ", ".join(all_models(store)) or "none"
     raise UsageError(f"There is no model {text!r}: it is no folder of one, and kept by name are: {known}.")
+
+
+def model_to_run(name: str | os.PathLike[str], store: Path | None = None) -> Model:
+    """As :func:`find_model`, for whoever is about to run it.
+
+    Raises
+    ------
+    UsageError
+        If there is none; or if its weights are a program, and it is not kept in the store, whose models were trusted.
+    InputError
+        If it is damaged.
+    """
+    model = find_model(name, store)
+    is_kept = model.folder.absolute().parent.resolve() == (store or store_folder()).resolve()
+    if not is_kept and (told := about_programs(model)):
+        raise UsageError(
+            f"{told} It was not run. If you trust where it comes from, keep it by `isocenter model add "
+            f"{model.folder} --trust`, and run it by its name."
+        )
+    return model
+
+
+def about_programs(model: Model) -> str:
+    """A sentence that says whether a model, or the one that tells it where to look, is a program; empty of neither."""
+    within = model.folder / COARSE
+    both = [model, *([load_model(within)] if (within / "model.json").is_file() else [])]
+    if all(one.runtime != "torchscript" for one in both):
+        return ""
+    return (
+        f"The weights of the model {model.folder.name} are TorchScript, a program that can read and write files here "
+        "with your rights."
+    )
 
 
 def remove_model(name: str, store: Path | None = None) -> Path:

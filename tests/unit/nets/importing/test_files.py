@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -18,6 +19,8 @@ from isocenter.nets.importing import Wishes, import_model
 from isocenter.nets.predict import Inference, segmented
 from isocenter.nets.runtimes import open_runtime
 from isocenter.nets.runtimes.tracing import as_onnx
+from isocenter.pipeline.run import run
+from isocenter.pipeline.spec import pipeline
 from isocenter.volume import Volume
 
 PLAN = {
@@ -80,6 +83,26 @@ def test_a_script_gives_what_it_gave_once_it_is_trusted(tmp_path):
     assert model.licence == "unknown"
     with pytest.raises(Refused, match="MODEL_FOREIGN_CODE"):  # the same program in a folder of ours
         import_model(model.folder, wishes=Wishes("other"), store=tmp_path / "store")
+
+
+def test_a_script_outside_the_store_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("ISOCENTER_MODELS", str(tmp_path / "store"))
+    kept = import_model(script_file(tmp_path), wishes=Wishes("liver", code="trusted"))
+    shutil.copytree(kept.folder, tmp_path / "sent")
+    volume = Volume(np.zeros((8, 8, 8), np.float32), Grid((8, 8, 8), np.eye(4)), codes.HU, modality="CT")
+    assert segment(volume, "liver").names == ("liver",)
+    assert pipeline("liver").segmenter == str(kept.folder)
+    (tmp_path / "case").mkdir()
+    for act in (
+        lambda: segment(volume, str(tmp_path / "sent")),
+        lambda: run(str(tmp_path / "sent"), tmp_path / "case", tmp_path / "out"),
+    ):
+        with pytest.raises(
+            UsageError, match=r"TorchScript.* was not run.* `isocenter model add .*sent --trust`"
+        ) as caught:
+            act()
+        assert caught.value.exit_status == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_plan_that_is_missing_or_wrong_is_told(tmp_path):

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import pytest
+
+from isocenter.errors import InputError, Refused, UsageError
 from isocenter.nets.importing import Wishes, import_model
 from isocenter.nets.models.model import Model, save_model
+from isocenter.nets.models.store import model_to_run
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Plan
+from isocenter.nets.region import coarse_of, with_coarse
+
+
+def model(folder, name="made"):
+    network = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})
+    plan = Plan("segmentation", ("CT",), ("lung",), network, patch=(8, 8, 8), spacing_mm=(6.0, 6.0, 6.0))
+    return save_model(Model(name, "1", plan, folder / name, {}, licence="MIT"), [build(plan).state_dict()])
 
 
 def test_a_licence_that_is_stated_counts_and_an_unstated_one_stays(tmp_path):
-    network = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})
-    plan = Plan("segmentation", ("CT",), ("lung",), network, patch=(8, 8, 8), spacing_mm=(6.0, 6.0, 6.0))
-    save_model(Model("small", "1", plan, tmp_path / "made", {}, licence="MIT"), [build(plan).state_dict()])
+    model(tmp_path)
     stated = import_model(tmp_path / "made", wishes=Wishes("stated", licence="CC0-1.0"), store=tmp_path / "store")
     as_found = import_model(tmp_path / "made", store=tmp_path / "store")
     assert (stated.licence, as_found.licence) == ("CC0-1.0", "MIT")
+
+
+def test_links_and_other_files_of_a_folder_are_not_kept(tmp_path):
+    made = model(tmp_path)
+    (tmp_path / "private.txt").write_text("of nobody else")
+    (made.folder / "notes.txt").symlink_to(tmp_path / "private.txt")
+    (made.folder / "all").symlink_to(tmp_path, target_is_directory=True)
+    (made.folder / "card.md").unlink()
+    (made.folder / "card.md").symlink_to(tmp_path / "private.txt")
+    kept = import_model(made.folder, store=tmp_path / "store")
+    assert {path.name for path in kept.folder.iterdir()} == {"model.json", "weights_0.safetensors", "card.md"}
+    assert "of nobody else" not in (kept.folder / "card.md").read_text()
+    weights = made.folder / "weights_0.safetensors"
+    weights.unlink()
+    weights.symlink_to(tmp_path / "private.txt")
+    with pytest.raises(InputError, match="not those it was made with"):
+        import_model(made.folder, wishes=Wishes("other"), store=tmp_path / "store")
+    assert not (tmp_path / "store" / "other").exists()
+
+
+def test_the_model_that_finds_where_to_look_comes_with_it_unless_it_is_a_program(tmp_path):
+    made, coarse = model(tmp_path), model(tmp_path, "where")
+    with_coarse(made, coarse)
+    kept = import_model(made.folder, store=tmp_path / "store")
+    assert coarse_of(kept).sha256 == coarse.sha256
+    file = made.folder / "coarse" / "model.json"
+    file.write_text(file.read_text().replace('"runtime": "safetensors"', '"runtime": "torchscript"'))
+    with pytest.raises(Refused, match="MODEL_FOREIGN_CODE"):
+        import_model(made.folder, wishes=Wishes("other"), store=tmp_path / "store")
+    with pytest.raises(UsageError, match=r"model add .* --trust"):
+        model_to_run(made.folder, tmp_path / "store")
