@@ -40,6 +40,25 @@ def test_every_voxel_of_every_segment_comes_back(
         assert np.array_equal(mask, segmentation.mask(name))
 
 
+def test_pixels_that_were_left_on_disk_are_compared_too(
+    segmentation: Segmentation, sources: list[Dataset], making: Making, tmp_path: Path
+) -> None:
+    made = seg.make(segmentation, sources, making)
+    seg.check(dcmread(saved(made, tmp_path / "seg.dcm"), defer_size=1024), segmentation)
+    made.PixelData = made.PixelData[:-2] + bytes([made.PixelData[-2] ^ 1]) + made.PixelData[-1:]
+    with pytest.raises(Bug, match="read back"):
+        seg.check(dcmread(saved(made, tmp_path / "seg.dcm"), defer_size=1024), segmentation)
+
+
+def test_headers_of_frames_that_cannot_be_followed_are_noticed(
+    segmentation: Segmentation, sources: list[Dataset], making: Making
+) -> None:
+    made = seg.make(segmentation, sources, making)
+    del made.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+    with pytest.raises(Bug, match="the headers of its frames"):
+        seg.check(made, segmentation)
+
+
 def test_another_reader_finds_the_same_masks_in_the_same_place(
     segmentation: Segmentation, sources: list[Dataset], making: Making, tmp_path: Path
 ) -> None:

@@ -1,15 +1,14 @@
 """DICOM Segmentation (PS3.3 A.51, C.8.20), also as label map: a Segmentation on the frames it was found on.
 
-highdicom makes the header. The frames are packed here, straight from the label maps, so that overlapping layers cost
-no copy of the volume for each segment. Reading back goes another way than writing: by each frame's position in space.
+highdicom makes the header. The frames are packed straight from the label maps (``seg_pixels``), so that overlapping
+layers cost no copy of the volume for each segment. Reading back goes another way than writing: by each frame's position
+in space.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,8 @@ from pydicom.uid import CTImageStorage, RLELossless
 from isocenter import codes
 from isocenter.dicom.derived.headers import Headers, repair
 from isocenter.dicom.derived.making import Making, coded, series_number, stamp
-from isocenter.dicom.derived.seg_frames import SLICE_ROOT, few, frames_of, spread, written_as_is
+from isocenter.dicom.derived.seg_frames import SLICE_ROOT, few, frames_of, spread, told_by, written_as_is
+from isocenter.dicom.derived.seg_pixels import bits, mask_of, masks_in, numbers_of, run_lengths
 from isocenter.dicom.derived.writing import differs
 from isocenter.dicom.file.quiet import quietly
 from isocenter.errors import Refused, UsageError
@@ -96,9 +96,9 @@ def make(
     _refer(dataset, headers, [k for _, k in order])
     if encoding is Encoding.BINARY:
         order = spread(dataset, order, present)
-        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", _bits(segmentation, order))
+        dataset[Tag("PixelData")] = DataElement("PixelData", "OB", bits(segmentation, order))
         return written_as_is(stamp(dataset, making, headers, parts))
-    frames = encapsulate(list(_run_lengths(segmentation, order)))
+    frames = encapsulate(list(run_lengths(segmentation, order)))
     dataset[Tag("PixelData")] = DataElement("PixelData", "OB", frames, is_undefined_length=True)
     return stamp(dataset, making, headers, parts, syntax=RLELossless)
 
@@ -236,57 +236,12 @@ def _description(number: int, segment: Segment, algorithm: Any, uid: str) -> Any
     return description
 
 
-# --- pixels ----------------------------------------------------------------------------------------------------------
-
-
 def _refer(dataset: Dataset, headers: Headers, slices: Sequence[int]) -> None:
     """Name the source images, and of each frame the frame that it was found on."""
     for item, k in zip(dataset.PerFrameFunctionalGroupsSequence, slices, strict=True):
         item.DerivationImageSequence[0].SourceImageSequence[0].update(headers.references[k].to_image())
     dataset.SourceImageSequence = [source.to_image() for source in headers.sources]
     dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence = [one.to_instance() for one in headers.sources]
-
-
-def _bits(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> bytes:
-    """Frames of bits, the first pixel in the lowest bit, with no padding between frames (PS3.5 8.1.1)."""
-    masks = (_mask(segmentation, segmentation.segments[number - 1], k).ravel() for number, k in order)
-    packed = []
-    while group := list(islice(masks, 8)):  # eight frames are a whole number of bytes, whatever their size
-        packed.append(np.packbits(np.concatenate(group), bitorder="little").tobytes())
-    return _even(b"".join(packed))
-
-
-def _run_lengths(segmentation: Segmentation, order: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """Frames of labels, each row of runs on its own, behind a header that tells of one segment (PS3.5 G)."""
-    import imagecodecs
-
-    for _, k in order:
-        frame = _numbers(segmentation, k)
-        data = b"".join(imagecodecs.packbits_encode(row) for row in frame)
-        yield struct.pack("<16I", 1, 64, *[0] * 14) + _even(data)
-
-
-def _mask(segmentation: Segmentation, segment: Segment, k: int) -> Mask:
-    """(row, column) of one slice: where the segment is."""
-    mask: Mask = segmentation.layers[segment.layer][k] == segment.label
-    return mask
-
-
-def _numbers(segmentation: Segmentation, k: int) -> npt.NDArray[np.uint8]:
-    """(row, column) of one slice: the number of the segment that is there, 0 where none is."""
-    frame = np.zeros(segmentation.grid.shape[1:], np.uint8)
-    for index, layer in enumerate(segmentation.layers):
-        here = layer[k]
-        table = np.zeros(int(here.max(initial=0)) + 1, np.uint8)
-        for number, segment in enumerate(segmentation.segments, start=1):
-            if segment.layer == index and segment.label < table.size:
-                table[segment.label] = number
-        np.maximum(frame, table[here], out=frame)
-    return frame
-
-
-def _even(data: bytes) -> bytes:
-    return data + b"\x00" * (len(data) % 2)
 
 
 # --- reading back ----------------------------------------------------------------------------------------------------
@@ -325,7 +280,7 @@ def check(dataset: Dataset, segmentation: Segmentation) -> None:
         return
     left = {(number, k) for number, k in zip(*np.nonzero(_present(segmentation)), strict=True)}
     for number, k, mask in _frames(dataset, segmentation.grid):
-        if not np.array_equal(mask, _mask(segmentation, segmentation.segments[number - 1], k)):
+        if not np.array_equal(mask, mask_of(segmentation, segmentation.segments[number - 1], k)):
             raise differs(f"segment {number} in slice {k}")
         left.discard((number - 1, k))
     if left:
@@ -336,9 +291,9 @@ def _check_numbers(dataset: Dataset, segmentation: Segmentation) -> None:
     """Compare the frames of a label map with all segments at once."""
     from pydicom.pixels.utils import iter_pixels
 
-    slices = _slices(dataset, segmentation.grid)
+    slices = _places(dataset, segmentation.grid)[1]
     for k, frame in zip(slices, iter_pixels(dataset, raw=True), strict=True):
-        if not np.array_equal(frame.reshape(segmentation.grid.shape[1:]), _numbers(segmentation, k)):
+        if not np.array_equal(frame.reshape(segmentation.grid.shape[1:]), numbers_of(segmentation, k)):
             raise differs(f"slice {k}")
     if missing := set(np.flatnonzero(_present(segmentation).any(axis=0)).tolist()) - set(slices):
         raise differs(f"{len(missing)} frames are missing")
@@ -346,37 +301,24 @@ def _check_numbers(dataset: Dataset, segmentation: Segmentation) -> None:
 
 def _frames(dataset: Dataset, grid: Grid) -> Iterator[tuple[int, int, Mask]]:
     """(segment number, slice, mask) of each frame; of a label map, of each segment in each frame."""
-    slices, shape = _slices(dataset, grid), (grid.shape[1], grid.shape[2])
+    numbers, slices = _places(dataset, grid)
     if dataset.SegmentationType == "LABELMAP":
-        yield from _label_frames(dataset, slices, shape)
+        yield from _label_frames(dataset, slices, (grid.shape[1], grid.shape[2]))
     else:
-        yield from _bit_frames(dataset, slices, shape)
+        yield from zip(numbers, slices, masks_in(dataset, len(slices)), strict=True)
 
 
-def _slices(dataset: Dataset, grid: Grid) -> list[int]:
-    """Slice of each frame."""
+def _places(dataset: Dataset, grid: Grid) -> tuple[list[int], list[int]]:
+    """Segment number and slice of each frame."""
     if (int(dataset.Rows), int(dataset.Columns)) != grid.shape[1:]:
         raise differs(f"its frames have {dataset.Rows} x {dataset.Columns} pixels")
-    items = dataset.PerFrameFunctionalGroupsSequence
-    points = [list(map(float, item.PlanePositionSequence[0].ImagePositionPatient)) for item in items]
+    numbers, points = told_by(dataset)
     places = grid.to_index(np.array(points))
     nearest = np.rint(places[:, 0]).astype(int)
     beside = np.abs(places - nearest[:, None] * [1, 0, 0]).max()
     if beside > _PLACE_TOLERANCE or nearest.min() < 0 or nearest.max() >= grid.shape[0]:
         raise differs("a frame lies beside its slice")
-    return [int(k) for k in nearest]
-
-
-def _bit_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
-    data = np.frombuffer(dataset.PixelData, np.uint8)
-    size = shape[0] * shape[1]
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    for i, (k, item) in enumerate(zip(slices, dataset.PerFrameFunctionalGroupsSequence, strict=True)):
-        group = item if "SegmentIdentificationSequence" in item else shared
-        number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        first, last = i * size // 8, -(-(i + 1) * size // 8)
-        bits = np.unpackbits(data[first:last], bitorder="little")[i * size % 8 :][:size]
-        yield number, k, bits.reshape(shape).view(bool)
+    return numbers, [int(k) for k in nearest]
 
 
 def _label_frames(dataset: Dataset, slices: Sequence[int], shape: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
 
-from isocenter.dicom.derived.making import encode
 from isocenter.dicom.file.quiet import quietly
-from isocenter.disk import replacing, write_synced
+from isocenter.disk import replacing
 from isocenter.errors import Bug, TryLater
+
+_LEFT_ON_DISK_BYTES = 2**26
+"""Larger values are read back when they are asked for, so that pixels need not be in memory twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,32 @@ def write(dataset: Dataset, path: str | os.PathLike[str], *, check: Callable[[Da
         If what was read back is not what was meant; no file is left then.
     """
     target = Path(path)
-    data = encode(dataset)
-    digest = hashlib.sha256(data).hexdigest()
     with replacing(target) as temporary:
-        write_synced(temporary, data)
-        if hashlib.sha256(temporary.read_bytes()).hexdigest() != digest:
-            raise TryLater(f"The disk does not give back what was written to {target.name}: check it and try again.")
-        check(dcmread(temporary))
-    return Written(target, digest, len(data))
+        with _Digesting(temporary, "wb") as raw, io.BufferedWriter(raw) as file:
+            dcmwrite(file, dataset, enforce_file_format=True)
+            file.flush()
+            os.fsync(file.fileno())
+        with temporary.open("rb") as file_again:
+            if hashlib.file_digest(file_again, "sha256").digest() != raw.sha256.digest():
+                raise TryLater(
+                    f"The disk does not give back what was written to {target.name}: check it and try again."
+                )
+        check(dcmread(temporary, defer_size=_LEFT_ON_DISK_BYTES))
+        size_bytes = temporary.stat().st_size
+    return Written(target, raw.sha256.hexdigest(), size_bytes)
+
+
+class _Digesting(io.FileIO):
+    """A file that keeps the SHA-256 of what is written to it, one byte after the other."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        super().__init__(path, mode)
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        count = super().write(data)
+        self.sha256.update(memoryview(data)[:count])
+        return count
 
 
 def differs(what: str) -> Bug:

@@ -77,6 +77,17 @@ def read(source: ByteSource, header: Header, wanted: Wanted) -> Item:
     return _by_pydicom(content, wanted)
 
 
+def items(content: bytes, wanted: Wanted) -> list[Item]:
+    """Chosen attributes of each item of a sequence that is there as bytes, explicit little endian.
+
+    Raises
+    ------
+    UnusualError
+        If it cannot be followed.
+    """
+    return _items(content, (0, len(content)), _plan(_frozen(wanted)), explicit=True, depth=0)[0]
+
+
 def _inflated(source: ByteSource, count: int) -> bytes:
     content = source.at(0, HEADER_LIMIT_BYTES)
     _, start = read_meta(content, PREAMBLE_BYTES, {})
