@@ -88,8 +88,8 @@ class Segment:
 
     @classmethod
     def named(cls, name: str, label: int = 1, *, layer: int = 0) -> Segment:
-        """A segment of which nothing but its name is known: some tissue."""
-        title = name.replace("_", " ").capitalize()
+        """A segment of which nothing but its name is known: some tissue; ``label_1`` stands for a number alone."""
+        title = name if name == f"label_{label}" else name.replace("_", " ").capitalize()
         color = PALETTE[label % len(PALETTE)]
         return cls(name, label, title, codes.TISSUE, codes.TISSUE, color, layer)
 

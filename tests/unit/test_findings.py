@@ -99,3 +99,8 @@ def test_a_segmentation_says_in_a_line_what_it_is():
     said = repr(Segmentation.of(MAP, LUNGS.with_reasons([Reason("LUNG_CUT", "Cut.")]), many, ALGORITHM))
     assert said.startswith("Segmentation(rib_1, rib_2,")
     assert said.endswith(f"rib_8 and 3 more; {GRID}, LUNG_CUT)")
+
+
+def test_a_label_without_a_name_is_called_the_same_everywhere():
+    assert Segment.named("label_2", 2).title == "label_2"
+    assert Segment.named("hippocampus_left", 1).title == "Hippocampus left"
