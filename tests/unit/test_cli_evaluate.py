@@ -267,3 +267,28 @@ def test_a_header_tells_who_was_scanned_by_what(
     assert run(monkeypatch, "evaluate", *arguments, "--json") == 0
     groups = [one["groups"][0]["name"] for one in json.loads(capsys.readouterr().out)["subgroups"]]
     assert groups == ["F", "60 to 69", "Maker One"]
+
+
+def test_labels_that_the_other_model_lacks_are_told(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folders / "other/c07.nii.gz").unlink()
+    (folders / "other/c08.nii.gz").write_bytes(b"no image")
+    words = ("evaluate", folders / "found", folders / "truth")
+    assert run(monkeypatch, *words, "--against", folders / "other", "--json") == 0
+    told = [one["message"] for one in json.loads(capsys.readouterr().out)["reasons"] if "Of other" in one["message"]]
+    assert any("2 cases, as c07: There is no prediction" in one for one in told)
+    assert any("c08 cannot be read" in one for one in told)
+    assert run(monkeypatch, *words, "--against", folders / "other", "--second-reader", folders / "other") == 0
+    out = capsys.readouterr().out
+    assert "less the other model, organ dice" in out
+    assert "Second reader" in out
+
+
+def test_a_truth_without_any_structure_is_told(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (folders / "truth").iterdir():
+        formats.save(Volume(np.zeros(GRID.shape, np.uint8), GRID, codes.ONE), path)
+    assert run(monkeypatch, "evaluate", folders / "found", folders / "truth") == 2
+    assert "holds a structure" in " ".join(capsys.readouterr().err.split())

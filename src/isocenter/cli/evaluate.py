@@ -98,6 +98,11 @@ def _show(found: Results) -> None:
     words.out.print(_scores(found.study))
     for one in found.breakdowns:
         words.out.print(_groups(one))
+    for (structure, metric), less in (found.comparisons or {}).items():
+        words.say(f"  less the other model, {escape(structure) or 'mean'} {metric}: {less.difference}, p {less.p:.3g}")
+    if found.ceiling is not None:
+        words.say("[dim]Second reader[/]")
+        words.out.print(_scores(found.ceiling))
     for judgement in found.judgements:
         sign = "[green]met[/]    " if judgement.is_passed else "[red]not met[/]"
         words.say(f"  {sign} {escape(str(judgement.criterion))} [dim]({judgement.value:.3f})[/]")

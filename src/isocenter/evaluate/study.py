@@ -190,7 +190,8 @@ def study(pairs: Iterable[Pair], *, names: Sequence[str] | None = None, toleranc
     Raises
     ------
     UsageError
-        If there is no case, two have one name, or a structure asked for is nowhere.
+        If there is no case, two have one name, or a structure asked for is nowhere; or none is asked for, and the truth
+        of no case holds any.
     """
     found: dict[str, CaseScores] = {}
     true: dict[str, None] = {}
@@ -206,6 +207,8 @@ def study(pairs: Iterable[Pair], *, names: Sequence[str] | None = None, toleranc
         digest.update(_digest(pair.truth).encode())
     if not found:
         raise UsageError("There is no case to evaluate.")
+    if names is None and not true:
+        raise UsageError("The truth of no case holds a structure: name those to compare (names=, --segment).")
     structures = tuple(names) if names is not None else tuple(true)
     unknown = [name for name in structures if name not in true and name not in predicted]
     if unknown:

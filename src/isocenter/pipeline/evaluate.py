@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -17,6 +17,7 @@ from isocenter.nets.models.store import find_model
 from isocenter.pipeline.evaluating.places import Place, Request, about_training, by_name, places_of, text_of
 from isocenter.pipeline.evaluating.reading import pairs
 from isocenter.pipeline.evaluating.writing import facts_of, write
+from isocenter.reasons import Reason, merge
 
 __all__ = ["Request", "facts_of", "record", "run", "write"]
 
@@ -45,14 +46,16 @@ def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
         )
     own = evaluate.study(pairs(places, reasons), names=request.names, tolerance_mm=request.tolerance_mm)
     reasons += about_training(request, places)
+    other, ceiling = _against(own, request, places), _ceiling(own, request, places)
+    reasons += [*_told(request.against, other), *_told(request.second_reader, ceiling)]
     asked = (*request.by, *(one.by for one in criteria if one.by))
     groups = own.by(tuple(dict.fromkeys(asked))) if asked else ()
     return Results(
         own,
         groups,
         evaluate.judged(own, criteria),
-        _against(own, request, places),
-        _ceiling(own, request, places),
+        None if other is None else evaluate.compared(own, other, metrics=("dice", "hd95_mm")),
+        ceiling,
         evaluate.to_collect(groups, own.attributes),
         tuple(reasons),
     ), places
@@ -90,7 +93,9 @@ def _other(folder: Path, places: Sequence[Place], own: evaluate.Study, tolerance
     there = tuple(replace(place, prediction=found.get(place.id)) for place in places)
     if not any(place.prediction for place in there):
         raise UsageError(f"{folder} holds no labels with the name of a case, as {places[0].id}.nii.gz.")
-    return evaluate.study(pairs(there, []), names=own.structures, tolerance_mm=tolerance_mm)
+    unread: list[Reason] = []
+    made = evaluate.study(pairs(there, unread), names=own.structures, tolerance_mm=tolerance_mm)
+    return replace(made, reasons=merge(unread, made.reasons))
 
 
 def _read_twice(folder: Path, places: Sequence[Place]) -> tuple[Place, ...]:
@@ -99,13 +104,15 @@ def _read_twice(folder: Path, places: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(place for place in places if place.id in found) or tuple(places)
 
 
-def _against(
-    own: evaluate.Study, request: Request, places: Sequence[Place]
-) -> Mapping[tuple[str, str], evaluate.Comparison] | None:
-    if request.against is None:
-        return None
-    other = _other(request.against, places, own, request.tolerance_mm)
-    return evaluate.compared(own, other, metrics=("dice", "hd95_mm"))
+def _told(folder: Path | None, other: evaluate.Study | None) -> list[Reason]:
+    """What was to be said of other labels, as that some are missing, which counts against them in every comparison."""
+    if folder is None or other is None:
+        return []
+    return [replace(one, message=f"Of {folder.name}: {one.message}") for one in other.reasons]
+
+
+def _against(own: evaluate.Study, request: Request, places: Sequence[Place]) -> evaluate.Study | None:
+    return None if request.against is None else _other(request.against, places, own, request.tolerance_mm)
 
 
 def _ceiling(own: evaluate.Study, request: Request, places: Sequence[Place]) -> evaluate.Study | None:
