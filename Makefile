@@ -5,14 +5,21 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+# What was installed, to bytecode: on all cores, where pip takes one; a file that is for another Python is passed over, as by pip.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
-.PHONY: demo test check soak bench docs system clean
+.PHONY: demo test suite check soak bench docs system clean
+unexport PYTHONDONTWRITEBYTECODE # or each of the processes that tests start compiles anew what it imports
 
 demo: $(VENV)/.core
 	$(BIN)/isocenter demo --out demo
 
-test: check
+# mypy takes one core for as long as the suite could have used two, so they run side by side.
+test: $(VENV)/.dev
+	$(MAKE) --jobs 2 check suite
+
+suite: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2
 
 check: $(VENV)/.dev
@@ -61,12 +68,14 @@ $(VENV)/bin/python:
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable .
+	$(COMPILE)
 	touch $@
 
 # torch comes first and by itself, so that nothing else decides which build of it is taken.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) $(TORCH)
 	$(PIP) --editable '.[dev]'
+	$(COMPILE)
 	touch $@ $(VENV)/.core
 
 clean:
