@@ -2,8 +2,8 @@
 
 The rule is that of ``labels``: the label that weighs most of the eight voxels around a point, by linear weights. Where
 output axes run along input axes, a row of output voxels lies between four rows of the input, the same for all of it. Of
-each column these four labels are put together first, so that a point needs the labels of two columns alone; and where
-these are one label, nothing but that.
+each column these four labels are put together first, and of two columns those of all points between them; where these
+are one label, nothing but that is needed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ def labels_by_cells(source: Array, transform: Floats, order: Shape, out: Array) 
         for new, old in enumerate(order)
     )
 
+    left = columns[0][:, 0]
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(left)) + 1, [left.size]])  # of the points of each cell
+
     def fill(first: int, last: int) -> None:
-        _fill(source, (slices[0][first:last], slices[1][first:last]), rows, columns, out[first:last])
+        _fill(source, (slices[0][first:last], slices[1][first:last]), rows, (*columns, begins), out[first:last])
 
     over_slices(fill, out.shape)
 
@@ -68,6 +71,7 @@ def _fill(source: Array, slices: Any, rows: Any, columns: Any, out: Array) -> No
     width = source.shape[2]
     labels, weights = np.empty((width, 4), source.dtype), np.empty((width, 4), np.float32)
     counts = np.empty(width, np.int64)
+    cell = np.empty(8, source.dtype), np.empty((8, 2), np.float32)
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
             if slices[0][z, 0] < 0 or rows[0][y, 0] < 0:
@@ -75,16 +79,28 @@ def _fill(source: Array, slices: Any, rows: Any, columns: Any, out: Array) -> No
                 continue
             _put_together(source, (slices[0][z], slices[1][z]), (rows[0][y], rows[1][y]), (labels, weights, counts))
             nearest = source[slices[0][z, 2], rows[0][y, 2]]
-            line = out[z, y]
-            for x in range(out.shape[2]):
-                left, right = columns[0][x, 0], columns[0][x, 1]
-                if left < 0:
-                    line[x] = 0
-                elif counts[left] == 1 and counts[right] == 1 and labels[left, 0] == labels[right, 0]:
-                    line[x] = labels[left, 0]
-                else:
-                    own = nearest[columns[0][x, 2]]
-                    line[x] = _heaviest((labels, weights, counts), (left, right), columns[1][x], own)
+            _fill_row((labels, weights, counts), nearest, columns, cell, out[z, y])
+
+
+@kernel
+def _fill_row(found: Any, nearest: Array, columns: Any, cell: Any, line: Array) -> None:
+    """Into a row: cell by cell the labels of the points between two columns."""
+    labels, _, counts = found
+    index, shares, begins = columns
+    for number in range(begins.size - 1):
+        first, last = begins[number], begins[number + 1]
+        left, right = index[first, 0], index[first, 1]
+        if left < 0:
+            line[first:last] = 0
+        elif counts[left] == 1 and counts[right] == 1 and labels[left, 0] == labels[right, 0]:
+            for x in range(first, last):
+                line[x] = labels[left, 0]
+        else:
+            count = _meet(found, left, right, cell)
+            owns = _place_of(nearest[left], cell[0], count), _place_of(nearest[right], cell[0], count)
+            for x in range(first, last):
+                own = owns[0] if index[x, 2] == left else owns[1]
+                line[x] = cell[0][_heaviest(cell[1], count, shares[x], own)]
 
 
 @kernel
@@ -102,9 +118,7 @@ def _put_together(source: Array, along: Any, across: Any, found: Any) -> None:
         around[0], around[1], around[2], around[3] = one[c], two[c], three[c], four[c]
         count = 0
         for i in range(4):
-            place = 0
-            while place < count and labels[c, place] != around[i]:
-                place += 1
+            place = _place_of(around[i], labels[c], count)
             if place == count:
                 labels[c, place], weights[c, place], count = around[i], 0, count + 1
             weights[c, place] += shares[i]
@@ -112,29 +126,42 @@ def _put_together(source: Array, along: Any, across: Any, found: Any) -> None:
 
 
 @kernel
-def _heaviest(found: Any, between: tuple[int, int], share: float, own: int) -> Any:
-    """The label of most weight between two columns; that of the nearest voxel where it weighs as much."""
-    labels, _, counts = found
-    best, most = own, _weight(found, between, share, own) + np.float32(TIE)
-    for column in between:
-        for place in range(counts[column]):
-            label = labels[column, place]
-            weight = _weight(found, between, share, label)
-            if weight > most:
-                best, most = label, weight
+def _place_of(label: int, labels: Array, count: int) -> int:
+    """Where a label stands among so many; their number where it does not."""
+    place = 0
+    while place < count and labels[place] != label:
+        place += 1
+    return place
+
+
+@kernel
+def _meet(found: Any, left: int, right: int, cell: Any) -> Any:
+    """Into a cell: the labels of two columns, each once, with their weights in either; and how many they are."""
+    labels, weights, counts = found
+    met, sides = cell
+    count = counts[left]
+    for place in range(count):
+        met[place], sides[place, 0], sides[place, 1] = labels[left, place], weights[left, place], 0
+    for other in range(counts[right]):
+        place = _place_of(labels[right, other], met, count)
+        if place == count:
+            met[place], sides[place, 0], count = labels[right, other], 0, count + 1
+        sides[place, 1] = weights[right, other]
+    return count
+
+
+@kernel
+def _heaviest(sides: Array, count: int, share: float, own: int) -> int:
+    """The place of the label of most weight; of that of the nearest voxel where it weighs as much."""
+    best, most = own, _weight(sides[own], share) + np.float32(TIE)
+    for place in range(count):
+        weight = _weight(sides[place], share)
+        if weight > most:
+            best, most = place, weight
     return best
 
 
 @kernel
-def _weight(found: Any, between: tuple[int, int], share: float, label: int) -> Any:
+def _weight(sides: Array, share: float) -> Any:
     """What a label weighs between two columns."""
-    labels, weights, counts = found
-    left, right = between
-    weight = np.float32(0)
-    for place in range(counts[left]):
-        if labels[left, place] == label:
-            weight += weights[left, place] * (1 - share)
-    for place in range(counts[right]):
-        if labels[right, place] == label:
-            weight += weights[right, place] * share
-    return weight
+    return sides[0] * (1 - share) + sides[1] * share
