@@ -32,7 +32,7 @@ from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
-from isocenter.nets.region import box_around, coarse_of, labels_within
+from isocenter.nets.region import box_around, coarse_of, labels_within, part_seen
 from isocenter.nets.runtimes import OWN, Device, Precision, Runtime, runtime_name
 from isocenter.nets.structures import segments_of
 from isocenter.nets.windows import deciding
@@ -153,27 +153,30 @@ def judged(
     def run(array: Array) -> Array:
         return deciding.labels(array, views, window, witness=watching)
 
-    labels = _in_region(model, images, case, run=run, how=replace(how, doubt="none"), pool=pool)
+    labels, part = _in_region(model, images, case, run=run, how=replace(how, doubt="none"), pool=pool)
     if labels is None:
         watching = Watching(1 + len(model.plan.labels), len(views)) if how.doubt != "none" else None
         labels = run(case.array)
     found = _placed(labels, case, model.plan)
     certainty = watching.certainty(model.plan.labels) if watching else None
-    reasons = merge(found.reasons, model.reasons, about_input(case, model), _about_certainty(certainty, model, how))
+    reasons = merge(
+        found.reasons, part, model.reasons, about_input(case, model), _about_certainty(certainty, model, how)
+    )
     return replace(found, algorithm=algorithm_of(model, how), reasons=reasons), certainty
 
 
 def _in_region(
     model: Model, images: Sequence[Volume] | Volume, case: Prepared, *, run: Run, how: Inference, pool: Pool
-) -> Array | None:
+) -> tuple[Array | None, tuple[Reason, ...]]:
     """The labels of the part where a model's coarse one finds something; None where the whole image is to be seen."""
     coarse = coarse_of(model)
     if coarse is None:
-        return None
+        return None, ()
     seen = _prepared(coarse, images, "segmentation")
     places = labels_of(seen, coarse.plan, pool.opened(coarse, how), how=how)
     box = box_around(places, seen, case.grid, plan=model.plan)
-    return None if box is None else labels_within(case.array, box, run)
+    labels = None if box is None else labels_within(case.array, box, run)
+    return labels, () if box is None or labels is None else (part_seen(box, labels.shape),)
 
 
 def classified(

@@ -6,6 +6,7 @@ whole, so that values are scaled as ever, and what the fine network finds up to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,7 @@ from isocenter.nets.structures import segments_of
 from isocenter.nets.windows.accumulating import Singles
 from isocenter.ops.boxes import Box, box_of
 from isocenter.ops.resample import onto
+from isocenter.reasons import Reason
 from isocenter.volume import Array
 
 _MARGIN = 4
@@ -78,6 +80,13 @@ def labels_within(array: Singles, box: Box, run: Callable[[Singles], Array]) -> 
     labels = np.zeros(array.shape[1:], part.dtype)
     labels[box] = part
     return labels
+
+
+def part_seen(box: Box, shape: tuple[int, ...]) -> Reason:
+    """That of an image (slice, row, column) only a box was seen: what the coarse network missed elsewhere is missed."""
+    share = math.prod(side.stop - side.start for side in box) / math.prod(shape)
+    text = f"The network saw the {100 * share:.0f} % of the image around what its coarse network found, nothing else."
+    return Reason("PART_SEEN", text)
 
 
 def _widened(side: slice, least: int, length: int) -> slice:

@@ -49,6 +49,12 @@ CODES: dict[str, CodeEntry] = {
         "The result was reported.",
         "Trust it only after looking; take images like those of the model's card.",
     ),
+    "PART_SEEN": CodeEntry(
+        _I,
+        "A coarse network found where a finer one was to look.",
+        "What lies elsewhere is in no segment.",
+        "Look elsewhere in the image if a structure may be there that is too small for the coarse network.",
+    ),
     "NETWORK_FOUND_NOTHING": CodeEntry(
         _V,
         "A network found none of its structures.",

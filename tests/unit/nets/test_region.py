@@ -91,3 +91,11 @@ def test_where_nothing_is_found_coarsely_the_whole_is_seen(model):
     array[40, 40, 40] = 100
     volume = Volume(array, Grid(array.shape, np.eye(4)), modality="MR")
     assert segmented(model, volume, pool=Ready()).mask().sum() == 1
+
+
+def test_that_only_a_part_was_seen_is_told(model):
+    found = segmented(model, image(), pool=Ready())
+    (said,) = [reason.message for reason in found.reasons if reason.code == "PART_SEEN"]
+    assert "of the image" in said
+    whole = segmented(model, image(tail=True), pool=Ready())
+    assert "PART_SEEN" not in {reason.code for reason in whole.reasons}
