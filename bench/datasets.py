@@ -3,7 +3,7 @@
 Run it by ``python -m bench.datasets --data FOLDER``: a folder with ``images`` and ``labels`` of one channel. nnU-Net
 runs in the Python of ``make peers`` (``--python``), on links to the same files, as many workers as cores; its check of
 the data set and its extraction are timed apart. Ours does both in one pass, and takes the SHA-256 of every image. The
-best of a few rounds counts.
+best of a few rounds counts. Memory is what ours takes above what was held; of nnU-Net it is the largest process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.timing import best_of
+from bench.timing import best_and_peak, best_of, versions_of
+
+PACKAGES = ("numpy", "numba", "nibabel")
 
 _NNUNET = """
-import json, os, sys, time
+import importlib.metadata, json, os, resource, sys, time
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_raw
@@ -32,7 +34,10 @@ if __name__ == "__main__":
         extractor.show_progress_bar = False
         found = extractor.run(overwrite_existing=True)
         took.append((checked - start, time.perf_counter() - checked))
-    print("@" + json.dumps([[min(one) for one in zip(*took)], found["foreground_intensity_properties_per_channel"]]))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024
+    values = found["foreground_intensity_properties_per_channel"]
+    version = importlib.metadata.version("nnunetv2")
+    print("@" + json.dumps([[min(one) for one in zip(*took)], peak, version, values]))
 """
 
 
@@ -48,19 +53,22 @@ def main() -> None:
 
     opening, dataset = best_of(lambda: open_dataset(chosen.data), chosen.rounds)
     checking, _ = best_of(lambda: check(dataset), chosen.rounds)
-    measuring, seen = best_of(lambda: fingerprint(dataset), chosen.rounds)
-    print(f"{len(seen.cases)} cases on {len(os.sched_getaffinity(0))} cores; isocenter: opened {opening:.2f} s (labels")
-    print(f"found in the files), checked {checking:.2f} s, checked and measured {measuring:.2f} s")
+    measuring, peak, seen = best_and_peak(lambda: fingerprint(dataset), chosen.rounds)
+    print(f"{versions_of(PACKAGES)}; {len(seen.cases)} cases on {len(os.sched_getaffinity(0))} cores")
+    print(
+        f"isocenter: opened {opening:.2f} s (labels found in the files), checked {checking:.2f} s, checked and measured"
+    )
+    print(f"{measuring:.2f} s, memory {peak / 2**20:.0f} MiB")
     print(f"values of the labelled voxels: {seen.intensities[0]}")
     if chosen.python.is_file():
-        seconds, theirs = nnunet(chosen.data, list(seen.cases), chosen.python.absolute(), chosen.rounds)
-        times = sum(seconds) / measuring
-        print(f"nnU-Net: checked {seconds[0]:.2f} s, measured {seconds[1]:.2f} s: {times:.1f} times as long")
-        print(f"values of the labelled voxels: {theirs}")
+        seconds, peak, version, values = nnunet(chosen.data, list(seen.cases), chosen.python.absolute(), chosen.rounds)
+        print(f"nnU-Net {version}: checked {seconds[0]:.2f} s, measured {seconds[1]:.2f} s:", end=" ")
+        print(f"{sum(seconds) / measuring:.1f} times as long, memory {peak / 2**20:.0f} MiB")
+        print(f"values of the labelled voxels: {values}")
 
 
-def nnunet(data: Path, cases: list[str], python: Path, rounds: int) -> tuple[list[float], object]:
-    """Seconds of nnU-Net's check and of its extraction, and the values it found."""
+def nnunet(data: Path, cases: list[str], python: Path, rounds: int) -> tuple[list[float], int, str, object]:
+    """Seconds of nnU-Net's check and of its extraction, its memory in bytes, its version and the values it found."""
     with tempfile.TemporaryDirectory() as work:
         raw = Path(work) / "raw" / "Dataset001_bench"
         for folder, source, ending in (("imagesTr", "images", "_0000"), ("labelsTr", "labels", "")):
@@ -76,8 +84,8 @@ def nnunet(data: Path, cases: list[str], python: Path, rounds: int) -> tuple[lis
             [python, script, str(rounds)], env={**os.environ, **folders}, stdout=subprocess.PIPE, text=True, check=True
         )
     said = next(line for line in ran.stdout.splitlines() if line.startswith("@"))
-    seconds, values = json.loads(said[1:])
-    return seconds, values
+    seconds, peak, version, values = json.loads(said[1:])
+    return seconds, peak, version, values
 
 
 if __name__ == "__main__":
