@@ -61,14 +61,15 @@ def make_model(folder: Path, classes: int, labels: str) -> Path:
 
 
 def to_seg(model_folder: Path, study: Path, out: Path, encoding: str) -> dict[str, Any]:
-    """Seconds of each step from a folder of DICOM to a SEG that was written, read back and compared."""
-    found: dict[str, float] = {}
+    """Each step from a folder of DICOM to a SEG that was written, read back and compared."""
+    found: list[dict[str, Any]] = []
 
     @contextmanager
     def step(name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         yield
-        found[name] = time.perf_counter() - start
+        took, worked = time.perf_counter() - start, time.process_time() - busy
+        found.append({"step": name, "seconds": took, "cpu_s": worked, "peak_mib": peak_mib()})
 
     with step("imports"):
         import highdicom  # noqa: F401
@@ -101,8 +102,12 @@ def to_seg(model_folder: Path, study: Path, out: Path, encoding: str) -> dict[st
         dataset = seg.make(made, headers, making, encoding=seg.Encoding(encoding))
     with step("SEG written, read back, compared"):
         written = write(dataset, out / "seg.dcm", check=lambda read_back: seg.check(read_back, made))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"steps": found, "peak_mib": peak, "frames": int(dataset.NumberOfFrames), "bytes": written.size_bytes}
+    return {"steps": found, "frames": int(dataset.NumberOfFrames), "bytes": written.size_bytes}
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run_to_seg(model: Path, study: Path, caches: Path, encoding: str) -> tuple[float, dict[str, Any]]:
@@ -117,30 +122,30 @@ def run_to_seg(model: Path, study: Path, caches: Path, encoding: str) -> tuple[f
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def table(seconds: float, steps: dict[str, float]) -> None:
-    """Seconds and share of each step."""
-    print("\n| step | seconds | share |\n|---|---|---|")
-    inside = sum(steps.values())
-    for name, took in {**steps, "interpreter and what else there is": seconds - inside}.items():
-        print(f"| {name} | {took:.2f} | {100 * took / seconds:.0f} % |", flush=True)
+def show(title: str, seconds: float, steps: list[dict[str, Any]]) -> None:
+    """The whole, and of each step the seconds, what all cores worked if it was told, its share, and the peak so far."""
+    print(f"\n#### {title} in {seconds:.1f} s, peak {max(step['peak_mib'] for step in steps):.0f} MiB")
+    print("\n| step | seconds | CPU seconds | share | peak MiB |\n|---|---|---|---|---|")
+    for step in steps:
+        took, worked = step["seconds"], f"{step['cpu_s']:.2f}" if "cpu_s" in step else ""
+        print(f"| {step['step']} | {took:.2f} | {worked} | {100 * took / seconds:.0f} % | {step['peak_mib']:.0f} |")
+    rest = seconds - sum(step["seconds"] for step in steps)
+    print(f"| interpreter and what else there is | {rest:.2f} | | {100 * rest / seconds:.0f} % | |", flush=True)
 
 
 def show_to_seg(model: Path, study: Path, caches: Path, encoding: str) -> None:
     """DICOM to SEG: one process."""
     seconds, record = run_to_seg(model, study, caches, encoding)
-    print(f"\n#### {model.name}, {encoding}: DICOM to SEG in {seconds:.1f} s, peak {record['peak_mib']:.0f} MiB")
+    show(f"{model.name}, {encoding}: DICOM to SEG", seconds, record["steps"])
     print(f"\n{record['frames']} frames, {record['bytes'] / 2**20:.1f} MiB")
-    table(seconds, record["steps"])
 
 
 def show_whole(model: Path, study: Path, caches: Path, encoding: str) -> None:
     """The whole of ``isocenter run``: one process."""
     out = caches / f"out-{model.name}-{encoding}"
     seconds, record = run_command([str(model), str(study), "--out", str(out), "--seg", encoding], caches)
-    peak = max(step["peak_mib"] for step in record["steps"])
-    print(f"\n#### {model.name}, {encoding}: isocenter run with pages in {seconds:.1f} s, peak {peak:.0f} MiB")
+    show(f"{model.name}, {encoding}: isocenter run with pages", seconds, record["steps"])
     print(f"\nBytes in and out alone: {limit_s(study, out, caches):.2f} s")
-    table(seconds, {step["step"]: step["seconds"] for step in record["steps"]})
 
 
 def main() -> None:
@@ -167,8 +172,10 @@ def main() -> None:
                 print(f"\nThe very first run, which compiles: {first:.1f} s")
             for encoding in ("labelmap", "binary"):
                 show_to_seg(regions, study, folder, encoding)
-            show_to_seg(make_model(folder, classes, "noise"), study, folder, "labelmap")
+            noise = make_model(folder, classes, "noise")
+            show_to_seg(noise, study, folder, "labelmap")
             show_whole(regions, study, folder, "binary")
+            show_whole(noise, study, folder, "labelmap")
 
 
 if __name__ == "__main__":

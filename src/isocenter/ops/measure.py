@@ -1,7 +1,7 @@
 """Measurements of segments: volume, size and density, for lungs emphysema and mass too.
 
-Densities come from one histogram per segment, made in one pass over the image, so that percentiles and shares are
-exact for whole HU. Radiomics and shape lie elsewhere.
+Densities come from one histogram per segment, made in one pass over the image however many segments there are, so that
+percentiles and shares are exact for whole HU. Radiomics and shape lie elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from isocenter.codes import Code
 from isocenter.findings import Measurement, Segmentation
 from isocenter.geometry import Floats, Space
 from isocenter.kernels import kernel
-from isocenter.ops.counts import Counts
+from isocenter.ops.counts import Counts, is_countable
 from isocenter.ops.lattice import expect_one_grid, expect_three_axes
 from isocenter.volume import Array, Volume
 
@@ -113,18 +113,29 @@ def _densities(volume: Volume, segmentation: Segmentation, layer: int) -> list[t
     affine = volume.grid.affine[:3].copy()
     boxes = np.empty((len(segments) + 1, 2, 3))
     boxes[:, 0], boxes[:, 1] = np.inf, -np.inf
-    if volume.array.dtype == np.int16:
-        low = int(volume.array.min())
-        histogram = np.zeros((len(segments) + 1, int(volume.array.max()) - low + 1), np.int64)
-        _histogram(np.ascontiguousarray(volume.array), np.ascontiguousarray(labels), place, (histogram, low))
+    array, labels = np.ascontiguousarray(volume.array), np.ascontiguousarray(labels)
+    if is_countable(array):
+        low = int(array.min())
+        histogram = np.zeros((len(segments) + 1, int(array.max()) - low + 1), np.int64)
+        _histogram(array, labels, place, (histogram, low))
         tables = [_occurring(row, low) for row in histogram[1:]]
     else:
-        tables = [np.unique(volume.array[labels == s.label], return_counts=True) for s in segments]
-    _reach(np.ascontiguousarray(labels), place, affine, boxes)
+        tables = [np.unique(values, return_counts=True) for values in _parted(array, labels, place)[1:]]
+    _reach(labels, place, affine, boxes)
     return [
         (segment, Density(values.astype(np.float64), counts, box[0], box[1]) if len(values) else None)
         for segment, (values, counts), box in zip(segments, tables, boxes[1:], strict=True)
     ]
+
+
+def _parted(array: Array, labels: Array, place: Array) -> list[Array]:
+    """The values of each segment, the background's first: all are put in their places in one pass."""
+    sizes = np.zeros(int(place.max()) + 1, np.int64)
+    _count(labels, place, sizes)
+    ends = np.cumsum(sizes)
+    values = np.empty(array.size, array.dtype)
+    _part(array, labels, place, (values, ends - sizes))
+    return np.split(values, ends[:-1])
 
 
 def _occurring(histogram: npt.NDArray[np.int64], low: int) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -145,12 +156,37 @@ def _histogram(array: Array, labels: Array, place: Array, table: tuple[Array, in
 
 
 @kernel
-def _reach(labels: Array, place: Array, a: Array, boxes: Array) -> None:
-    """Widen the world boxes (lower, upper corner) to the voxel centres of each segment."""
+def _count(labels: Array, place: Array, sizes: Array) -> None:
+    """Count the voxels of each segment."""
+    for k in range(labels.shape[0]):
+        for r in range(labels.shape[1]):
+            for c in range(labels.shape[2]):
+                sizes[place[labels[k, r, c]]] += 1
+
+
+@kernel
+def _part(array: Array, labels: Array, place: Array, parts: tuple[Array, Array]) -> None:
+    """Put each value behind those of its segment; where the next one goes moves on."""
+    values, following = parts
     for k in range(labels.shape[0]):
         for r in range(labels.shape[1]):
             for c in range(labels.shape[2]):
                 segment = place[labels[k, r, c]]
+                values[following[segment]] = array[k, r, c]
+                following[segment] += 1
+
+
+@kernel
+def _reach(labels: Array, place: Array, a: Array, boxes: Array) -> None:
+    """Widen the world boxes (lower, upper corner) to the voxel centres of each segment."""
+    end = labels.shape[2] - 1
+    for k in range(labels.shape[0]):
+        for r in range(labels.shape[1]):
+            line = labels[k, r]
+            for c in range(end + 1):
+                if 0 < c < end and line[c - 1] == line[c] == line[c + 1]:
+                    continue  # within a run: its ends reach farther
+                segment = place[line[c]]
                 if segment > 0:
                     for i in range(3):
                         x = a[i, 0] * k + a[i, 1] * r + a[i, 2] * c + a[i, 3]

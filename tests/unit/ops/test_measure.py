@@ -35,7 +35,7 @@ def values_of(measurements, *segments):
     return {m.name: m.value for m in measurements if m.segments == segments}
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.float32])
 @pytest.mark.parametrize("names", [("lung_right",), ("lung_left",), ("lung_right", "lung_left")])
 def test_densities_equal_numpy(dtype, names):
     volume, segmentation = example(dtype)
