@@ -7,8 +7,9 @@ before the score at the end of learning. What the model doubts of one image live
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isfinite, nan
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from isocenter.reasons import Reason, counted
@@ -27,10 +28,11 @@ _LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A score, and on how many cases it was taken."""
+    """A score, on how many cases it was taken, and further ones of the same by their names."""
 
     value: float
     cases: int
+    further: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,10 @@ def about_model(model: Model) -> tuple[Reason, ...]:
     if proof is None:
         text = f"No result of the network on cases that it did not learn from is known.{taught}"
         return (Reason("MODEL_UNPROVEN", text),)
-    what = "Dice by label" if model.plan.task == "segmentation" else "scores"
-    flattered = " Its weights were chosen by these cases, so that the scores flatter." if proof.is_chosen else ""
-    told = f"{what}: {_listed(proof.scores)} ({proof.how}).{flattered}{taught}"
-    reasons = [Reason("MODEL_MEASURED", f"The network on {_held_out(proof.cases)}: {told}")]
+    what = "a mean Dice of" if model.plan.task == "segmentation" else "the scores"
+    flattered = " They chose its weights too, so that this flatters." if proof.is_chosen else ""
+    text = f"On {_held_out(proof.cases)} ({proof.how}) the network reached {what} {_listed(proof.scores)}."
+    reasons = [Reason("MODEL_MEASURED", f"{text}{flattered}{taught}")]
     if model.plan.task == "segmentation":
         reasons += _doubts(proof, model.plan.labels)
     elif proof.cases < ENOUGH:
@@ -126,9 +128,7 @@ def _evaluated(model: Model) -> Proof | None:
     count, kept = results.get("cases"), results.get("structures", {})
     if type(count) is not int or not isinstance(kept, Mapping):
         return None
-    each = {
-        name: _measured(kept[name].get("dice"), kept[name].get("cases")) for name in model.plan.labels if name in kept
-    }
+    each = {name: _of_structure(kept[name]) for name in model.plan.labels if name in kept}
     scores = {name: one for name, one in each.items() if isfinite(one.value)}
     return Proof("evaluated by `isocenter evaluate`", count, scores)
 
@@ -155,6 +155,12 @@ def _validated(model: Model) -> Proof | None:
     scores = {name: one for name, one in each.items() if isfinite(one.value)}
     is_chosen = training.get("settings", {}).get("keep") == "best"
     return Proof("held out of its learning", count, scores, is_chosen)
+
+
+def _of_structure(kept: Mapping[str, Any]) -> Measured:
+    """What `isocenter evaluate --record` kept of a structure."""
+    further = {name: value for name, value in kept.items() if name not in ("dice", "cases")}
+    return replace(_measured(kept.get("dice"), kept.get("cases")), further=further)
 
 
 def _measured(value: Any, cases: Any) -> Measured:
