@@ -113,8 +113,9 @@ class Settings:
             expect_word(getattr(self, name), kinds[name], f"The {name} of training")
         for one in self.trackers:
             expect_word(one, Tracker, "A tracker")
-        if not all(isinstance(one, str) for one in self.locks):
-            raise UsageError(f"The setting locks is a list of paths; not {list(self.locks)!r}.")
+        for name in ("locks", "hold"):
+            if not all(isinstance(one, str) for one in getattr(self, name)):
+                raise UsageError(f"The setting {name} is a list of words; not {list(getattr(self, name))!r}.")
         _within(self, "steps accumulation validate_every checkpoint_every", 1, math.inf)
         _within(self, "patience workers seed clip weight_decay", 0, math.inf)
         _within(self, "ema_decay warmup", 0, 1 - 1e-9)

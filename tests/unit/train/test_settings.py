@@ -32,6 +32,7 @@ def test_plain_values_give_the_settings_back() -> None:
         ({"trackers": ["wandb"]}, "A tracker is one of tensorboard, mlflow; not 'wandb'"),
         ({"mode": 3}, "mode is a word"),
         ({"locks": [3]}, "locks"),
+        ({"hold": [1]}, "hold"),
     ],
 )
 def test_what_is_no_setting_is_told(values: dict[str, Any], said: str) -> None:

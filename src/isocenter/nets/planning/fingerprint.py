@@ -224,7 +224,7 @@ def _structures(segmentation: Segmentation, spacing: Sequence[float] | None) -> 
 
     voxel_ml = math.nan if spacing is None else math.prod(spacing) / 1000
     found = {}
-    boxes = find_objects(segmentation.array, max(one.label for one in segmentation.segments))
+    boxes = find_objects(segmentation.array, max((one.label for one in segmentation.segments), default=0))
     for segment in segmentation.segments:
         box = boxes[segment.label - 1]
         if box is not None:

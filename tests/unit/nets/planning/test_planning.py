@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isocenter import codes, formats
 from isocenter.datasets import Case, Dataset, open_dataset
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.nets.networks import build
@@ -19,6 +20,7 @@ from isocenter.nets.planning.decisions import facts_in_short, largest_only_of, l
 from isocenter.nets.planning.fingerprint import CaseFacts, Fingerprint, Intensity, Structure, fingerprint
 from isocenter.nets.planning.planner import plan_for
 from isocenter.testing.labelled import labelled_case, write_labelled
+from isocenter.volume import Volume
 
 CT = (CaseFacts((300, 512, 512), (1.5, 0.8, 0.8), "IPL", "CT", "int16", 1, {}),)
 PROSTATE = (CaseFacts((20, 320, 320), (3.6, 0.6, 0.6), "IPL", "MR", "int16", 1, {}),)
@@ -84,6 +86,16 @@ def test_no_usable_case_is_refused_with_the_reasons_of_all(tmp_path: Path) -> No
 
 
 # --- the grid --------------------------------------------------------------------------------------------------------
+
+
+def test_label_files_that_are_all_empty_are_told(tmp_path: Path) -> None:
+    image, _ = labelled_case(0)
+    for room, array in (("images", image.array), ("labels", np.zeros(image.grid.shape, np.uint8))):
+        (tmp_path / room).mkdir()
+        for number in range(2):
+            formats.save(Volume(array, image.grid, codes.ONE), tmp_path / room / f"c{number}.nii.gz")
+    with pytest.raises(UsageError, match="neither labels nor categories"):
+        plan_for(fingerprint(open_dataset(tmp_path)))
 
 
 def test_the_spacing_is_the_median(labelled: Fingerprint) -> None:
