@@ -1,14 +1,13 @@
-"""One window through every runtime: seconds to open, seconds to run, and how far the outputs lie from torch's.
+"""One window through every runtime: seconds to open, seconds to run, memory, and how far outputs lie from torch's.
 
 Run it by ``python -m bench runtimes``, or ``python -m bench.runtimes --patch 32 64 64 --networks residual_unet`` for a
-short look. The best of a few rounds counts. Beside them stand torch without the runtime around it, torch with
-channels last, and torch's own newer exporter to ONNX.
+short look. The best of a few rounds counts; memory is above what was held before a window. Beside them stand torch
+without the runtime around it, torch with channels last, and torch's own newer exporter to ONNX.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import logging
 import tempfile
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench.timing import best_of
+from bench.timing import best_and_peak, versions_of
 
 from isocenter.nets.exporting.equality import equality_of
 from isocenter.nets.models.model import Model, save_model
@@ -44,8 +43,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def rows(name: str, patch: tuple[int, int, int], labels: int) -> Iterator[tuple[str, float, float, Any]]:
-    """Name, seconds to open, seconds of a window and equality with torch, of each runtime."""
+def rows(name: str, patch: tuple[int, int, int], labels: int) -> Iterator[tuple[str, float, float, float, Any]]:
+    """Name, seconds to open, seconds and bytes of a window and equality with torch, of each runtime."""
     names = tuple(f"structure {n}" for n in range(labels))
     plan = Plan("segmentation", ("MR",), names, Network(name, NETWORKS[name]), patch, spacing_mm=(1.0, 1.0, 1.0))
     torch.manual_seed(0)
@@ -59,16 +58,16 @@ def rows(name: str, patch: tuple[int, int, int], labels: int) -> Iterator[tuple[
             opened = open_runtime(model, runtime, precision=precision)
             opened(batch)
             ready = time.perf_counter() - start
-            seconds, found = best_of(lambda opened=opened: opened(batch), ROUNDS)
-            yield f"{runtime} {precision}", ready, seconds, equality_of([(expected, found)])
+            seconds, peak, found = best_and_peak(lambda opened=opened: opened(batch), ROUNDS)
+            yield f"{runtime} {precision}", ready, seconds, peak, equality_of([(expected, found)])
     with torch.inference_mode():
         tensor = torch.from_numpy(batch)
-        seconds, found = best_of(lambda: network(tensor), ROUNDS)
+        seconds, peak, found = best_and_peak(lambda: network(tensor), ROUNDS)
         bare = getattr(network, "features", network) if found.shape[1] != expected.shape[1] else network
-        yield "torch by itself", 0.0, seconds, equality_of([(expected, bare(tensor).numpy())])
+        yield "torch by itself", 0.0, seconds, peak, equality_of([(expected, bare(tensor).numpy())])
         last = network.to(memory_format=torch.channels_last_3d)
-        seconds, found = best_of(lambda: last(tensor.to(memory_format=torch.channels_last_3d)), ROUNDS)
-        yield "torch, channels last", 0.0, seconds, None
+        seconds, peak, _ = best_and_peak(lambda: last(tensor.to(memory_format=torch.channels_last_3d)), ROUNDS)
+        yield "torch, channels last", 0.0, seconds, peak, None
 
 
 def by_newer_exporter(name: str, patch: tuple[int, int, int]) -> tuple[float, float]:
@@ -97,17 +96,17 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     patch = tuple(options.patch)
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
+    print(versions_of(PACKAGES))
     print(f"window {' x '.join(map(str, patch))}, {options.labels} labels, {options.threads} threads\n")
-    print(
-        "| network | runtime | ready s | window s | of torch | difference | least Dice |\n|---|---|---|---|---|---|---|"
-    )
+    print("| network | runtime | ready s | window s | of torch | MiB | difference | least Dice |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in options.networks:
         first = 0.0
-        for runtime, ready, seconds, equal in rows(name, patch, options.labels):
+        for runtime, ready, seconds, peak, equal in rows(name, patch, options.labels):
             first = first or seconds
             told = f"{equal.difference:.1e} | {equal.dice:.4f}" if equal else "- | -"
-            print(f"| {name} | {runtime} | {ready:.1f} | {seconds:.3f} | {seconds / first:.2f} | {told} |", flush=True)
+            cost = f"{seconds:.3f} | {seconds / first:.2f} | {peak / 2**20:.0f}"
+            print(f"| {name} | {runtime} | {ready:.1f} | {cost} | {told} |", flush=True)
     newer, older = by_newer_exporter(options.networks[0], patch)
     print(f"\n{options.networks[0]} to ONNX: {older:.1f} s as here, {newer:.1f} s by torch's newer exporter")
 
