@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,7 @@ def _plan(
         "mirror_axes": list(axes),
         **wishes.plan,
     }
-    return Plan.from_dict(plan), [*reasons, *guessed, *_unlike(configuration)]
+    return Plan.from_dict(plan), [*reasons, *guessed, *_unlike(configuration, axes)]
 
 
 def _labels(dataset: Mapping[str, Any]) -> list[str]:
@@ -257,13 +257,18 @@ def _orientation(dataset: Mapping[str, Any], plans: Mapping[str, Any], wishes: W
     return orientation, [Reason("MODEL_GUESSED", text)]
 
 
-def _unlike(configuration: Mapping[str, Any]) -> list[Reason]:
+def _unlike(configuration: Mapping[str, Any], mirror_axes: Sequence[int]) -> list[Reason]:
     """What nnU-Net's own software does differently on the way to the network."""
     said = [
         "nnU-Net resamples images by cubic splines; here they are sampled linearly and smoothed to match.",
         "nnU-Net spreads windows evenly, centres their weights half a voxel further on, and adds in half precision; "
         "here windows lie and weigh as MONAI's, and are added in single precision.",
     ]
+    if mirror_axes:
+        said.append(
+            "nnU-Net averages over mirror images unless told not to; here that is asked for "
+            '(`Inference(mirror="plan")`), and takes as many times as long as there are images.'
+        )
     schemes = configuration["normalization_schemes"]
     if "ZScoreNormalization" in schemes:
         said.append(

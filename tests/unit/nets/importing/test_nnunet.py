@@ -160,6 +160,7 @@ def test_its_plan_says_what_the_network_takes(tmp_path):
     assert plan.mirror_axes == (0, 1, 2)
     assert plan.normalisation[0].scale == "zscore"
     assert {reason.code for reason in model.reasons} == {"MODEL_GUESSED", "MODEL_UNLIKE", "MODEL_UNPROVEN"}
+    assert any("mirror images" in reason.message for reason in model.reasons if reason.code == "MODEL_UNLIKE")
     assert "CC-BY-SA 4.0" in (model.folder / "card.md").read_text()
     assert model.facts["trial"]["window"] == "8 x 16 x 16"
 
