@@ -55,10 +55,8 @@ def main() -> None:
     checking, _ = best_of(lambda: check(dataset), chosen.rounds)
     measuring, peak, seen = best_and_peak(lambda: fingerprint(dataset), chosen.rounds)
     print(f"{versions_of(PACKAGES)}; {len(seen.cases)} cases on {len(os.sched_getaffinity(0))} cores")
-    print(
-        f"isocenter: opened {opening:.2f} s (labels found in the files), checked {checking:.2f} s, checked and measured"
-    )
-    print(f"{measuring:.2f} s, memory {peak / 2**20:.0f} MiB")
+    print(f"isocenter: opened {opening:.2f} s (labels found in the files), checked {checking:.2f} s,", end=" ")
+    print(f"checked and measured {measuring:.2f} s, memory {peak / 2**20:.0f} MiB")
     print(f"values of the labelled voxels: {seen.intensities[0]}")
     if chosen.python.is_file():
         seconds, peak, version, values = nnunet(chosen.data, list(seen.cases), chosen.python.absolute(), chosen.rounds)
