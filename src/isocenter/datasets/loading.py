@@ -220,7 +220,7 @@ def _of_file(case: Case, path: Path, dataset: Dataset, image: Volume) -> tuple[A
         return _by_name(case, dataset, [stored], image.grid, reasons)
     values = stored.array
     if (isinstance(stored, Volume) and stored.axes) or not is_label_map(values):
-        text = f"The label file of the case {case.id} holds values that are no whole numbers of 0 or more."
+        text = f"The label file of the case {case.id} holds values that are no whole numbers from 0 to 65535."
         raise _refused("LABEL_NOT_WHOLE", case, text)
     whole = _countable(values)
     listed = {value: name for name, value in dataset.labels.items()}

@@ -59,7 +59,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "LABEL_NOT_WHOLE": CodeEntry(
         _X,
-        "The label file of a case holds values that are no whole numbers of 0 or more, or further axes.",
+        "The label file of a case holds values that are no whole numbers from 0 to 65535, or further axes.",
         _LEFT_OUT,
         "Write the labels again, without interpolating or scaling them.",
     ),

@@ -129,9 +129,12 @@ def test_channels_in_one_file_are_parted(own: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": {"background": 0, "whole": [1, 2]}}, "no single number"),
+        ({"labels": {"background": 0, "whole": [1, 2]}}, "no single whole number"),
         ({"labels": {"a": 1, "b": 1}}, "two labels"),
-        ({"labels": {"a": -1}}, "two labels one name or one number, or a number below 0"),
+        ({"labels": {"a": -1}}, "two labels one name or one number, or one beyond 0 to 65535"),
+        ({"labels": {"a": 1, "b": 10**12}}, "beyond 0 to 65535"),
+        ({"labels": {"a": 1.5}}, "no single whole number"),
+        ({"labels": {"a": float("inf")}}, "no single whole number"),
         ({"labels": {"a": 1, "ignore": 2}}, "ignore"),
         ({"channel_names": {"first": "CT"}}, "number its channels"),
         ({"training": [{"label": "x"}]}, "does not name an image"),

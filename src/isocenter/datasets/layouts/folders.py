@@ -21,6 +21,7 @@ from isocenter.reasons import Reason, merge
 TABLE = "dataset.json"
 PAIRS = (("imagesTr", "labelsTr"), ("images", "labels"))
 """Folders of images and of their labels, by name."""
+_MOST = 2**16 - 1  # the greatest label
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
@@ -116,23 +117,31 @@ def _labels(said: Mapping[str, Any]) -> dict[str, int]:
     stated = said.get("labels") or {}
     try:
         if all(str(key).isdigit() for key in stated):
-            pairs = [(str(name), int(value)) for value, name in stated.items()]
+            pairs = [(str(name), _whole(value)) for value, name in stated.items()]
         else:
-            pairs = [(str(name), int(value)) for name, value in stated.items()]
-    except (TypeError, ValueError, AttributeError) as error:
+            pairs = [(str(name), _whole(value)) for name, value in stated.items()]
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"{TABLE} gives some label no single number (regions of several labels are not learned): {stated!r}."
+            f"{TABLE} gives some label no single whole number (regions of several are not learned): {stated!r}."
         ) from error
     labels = {name: value for name, value in sorted(pairs, key=lambda pair: pair[1]) if value and name != "ignore"}
     if (
         len(labels) < len([value for name, value in pairs if value and name != "ignore"])
-        or min(labels.values(), default=1) < 0
+        or not 0 <= min(labels.values(), default=1) <= max(labels.values(), default=1) <= _MOST
         or len(set(labels.values())) < len(labels)
     ):
-        raise InputError(f"{TABLE} gives two labels one name or one number, or a number below 0: {stated!r}.")
+        raise InputError(f"{TABLE} gives two labels one name or one number, or one beyond 0 to {_MOST}: {stated!r}.")
     if any(name == "ignore" for name, _ in pairs):
         raise InputError(f"{TABLE} has an 'ignore' label, which is not learned around: leave those cases out.")
     return labels
+
+
+def _whole(value: Any) -> int:
+    """A number of a table, also one in quotation marks; no part of it is cut off."""
+    number = int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError(value)
+    return number
 
 
 def _names_files(said: Mapping[str, Any]) -> bool:
