@@ -1,8 +1,7 @@
-"""What learning gains on real data: few labels with and without pretraining, denoising, registration.
+"""What learning gains on real data: few labels with and without pretraining, registration. Denoising: ``restored``.
 
 =================  ===================================================================================================
 ``few_labels``     hippocampus: 10 labelled cases, fresh and after pretraining on 70 others without labels; 24 held out
-``denoising``      noise added to CT: learned from one scan, proved on another, beside the classical filters
 ``registration``   hippocampus: pairs of cases never seen, beside ``iso.register``
 =================  ===================================================================================================
 
@@ -15,34 +14,22 @@ import argparse
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 import isocenter as iso
-from isocenter import codes
 from isocenter.datasets import Split, open_dataset
 from isocenter.datasets.dataset import Case, Dataset
 from isocenter.datasets.loading import load_case
-from isocenter.geometry import Grid
-from isocenter.nets import networks
-from isocenter.nets.models.model import weights_of
 from isocenter.nets.plan import Network, Normalisation, Plan
-from isocenter.nets.windows import deciding
-from isocenter.nets.windows.window import Window
-from isocenter.train.serving import running
 from isocenter.train.settings import Settings
-from isocenter.train.tasks import Material, build
 from isocenter.train.tasks.pretraining import pretraining_plan
-from isocenter.train.tasks.quality import quality
 from isocenter.train.tasks.segmentation import dice_of, mean_of
 from isocenter.train.training import train
-from isocenter.volume import Volume
 
 DATA = Path(os.environ.get("ISOCENTER_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -68,61 +55,6 @@ def few_labels(root: Path, steps: int) -> None:
             how = replace(settings, seed=seed, start=start)
             made = train(Split(few, held_out), plan, root / f"{name}_{seed}", settings=how)
             print(f"seed {seed} {name:12} held-out Dice {made.scores['score']:.4f}", flush=True)
-
-
-def denoising(root: Path, steps: int) -> None:
-    first = Dataset("first", (Case("first", (DATA / "chest_ct_covid_P001",)),), ("CT",))
-    second = Dataset("second", (Case("second", (DATA / "chest_ct_normal001_every3",)),), ("CT",))
-    network = Network("denoiser", {"features": (16, 32, 64), "blocks": (1, 1, 1)})
-    ct = (Normalisation("ct", -1024, 1500, -300, 400),)
-    plan = Plan("denoising", ("CT",), (), network, (1, 96, 96), 8, normalisation=ct)
-    settings = Settings(
-        steps=steps, validate_every=steps, cache=str(root / "cache"), loss="l2", learning_rate=2e-3, clip=1
-    )
-    began = time.perf_counter()
-    made = train(first, plan, root / "denoiser", settings=settings)
-    print(f"learned in {time.perf_counter() - began:.0f} s", flush=True)
-    task: Any = build(Material(first, second, plan, settings, root / "cache")).task
-    learned = networks.build(plan)
-    learned.load_state_dict(weights_of(made.model)[0])
-    case = task.held_out[0]
-    clean, spoiled = task.pair(case, np.random.default_rng(0))
-    ((offset, factor),) = case.scales
-    hu = lambda array: array * np.float32(factor) + np.float32(offset)  # noqa: E731
-
-    def say(name: str, array: np.ndarray, seconds: float) -> None:
-        psnr, ssim = quality(array, clean)
-        error = hu(array) - hu(clean)
-        print(
-            f"{name:20} PSNR {psnr:6.2f} dB, SSIM {ssim:.4f}, {np.sqrt(np.mean(error**2)):6.2f} HU off,"
-            f" bias {error.mean():+.2f} HU, {seconds:.1f} s",
-            flush=True,
-        )
-
-    say("as spoiled", spoiled, 0)
-    began = time.perf_counter()
-    given = deciding.outputs(spoiled, [running(learned.eval(), plan)], Window.of(plan))
-    say("network", given, time.perf_counter() - began)
-    grid = Grid.from_vectors(clean.shape[1:], spacing_mm=case.grid.spacing_mm)
-    noise = float(np.std(hu(spoiled) - hu(clean)))
-    for name, work in filters(Volume(hu(spoiled[0]), grid, codes.HU, modality="CT"), noise):
-        began = time.perf_counter()
-        array = work().array
-        say(name, ((array - offset) / factor)[None].astype(np.float32), time.perf_counter() - began)
-
-
-def filters(volume: Volume, noise: float) -> Iterator[tuple[str, Callable[[], Volume]]]:
-    """The classical ones within slices (these are 6 mm apart), each with some settings: the best is the one to beat."""
-    flat = iso.filters
-    for size in (0.3, 0.4, 0.5):
-        yield f"Gaussian {size} mm", lambda s=size: flat.gaussian(volume, (0.01, s, s))
-    for share in (0.8, 1.2):
-        near = {"patch_mm": (0.1, 1.0, 1.0), "search_mm": (0.1, 3.5, 3.5)}
-        yield f"non-local {share}", lambda s=share, n=near: flat.non_local_means(volume, noise, strength=s, **n)
-    for share in (0.2, 0.3, 0.4, 0.6):
-        yield f"total variation {share}", lambda s=share: flat.total_variation(volume, s * noise)
-    for share in (1.5, 2.0, 3.0):
-        yield f"bilateral {share}", lambda s=share: flat.bilateral(volume, (0.1, 1.0, 1.0), s * noise)
 
 
 def registration(root: Path, steps: int) -> None:
@@ -151,7 +83,7 @@ def registration(root: Path, steps: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ways = {one.__name__: one for one in (few_labels, denoising, registration)}
+    ways = {one.__name__: one for one in (few_labels, registration)}
     parser.add_argument("name", choices=ways)
     parser.add_argument("--steps", type=int, default=300)
     folder = Path("bench/out/learned")
