@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from isocenter.disk import replacing
+from isocenter.errors import UsageError
 from isocenter.findings import Algorithm, Segmentation
 from isocenter.geometry import Grid
 from isocenter.nets.models.model import COARSE, Model, copied, load_model
@@ -41,7 +42,17 @@ def coarse_of(model: Model) -> Model | None:
 
 
 def with_coarse(model: Model, coarse: Model) -> Model:
-    """A model that looks where another one, of which it keeps a copy, finds something."""
+    """A model that looks where another one, of which it keeps a copy, finds something.
+
+    Raises
+    ------
+    UsageError
+        If the other one does not segment, or does not take as many images.
+    """
+    plan = coarse.plan
+    if plan.task != "segmentation" or len(plan.channels) != len(model.plan.channels):
+        text = f"{coarse.name} is for {plan.task} of {', '.join(plan.channels)}, so it cannot find where {model.name}"
+        raise UsageError(f"{text} is to look, which takes {', '.join(model.plan.channels)}.")
     with replacing(model.folder / COARSE) as place:
         copied(coarse, place)
     return model

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from isocenter.errors import UsageError
 from isocenter.geometry import Grid
 from isocenter.nets.models.model import Model, save_model
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Normalisation, Plan
 from isocenter.nets.pool import Pool
 from isocenter.nets.predict import segmented
+from isocenter.nets.region import with_coarse
 from isocenter.volume import Volume
 
 NET = Network("residual_unet", {"features": [4, 8], "blocks": [1, 1]})
@@ -99,3 +101,9 @@ def test_that_only_a_part_was_seen_is_told(model):
     assert "of the image" in said
     whole = segmented(model, image(tail=True), pool=Ready())
     assert "PART_SEEN" not in {reason.code for reason in whole.reasons}
+
+
+def test_a_coarse_model_of_other_images_is_told(model, tmp_path):
+    other = replace(COARSE, channels=("T1", "T2"), normalisation=COARSE.normalisation * 2)
+    with pytest.raises(UsageError, match="cannot find where m is to look"):
+        with_coarse(model, saved(tmp_path / "other", other))
