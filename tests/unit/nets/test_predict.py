@@ -418,3 +418,11 @@ def test_what_is_no_volume_or_holds_no_real_numbers_is_told(tmp_path):
         segmented(model, None)
     with pytest.raises(UsageError, match="real numbers, not complex"):
         segmented(model, image().with_array(image().array.astype(complex)))
+
+
+def test_a_picture_in_colour_is_not_taken_for_three_ct_images(tmp_path):
+    model = model_of(tmp_path, channels=("CT",) * 3, normalisation=RANGE * 3)
+    colours = np.zeros((4, 20, 20, 3), np.uint8)
+    picture = Volume(colours, Grid((4, 20, 20), np.eye(4)), codes.ONE, axes=("color",), modality="US")
+    with pytest.raises(Refused, match="WRONG_MODALITY"):
+        segmented(model, picture)

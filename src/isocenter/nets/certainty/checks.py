@@ -47,9 +47,11 @@ def expect_modality(images: Sequence[Volume], model: Model) -> None:
         taught on; or no HU where the plan counts on it.
     """
     plan = model.plan
-    if len(images) != len(plan.channels):
-        return  # colour samples; another number is refused by prepare
-    for number, (image, channel, how) in enumerate(zip(images, plan.channels, plan.normalisation, strict=True)):
+    of_colours = len(images) == 1 and images[0].axes == ("color",)  # one image is all channels
+    seen = tuple(images) * len(plan.channels) if of_colours else images
+    if len(seen) != len(plan.channels):
+        return  # refused by prepare
+    for number, (image, channel, how) in enumerate(zip(seen, plan.channels, plan.normalisation, strict=True)):
         taken = modalities_of(model) if number == 0 else _named(channel)
         is_other = bool(taken) and bool(image.modality) and image.modality not in taken
         is_unscaled = how.scale == "ct" and _named(channel) == ("CT",) and image.unit != codes.HU
