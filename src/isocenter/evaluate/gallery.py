@@ -16,9 +16,15 @@ from isocenter.report.figure import Figure
 from isocenter.report.pictures import planes
 from isocenter.volume import Volume
 
-_TRUE, _PREDICTED = (90, 200, 110), (240, 120, 40)
-_MOST = 6
-"""Structures that are drawn, those with the worst Dice."""
+_COLORS = (
+    ((255, 205, 150), (250, 110, 0)),
+    ((170, 215, 255), (30, 110, 255)),
+    ((190, 250, 180), (0, 170, 60)),
+    ((255, 185, 250), (215, 30, 195)),
+    ((255, 250, 170), (220, 185, 0)),
+    ((255, 185, 185), (225, 20, 40)),
+)
+"""For each structure that is drawn, those with the worst Dice, the colours of its truth and of its prediction."""
 
 
 def differing(image: Volume, prediction: Segmentation | None, truth: Segmentation, *, name: str) -> Figure:
@@ -49,25 +55,26 @@ def differing(image: Volume, prediction: Segmentation | None, truth: Segmentatio
     worst = sorted(
         scored(moved, truth, names=None, tolerance_mm=1.0).of, key=lambda one: np.nan_to_num(one.dice, nan=2)
     )
-    shown = [one.structure for one in worst if one.structure in pairs][:_MOST]
-    sides = [_side(truth, {key: pairs[key][1] for key in shown}, "truth", _TRUE)]
+    shown = [one.structure for one in worst if one.structure in pairs][: len(_COLORS)]
+    sides = [_side(truth, {key: pairs[key][1] for key in shown}, "truth")]
     if moved is not None:
-        sides.append(_side(moved, {key: pairs[key][0] for key in shown}, "predicted", _PREDICTED))
+        sides.append(_side(moved, {key: pairs[key][0] for key in shown}, "predicted"))
     both = joined(*sides)
     where = _place(both, len(sides)) if truth.grid.space is Space.PATIENT else None
     drawn = planes(image, both, at_mm=where)
     said = ", ".join(f"{one.structure} {one.dice:.2f}" for one in worst if one.structure in shown)
-    caption = f"Green: truth; orange: predicted. Dice: {said}. {drawn.caption}"
+    words = (
+        "Each structure has its colour: pale is the truth, full the prediction, which hides the truth where both agree."
+    )
+    caption = f"{words} Dice: {said}. {drawn.caption}"
     return replace(drawn, name=f"case_{name}", title=f"Case {name}", caption=caption)
 
 
-def _side(
-    found: Segmentation, segments: dict[str, Segment | None], word: str, color: tuple[int, int, int]
-) -> Segmentation:
-    """One side alone, its segments named after the structure and the side, in one colour."""
+def _side(found: Segmentation, segments: dict[str, Segment | None], word: str) -> Segmentation:
+    """One side alone, its segments named after the structure and the side, each in its colour of that side."""
     named = tuple(
-        replace(one, name=f"{key}, {word}", title=f"{one.title}, {word}", color=color)
-        for key, one in segments.items()
+        replace(one, name=f"{key}, {word}", title=f"{one.title}, {word}", color=pair[word == "predicted"])
+        for (key, one), pair in zip(segments.items(), _COLORS, strict=False)
         if one is not None
     )
     return replace(found, segments=named)

@@ -139,7 +139,7 @@ def points_chart(
         _write(draw, (left - 12, y), _number(value), "rm")
     for value in _ticks(x_low, x_high, x_step):
         _write(draw, (place(value, y_low)[0], bottom + 12), _number(value), "ma")
-    for level, label in levels:
+    for level, label in _together(levels):
         y = place(x_low, level)[1]
         for start in range(left, right, 16):
             draw.line([(start, y), (start + 8, y)], _ORANGE, 3)
@@ -152,12 +152,23 @@ def points_chart(
     return Figure(words.name, words.title, words.caption, np.asarray(image), Kind.CHART)
 
 
+def _together(levels: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Levels with the names of all that are equal, so that these are not written one over the other."""
+    named: dict[float, list[str]] = {}
+    for level, label in levels:
+        named.setdefault(level, []).append(label)
+    return [(level, ", ".join(labels)) for level, labels in named.items()]
+
+
 def _scale(numbers: Sequence[float]) -> tuple[float, float, float]:
     """Ends and step of an axis that holds all numbers, all round."""
     known = [number for number in numbers if math.isfinite(number)]
     if not known:
         return 0.0, 1.0, 0.2
     low, high = min(known), max(known)
+    if low == high:  # in the middle of an axis that shows how far from one another they could have been
+        room = 0.05 * abs(low) or 1.0
+        low, high = low - room, high + room
     span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-9)
     power = 10.0 ** math.floor(math.log10(span / 6))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / 6)

@@ -46,3 +46,11 @@ def test_any_values_make_a_chart(values: list[float]) -> None:
     ):
         assert found.image.dtype == np.uint8
         assert found.data.startswith(b"\x89PNG")
+
+
+def test_differences_that_are_all_nought_lie_in_the_middle() -> None:
+    points = [(10.0, 0.0), (20.0, 0.0), (30.0, 0.0)]
+    levels = [(0.0, "bias"), (0.0, "lower limit"), (0.0, "upper limit")]
+    image = points_chart(points, levels=levels, names=("mean", "difference"), words=Words("a", "A", "")).image
+    dashes = np.flatnonzero((image[:, 300:500] == (190, 90, 20)).all(axis=2).any(axis=1))
+    assert abs(dashes.mean() - (50 + 660) / 2) <= 2
