@@ -28,7 +28,9 @@ Item = dict[int, Any]
 """Tag -> bytes of a value; of a sequence the list of its items."""
 
 MOST_ITEMS = 1 << 17
-"""A sequence of more items is not followed."""
+"""A sequence of more items is followed only if there are :data:`ITEM_BYTES` or more for each."""
+ITEM_BYTES = 128
+"""Headers of frames take more; items that take less are many only in what is damaged."""
 _MOST_READS = 400_000
 _NESTING_LIMIT = 32
 _LONG = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
@@ -150,13 +152,14 @@ def _items(
     end = len(content) if length == UNDEFINED else position + length
     if end > len(content):
         raise UnusualError
+    most = max(MOST_ITEMS, (end - position) // ITEM_BYTES)
     items: list[Item] = []
     while position < end:
         tag, size = _tag_length(content, position)
         position += 8
         if tag == _SEQUENCE_END and length == UNDEFINED:
             return items, position
-        if tag != _ITEM or len(items) >= MOST_ITEMS:
+        if tag != _ITEM or len(items) >= most:
             raise UnusualError
         if size == UNDEFINED:
             item, position = _elements(content, (position, end), plan, explicit=explicit, depth=depth + 1)
