@@ -3,10 +3,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
+from pydicom.tag import Tag
 
 from isocenter.dicom.derived import pdf, writing
 from isocenter.dicom.derived.making import Making
@@ -41,6 +43,23 @@ def test_what_fails_its_check_leaves_no_file_and_the_old_one_stays(made: Dataset
         write(made, tmp_path / "a.dcm", check=fail)
     assert (tmp_path / "a.dcm").read_bytes() == b"old"
     assert names_in(tmp_path) == ["a.dcm"]
+
+
+def test_large_pixels_are_written_without_a_copy_in_memory(
+    made: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = bytes(range(256)) * 2**14
+    made[Tag("PixelData")] = DataElement("PixelData", "OB", pixels)
+    whole = write(made, tmp_path / "whole.dcm", check=lambda _: None)
+    monkeypatch.setattr(writing, "_LARGE_BYTES", 2**20)
+    tracemalloc.start()
+    try:
+        streamed = write(made, tmp_path / "streamed.dcm", check=lambda _: None)
+        assert tracemalloc.get_traced_memory()[1] < len(pixels) / 2
+    finally:
+        tracemalloc.stop()
+    assert streamed.sha256 == whole.sha256
+    assert made.PixelData is pixels
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import DataElement, Dataset, dcmread, dcmwrite
+from pydicom.tag import Tag
 
 from isocenter.dicom.file.quiet import quietly
 from isocenter.disk import replacing
 from isocenter.errors import Bug, TryLater
 
-_LEFT_ON_DISK_BYTES = 2**26
-"""Larger values are read back when they are asked for, so that pixels need not be in memory twice."""
+_LARGE_BYTES = 2**26
+"""Larger pixels are written piece by piece, and read back when they are asked for: they are in memory but once."""
+_PIXELS = Tag("PixelData")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def write(dataset: Dataset, path: str | os.PathLike[str], *, check: Callable[[Da
     """
     target = Path(path)
     with replacing(target) as temporary:
-        with _Digesting(temporary, "wb") as raw, io.BufferedWriter(raw) as file:
+        with _Digesting(temporary, "wb") as raw, io.BufferedWriter(raw) as file, _streamed(dataset):
             dcmwrite(file, dataset, enforce_file_format=True)
             file.flush()
             os.fsync(file.fileno())
@@ -73,9 +76,24 @@ def write(dataset: Dataset, path: str | os.PathLike[str], *, check: Callable[[Da
                 raise TryLater(
                     f"The disk does not give back what was written to {target.name}: check it and try again."
                 )
-        check(dcmread(temporary, defer_size=_LEFT_ON_DISK_BYTES))
+        check(dcmread(temporary, defer_size=_LARGE_BYTES))
         size_bytes = temporary.stat().st_size
     return Written(target, raw.sha256.hexdigest(), size_bytes)
+
+
+@contextmanager
+def _streamed(dataset: Dataset) -> Iterator[None]:
+    """Let an object hold large pixels as a stream for as long as it is written: of bytes pydicom makes a copy first."""
+    pixels: Any = dataset.get_item(_PIXELS)
+    if pixels is None or not isinstance(pixels.value, bytes) or len(pixels.value) <= _LARGE_BYTES:
+        yield
+        return
+    is_encapsulated = {"is_undefined_length": pixels.is_undefined_length}
+    dataset[_PIXELS] = DataElement(_PIXELS, pixels.VR, io.BytesIO(pixels.value), **is_encapsulated)
+    try:
+        yield
+    finally:
+        dataset[_PIXELS] = pixels
 
 
 class _Digesting(io.FileIO):
