@@ -38,7 +38,7 @@ def coarse_of(model: Model) -> Model | None:
         If it is damaged.
     """
     folder = model.folder / COARSE
-    return load_model(folder) if (folder / "model.json").is_file() else None
+    return load_model(folder, code=model.code) if (folder / "model.json").is_file() else None
 
 
 def with_coarse(model: Model, coarse: Model) -> Model:

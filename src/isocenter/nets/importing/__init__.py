@@ -18,8 +18,8 @@ from pathlib import Path
 
 from isocenter.disk import replacing
 from isocenter.errors import InputError, UsageError
-from isocenter.nets.importing.found import Code, Found, Wishes, refused
-from isocenter.nets.models.model import Model, copied, load_model, save_model, with_facts
+from isocenter.nets.importing.found import Found, Wishes, refused
+from isocenter.nets.models.model import Code, Model, copied, load_model, save_model, with_facts
 from isocenter.nets.models.store import about_programs, place_of
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
@@ -55,7 +55,7 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
     if not source.exists():
         raise UsageError(f"There is nothing at {source}.")
     if (source / "model.json").is_file():
-        model = load_model(source)
+        model = load_model(source, code=wishes.code)
         if wishes.code != "trusted" and (told := about_programs(model)):
             raise refused("MODEL_FOREIGN_CODE", f"{told} If you trust where it comes from, say so by --trust.")
         licence = wishes.licence or model.licence
@@ -63,7 +63,7 @@ def import_model(path: str | os.PathLike[str], *, wishes: Wishes = _AS_FOUND, st
     found = _read(source, wishes)
     if wishes.licence:
         found = replace(found, licence=wishes.licence)
-    return _kept(found, place_of(wishes.name or found.name, store), wishes.name or found.name)
+    return _kept(found, place_of(wishes.name or found.name, store), wishes)
 
 
 def _read(path: Path, wishes: Wishes) -> Found:
@@ -84,7 +84,7 @@ def _read(path: Path, wishes: Wishes) -> Found:
     )
 
 
-def _kept(found: Found, place: Path, name: str) -> Model:
+def _kept(found: Found, place: Path, wishes: Wishes) -> Model:
     """The model in the store, once it has been tried."""
     from isocenter.nets.importing.trial import tried
 
@@ -93,7 +93,7 @@ def _kept(found: Found, place: Path, name: str) -> Model:
     facts = {key: value for key, value in found.facts.items() if value not in (None, "")}
     with replacing(place) as temporary:
         model = Model(
-            name,
+            wishes.name or found.name,
             found.version,
             found.plan,
             temporary,
@@ -102,10 +102,11 @@ def _kept(found: Found, place: Path, name: str) -> Model:
             found.licence or "unknown",
             found.source,
             {**facts, "reasons": reasons},
+            wishes.code,
         )
         saved = save_model(model, found.members)
         with_facts(saved, trial=tried(saved))
-    return load_model(place)
+    return load_model(place, code=wishes.code)
 
 
 def _kept_copy(model: Model, store: Path | None) -> Model:
@@ -120,7 +121,7 @@ def _kept_copy(model: Model, store: Path | None) -> Model:
         if coarse is not None:
             with_coarse(made, coarse)
         with_facts(made, trial=tried(made))
-    return load_model(place)
+    return load_model(place, code=model.code)
 
 
 def _about_licence(found: Found) -> tuple[Reason, ...]:

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from isocenter.errors import InputError, Refused, UsageError
+from isocenter.nets.models.model import Code
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
-
-Code = Literal["refused", "trusted"]
-"""Whether code that comes with a model may run once, while it is imported."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Wishes:
     licence
         Licence of the weights.
     code
-        Whether code that comes with it may run once.
+        Whether code that comes with it may run: of a bundle once, a TorchScript whenever the model does.
     """
 
     name: str = ""

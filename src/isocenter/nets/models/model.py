@@ -18,16 +18,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from isocenter.disk import replacing, write_synced
-from isocenter.errors import InputError, UsageError
+from isocenter.errors import InputError, UsageError, expect_word
 from isocenter.extras import needed
 from isocenter.nets.models.card import card
 from isocenter.nets.models.facts import faults
 from isocenter.nets.models.proof import about_model
 from isocenter.nets.plan import Plan
 from isocenter.reasons import Reason
+
+Code = Literal["refused", "trusted"]
+"""Whether code that comes with a model may run here."""
 
 FORMAT = 1
 COARSE = "coarse"
@@ -57,6 +60,9 @@ class Model:
         Where it comes from: ``"trained here"``, or of what it was imported.
     facts
         What was measured and recorded: training, held-out results, calibration. Plain values.
+    code
+        Whether weights that are a program (TorchScript) may run. It is what a caller says, and is never read from or
+        written into the folder: those of the store are ``"trusted"``, as they were added by ``--trust``.
     """
 
     name: str
@@ -68,6 +74,7 @@ class Model:
     licence: str = "unknown"
     source: str = "trained here"
     facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    code: Code = field(default="refused", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -125,7 +132,7 @@ def save_model(model: Model, members: Sequence[Mapping[str, Any] | bytes]) -> Mo
             write_synced(folder / name, data)
             digests[name] = hashlib.sha256(data).hexdigest()
         _describe(replace(model, weights=digests), folder)
-    return load_model(model.folder)
+    return load_model(model.folder, code=model.code)
 
 
 def copied(model: Model, folder: Path) -> Model:
@@ -165,16 +172,24 @@ def _packed(state: Mapping[str, Any]) -> bytes:
     return packed
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
+def load_model(path: str | os.PathLike[str], *, code: Code = "refused") -> Model:
     """The model of a folder; its weights are read when it is run.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    code
+        ``"trusted"`` lets weights run that are a program (TorchScript): say so if you know who made them.
 
     Raises
     ------
     UsageError
-        If there is no model there.
+        If there is no model there, or no such word.
     InputError
         If it is damaged, or of a later format.
     """
+    expect_word(code, Code, "Code")
     folder = Path(path)
     if not (folder / _FILE).is_file():
         raise UsageError(f"{folder} is no model: it holds no {_FILE}. `isocenter model add` makes one of others'.")
@@ -183,7 +198,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         if values.pop("format") != FORMAT:
             raise InputError(f"The model {folder.name} was written by a later version of Isocenter: update it.")
         plan = Plan.from_dict(values.pop("plan"))
-        return _sound(Model(**values, plan=plan, folder=folder))
+        return _sound(Model(**values, plan=plan, folder=folder, code=code))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"The file {_FILE} of the model {folder.name} is damaged: {error}.") from error
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from isocenter.errors import InputError, UsageError
@@ -59,10 +60,10 @@ def find_model(name: str | os.PathLike[str], store: Path | None = None) -> Model
         If it is damaged.
     """
     if (Path(name) / "model.json").is_file():
-        return load_model(name)
+        return _of_store(load_model(name), store)
     text = os.fspath(name)
     if text and re.fullmatch(r"[A-Za-z0-9._+-]+", text) and (place_of(text, store) / "model.json").is_file():
-        return load_model(place_of(text, store))
+        return load_model(place_of(text, store), code="trusted")
     known = ", ".join(all_models(store)) or "none"
     raise UsageError(f"There is no model {text!r}: it is no folder of one, and kept by name are: {known}.")
 
@@ -78,13 +79,29 @@ def model_to_run(name: str | os.PathLike[str], store: Path | None = None) -> Mod
         If it is damaged.
     """
     model = find_model(name, store)
+    expect_trusted(model)
+    return model
+
+
+def _of_store(model: Model, store: Path | None) -> Model:
+    """A model of a folder; trusted if the folder is one of the store's, into which it came by ``--trust``."""
     is_kept = model.folder.absolute().parent.resolve() == (store or store_folder()).resolve()
-    if not is_kept and (told := about_programs(model)):
+    return replace(model, code="trusted") if is_kept else model
+
+
+def expect_trusted(model: Model) -> None:
+    """Tell whoever is about to run weights that are a program of somebody who was not said to be trusted.
+
+    Raises
+    ------
+    UsageError
+        If they are, be it those of the model that tells this one where to look.
+    """
+    if model.code != "trusted" and (told := about_programs(model)):
         raise UsageError(
             f"{told} It was not run. If you trust where it comes from, keep it by `isocenter model add "
-            f"{model.folder} --trust`, and run it by its name."
+            f'{model.folder} --trust`, and run it by its name; in Python: load_model(folder, code="trusted").'
         )
-    return model
 
 
 def about_programs(model: Model) -> str:

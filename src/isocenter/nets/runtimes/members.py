@@ -17,6 +17,7 @@ from torch import nn
 
 from isocenter.errors import InputError, UsageError
 from isocenter.nets.models.model import Model, files_of, weights_of
+from isocenter.nets.models.store import expect_trusted
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head
@@ -73,7 +74,14 @@ def members_of(model: Model, member: int | None = None) -> Members:
 
 
 def networks_of(model: Model) -> list[nn.Module]:
-    """The network of each member, with its weights, no longer learning."""
+    """The network of each member, with its weights, no longer learning.
+
+    Raises
+    ------
+    UsageError
+        If its weights are a program, and it is not trusted; or if torch does not run models of its kind.
+    """
+    expect_trusted(model)
     if model.runtime == "torchscript":
         return [scripted(data, model.name) for data in files_of(model)]
     if model.runtime != "safetensors":

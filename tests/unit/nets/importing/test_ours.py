@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.nets.importing import Wishes, import_model
-from isocenter.nets.models.model import Model, save_model
-from isocenter.nets.models.store import model_to_run
+from isocenter.nets.models.model import Model, load_model, save_model
+from isocenter.nets.models.store import find_model, model_to_run
 from isocenter.nets.networks import build
 from isocenter.nets.plan import Network, Plan
 from isocenter.nets.region import coarse_of, with_coarse
+from isocenter.nets.runtimes import open_runtime
+from isocenter.nets.runtimes.members import whole
+from isocenter.nets.runtimes.tracing import as_torchscript
 
 
 def model(folder, name="made"):
@@ -55,3 +61,22 @@ def test_the_model_that_finds_where_to_look_comes_with_it_unless_it_is_a_program
         import_model(made.folder, wishes=Wishes("other"), store=tmp_path / "store")
     with pytest.raises(UsageError, match=r"model add .* --trust"):
         model_to_run(made.folder, tmp_path / "store")
+
+
+def test_a_program_from_a_folder_does_not_run_in_python_until_it_is_trusted(tmp_path):
+    made = model(tmp_path)
+    traced = as_torchscript(build(made.plan), (1, 1, 8, 8, 8))
+    sent = save_model(replace(made, folder=tmp_path / "sent", runtime="torchscript", code="trusted"), [traced]).folder
+    for run in (open_runtime, whole):
+        with pytest.raises(UsageError, match="a program that can read and write files"):
+            run(load_model(sent))
+    claimed = sent / "model.json"
+    claimed.write_text(claimed.read_text().replace('"format": 1', '"format": 1, "code": "trusted"'))
+    with pytest.raises(InputError, match="damaged"):
+        load_model(sent, code="trusted")
+    claimed.write_text(claimed.read_text().replace(', "code": "trusted"', ""))
+    batch = np.zeros((1, 1, 8, 8, 8), np.float32)
+    assert open_runtime(load_model(sent, code="trusted"))(batch).shape == (1, 2, 8, 8, 8)
+    kept = import_model(sent, wishes=Wishes("kept", code="trusted"), store=tmp_path / "store")
+    for one in (kept, find_model("kept", tmp_path / "store"), find_model(kept.folder, tmp_path / "store")):
+        assert open_runtime(one)(batch).shape == (1, 2, 8, 8, 8)
