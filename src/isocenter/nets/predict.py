@@ -34,11 +34,11 @@ from isocenter.nets.pool import POOL, Pool
 from isocenter.nets.prepare import Prepared, back, prepared
 from isocenter.nets.region import box_around, coarse_of, labels_within, part_seen
 from isocenter.nets.runtimes import OWN, Device, Precision, Runtime, runtime_name
-from isocenter.nets.structures import segments_of
+from isocenter.nets.structures import expect_mirrors, segments_of
 from isocenter.nets.windows import deciding
 from isocenter.nets.windows.enlarging import Folded, times_of, unfolded
 from isocenter.nets.windows.heads import numbers
-from isocenter.nets.windows.mirrored import Mirrored, flips_of
+from isocenter.nets.windows.mirrored import Flip, Mirrored, flips_of
 from isocenter.nets.windows.window import Window
 from isocenter.ops.masks.pieces import largest
 from isocenter.ops.resample import to_orientation
@@ -319,8 +319,7 @@ def _views(model: Model, how: Inference, pool: Pool) -> list[Runtime]:
     if how.doubt != "agreement":
         return [_mirrored(pool.opened(model, how), model.plan, how)]
     members = [pool.opened(model, how, member=number) for number in range(len(model.weights))]
-    flips = flips_of(model.plan.mirror_axes, model.plan.dimensions) if how.mirror == "plan" else ((),)
-    return [Mirrored(member, (flip,)) for member in members for flip in flips]
+    return [Mirrored(member, (flip,)) for member in members for flip in _flips(model.plan, how)]
 
 
 def _about_certainty(certainty: Certainty | None, model: Model, how: Inference) -> tuple[Reason, ...]:
@@ -335,9 +334,15 @@ def _about_certainty(certainty: Certainty | None, model: Model, how: Inference) 
 
 
 def _mirrored(runtime: Runtime, plan: Plan, how: Inference) -> Runtime:
-    if how.mirror == "none" or not plan.mirror_axes:
-        return runtime
-    return Mirrored(runtime, flips_of(plan.mirror_axes, plan.dimensions))
+    flips = _flips(plan, how)
+    return Mirrored(runtime, flips) if len(flips) > 1 else runtime
+
+
+def _flips(plan: Plan, how: Inference) -> tuple[Flip, ...]:
+    if how.mirror == "none":
+        return ((),)
+    expect_mirrors(plan)
+    return flips_of(plan.mirror_axes, plan.dimensions)
 
 
 def _in_middle(array: Array, plan: Plan, device: str) -> Any:

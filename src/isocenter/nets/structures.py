@@ -9,7 +9,10 @@ from types import MappingProxyType
 
 from isocenter import codes
 from isocenter.codes import Code
+from isocenter.errors import Refused
 from isocenter.findings import Segment
+from isocenter.nets.plan import Plan
+from isocenter.reasons import Reason
 
 _ORGANS = """
 liver 10200004 Liver
@@ -78,6 +81,7 @@ mass 4147007 Mass
 edema 79654002 Edema
 necrosis 6574001 Necrosis
 """
+_SIDED = re.compile(r"(^|[^a-z])(left|right|l|r|lh|rh|lt|rt|sin|dex|sinister|dexter|links|rechts)([^a-z]|$)")
 _SIDES: Mapping[str, Code] = MappingProxyType({"left": codes.LEFT, "right": codes.RIGHT})
 
 
@@ -91,6 +95,26 @@ ORGANS: Mapping[str, Code] = MappingProxyType(_table(_ORGANS))
 
 LESIONS: Mapping[str, Code] = MappingProxyType(_table(_LESIONS))
 """Codes of abnormal structures (CID 7159) by their common names."""
+
+
+def sided_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels that name a side, in plain words."""
+    names = (name.lower().replace("_", " ") for name in labels)
+    return tuple(name for name in names if _SIDED.search(name))
+
+
+def expect_mirrors(plan: Plan) -> None:
+    """Refuse to mirror along the axes of a plan if left would become right.
+
+    Raises
+    ------
+    Refused
+        With ``SIDES_MIRRORED`` if labels name a side, and an axis runs from left to right or nobody knows how it runs.
+    """
+    across = [axis for axis in plan.mirror_axes if plan.spacing_mm is None or plan.orientation[axis] in "LR"]
+    if across and (sided := sided_of(plan.labels)):
+        text = f"The plan mirrors axis {across[0]}, from left to right, while labels are sided ({', '.join(sided[:3])})"
+        raise Refused([Reason("SIDES_MIRRORED", f"{text}: each would be taken for its other side.")])
 
 
 def segments_of(labels: Sequence[str]) -> tuple[Segment, ...]:

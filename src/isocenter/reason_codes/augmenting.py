@@ -21,8 +21,8 @@ CODES: dict[str, CodeEntry] = {
     ),
     "SIDES_MIRRORED": CodeEntry(
         _X,
-        "An image is to be flipped while its segments are called left and right.",
-        "Nothing was changed.",
-        "Leave the flip out, or name the segments without their side.",
+        "An image is to be mirrored from left to right while its segments or labels name a side.",
+        "Nothing was done.",
+        "Leave the mirroring out (of a plan: mirror_axes), or name the segments without their side.",
     ),
 }

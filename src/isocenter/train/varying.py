@@ -14,6 +14,7 @@ from isocenter.datasets.loading import modality_of
 from isocenter.errors import UsageError
 from isocenter.geometry import Triple
 from isocenter.nets.plan import Plan
+from isocenter.nets.structures import expect_mirrors
 from isocenter.train.cache import CachedCase
 from isocenter.train.patches import Patch, Place, Sampling, cut
 
@@ -47,11 +48,14 @@ class Varying:
         ------
         UsageError
             If there is no such preset.
+        Refused
+            With ``SIDES_MIRRORED`` if the plan mirrors from left to right what its labels tell apart by side.
         """
         if name == "none":
             return cls(Sampling.of(plan))
         if name not in ("default", *PRESETS):
             raise UsageError(f"There is no augmentation {name!r}; there are: default, none, {', '.join(PRESETS)}.")
+        expect_mirrors(plan)
         kind = kind_of(plan) if name == "default" else name
         return cls(Sampling.of(plan), preset(kind, mirror_axes=plan.mirror_axes))  # type: ignore[arg-type]
 

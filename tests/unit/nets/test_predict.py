@@ -160,6 +160,20 @@ def test_mirror_images_are_averaged_only_where_the_plan_allows(tmp_path):
     assert np.array_equal(segmented(none, image(), how=Inference(mirror="plan"), pool=Pool()).array, plain.array)
 
 
+@pytest.mark.parametrize("doubt", ["none", "agreement"])
+def test_labels_of_two_sides_are_not_mirrored_from_left_to_right(tmp_path, doubt):
+    how = Inference(mirror="plan", doubt=doubt)
+    for name, axes in (("across", (2,)), ("along", (0,))):
+        model = model_of(tmp_path / name, labels=("left_kidney", "Kidney R"), mirror_axes=axes)
+        if name == "along":
+            segmented(model, image(), how=how, pool=Pool())
+            continue
+        with pytest.raises(Refused, match=r"axis 2, from left to right, .*left kidney, kidney r") as caught:
+            segmented(model, image(), how=how, pool=Pool())
+        assert caught.value.reasons[0].code == "SIDES_MIRRORED"
+        segmented(model, image(), how=Inference(doubt=doubt), pool=Pool())
+
+
 def test_mirroring_gives_a_mirrored_answer_for_a_mirrored_image(tmp_path):
     plan = plan_of(mirror_axes=(1, 2))
     torch.manual_seed(0)

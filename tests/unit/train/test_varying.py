@@ -9,7 +9,7 @@ import pytest
 from isocenter.augment.chain import Augmentation
 from isocenter.augment.space import Affine, Elastic
 from isocenter.datasets.dataset import Dataset
-from isocenter.errors import UsageError
+from isocenter.errors import Refused, UsageError
 from isocenter.nets.plan import Plan
 from isocenter.train.cache import CachedCase, cached
 from isocenter.train.patches import Place, Sampling, cut
@@ -64,3 +64,10 @@ def test_the_preset_follows_the_channels(channels: tuple[str, ...], kind: str, b
     assert Varying.of(plan) == Varying.of(plan, kind) != Varying.of(plan, "none")
     with pytest.raises(UsageError, match="no augmentation"):
         Varying.of(plan, "wild")
+
+
+def test_sided_labels_are_not_learned_from_mirrored_patches(blob_plan: Plan) -> None:
+    plan = replace(blob_plan, labels=("left", "right"), mirror_axes=(2,))
+    with pytest.raises(Refused, match="SIDES_MIRRORED"):
+        Varying.of(plan)
+    Varying.of(plan, "none")

@@ -16,6 +16,7 @@ from isocenter.errors import Refused
 from isocenter.geometry import Floats, Triple
 from isocenter.nets.plan import Normalisation, Plan, Spacing, Task
 from isocenter.nets.planning.fingerprint import Fingerprint
+from isocenter.nets.structures import sided_of
 from isocenter.reasons import Reason, counted
 
 _ANISOTROPIC = 3.0  # times as coarse as the others, from which an axis is treated by itself (nnU-Net)
@@ -25,7 +26,6 @@ COLOURS = ("red", "green", "blue", "alpha")
 _ENOUGH_CASES = 10
 _ONE_PIECE = 0.99
 
-_SIDED = re.compile(r"(^|[^a-z])(left|right|l|r|lh|rh|lt|rt|sin|dex|sinister|dexter|links|rechts)([^a-z]|$)")
 _NUMBERED = re.compile(r"label_\d+|channel_\d+|\d+")
 _LOPSIDED = (
     *("liver", "spleen", "stomach", "gallbladder", "pancreas", "duodenum", "colon", "appendix", "caecum", "bowel"),
@@ -174,8 +174,7 @@ def mirror_axes_of(plan: Plan) -> tuple[tuple[int, ...], str]:
     names = [name.lower().replace("_", " ") for name in plan.labels]
     if all(_NUMBERED.fullmatch(name) for name in plan.labels):
         return (), "None: the labels have no names, so they may be sided."
-    sided = [name for name in names if _SIDED.search(name)]
-    if sided:
+    if sided := sided_of(plan.labels):
         return (), f"None: labels are sided ({', '.join(sided[:3])})."
     lopsided = [name for name in names if any(word in name for word in _LOPSIDED)]
     if lopsided:
