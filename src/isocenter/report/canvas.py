@@ -5,7 +5,9 @@ Arrays in, pictures out. Which sections are shown lives in :mod:`isocenter.repor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from isocenter.report.figure import Picture
-from isocenter.report.planes import Floats, coverage
+from isocenter.report.planes import Floats
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -58,11 +60,24 @@ def write(  # noqa: PLR0913 - a text has a place, a look and an anchor
     )
 
 
-def contour(mask: npt.NDArray[np.bool_], shape: tuple[int, int], width_px: float) -> Floats:
-    """How much of each pixel the line along the border of a mask covers, from 0 to 1.
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """How much of each pixel something covers, in the part of a picture where it lies: nothing is drawn elsewhere.
 
-    The line runs midway between the centres of voxels inside and outside, as marching squares does: where the
-    interpolated mask is 0.5. Its distance from a pixel is the difference to 0.5 over the slope.
+    Parameters
+    ----------
+    part
+        Rows and columns of the picture.
+    cover
+        (rows, columns) of that part, from 0 to 1.
+    """
+
+    part: tuple[slice, slice]
+    cover: Floats = field(repr=False)
+
+
+def area(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Patch:
+    """What a mask that is not empty covers of a picture: from 0 outside to 1 inside, 0.5 along its voxels' border.
 
     Parameters
     ----------
@@ -70,30 +85,44 @@ def contour(mask: npt.NDArray[np.bool_], shape: tuple[int, int], width_px: float
         (rows, columns).
     shape
         (rows, columns) of the picture over the same field.
-    width_px
-        Width of the line.
+
+    Returns
+    -------
+    The part with all that is covered and a rim of two pixels, as if cut out of the whole mask brought to that shape.
     """
-    whole = coverage(mask, shape)
-    line = np.zeros(shape, np.float32)
-    box = _around(whole)
-    if box is None:
-        return line
-    level = whole[box]
-    down, right = np.gradient(level)
+    (rows, near_rows, (top, bottom)), (columns, near_columns, (left, right)) = (
+        _side(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis], shape[axis]) for axis in (0, 1)
+    )
+    image = Image.fromarray(np.ascontiguousarray(mask[near_rows, near_columns], dtype=np.float32))
+    size = columns.stop - columns.start, rows.stop - rows.start
+    cover = image.resize(size, Image.Resampling.BILINEAR, (left, top, right, bottom))
+    return Patch((rows, columns), np.asarray(cover, np.float32))
+
+
+def _side(found: npt.NDArray[np.intp], count: int, size: int) -> tuple[slice, slice, tuple[float, float]]:
+    """Along one axis of so many voxels and pixels: the pixels wanted, the voxels that tell of them, and their place."""
+    scale = size / count
+    reach = max(scale, 1.0) + 2  # in pixels: how far a voxel is seen, and the rim
+    start = max(0, math.floor((found[0] + 0.5) * scale - 0.5 - reach))
+    stop = min(size, math.ceil((found[-1] + 0.5) * scale + 0.5 + reach))
+    first, last = start * count / size, stop * count / size
+    near = slice(max(0, math.floor(first - reach / scale)), min(count, math.ceil(last + reach / scale)))
+    return slice(start, stop), near, (first - near.start, last - near.start)
+
+
+def outline(of: Patch, width_px: float) -> Patch:
+    """The line of a width along the border of an area.
+
+    It runs midway between the centres of voxels inside and outside, as marching squares does: where the interpolated
+    mask is 0.5. Its distance from a pixel is the difference to 0.5 over the slope.
+    """
+    if min(of.cover.shape) < 2:  # too little to have a slope
+        return Patch(of.part, np.zeros_like(of.cover))
+    down, right = np.gradient(of.cover)
     slope = np.sqrt(down * down + right * right)
-    distance = np.abs(level - np.float32(0.5)) / np.maximum(slope, np.float32(1e-3))
+    distance = np.abs(of.cover - np.float32(0.5)) / np.maximum(slope, np.float32(1e-3))
     near = np.clip(np.float32(width_px / 2 + 0.5) - distance, 0, 1)
-    line[box] = np.where(slope > 1e-3, near, 0)
-    return line
-
-
-def _around(level: Floats) -> tuple[slice, slice] | None:
-    """Rows and columns that hold anything, with a rim of two pixels; None if nothing or too little to have a slope."""
-    seen = level != 0  # truth values are searched several times as fast as numbers
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if not rows.size or min(level.shape) < 2:
-        return None
-    return slice(max(0, rows[0] - 2), rows[-1] + 3), slice(max(0, columns[0] - 2), columns[-1] + 3)
+    return Patch(of.part, np.where(slope > 1e-3, near, np.float32(0)))
 
 
 def halo(line: Floats) -> Floats:

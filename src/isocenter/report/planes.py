@@ -268,11 +268,3 @@ def resized(section: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:
 
     image = Image.fromarray(np.ascontiguousarray(section, dtype=np.float32))
     return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), np.float32)
-
-
-def coverage(mask: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Floats:
-    """A mask at other numbers of rows and columns: from 0 outside to 1 inside, 0.5 along the border of its voxels."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(mask, dtype=np.float32))
-    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR), np.float32)

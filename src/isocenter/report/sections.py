@@ -23,7 +23,6 @@ from isocenter.report.planes import (
     Plane,
     Stack,
     Window,
-    coverage,
     resized,
     slice_of_section,
     stack,
@@ -231,10 +230,8 @@ def occupancy(seen: Scene) -> Occupancy:
     thin = (slice(None), slice(steps[1] // 2, None, steps[1]), slice(steps[2] // 2, None, steps[2]))
     found = np.zeros(seen.image.array[thin].shape, bool)
     for number, layer in enumerate(seen.layers):
-        sample = layer.array[thin]
-        for segment in seen.segments:
-            if segment.layer == number:
-                found |= sample == segment.label
+        labels = [segment.label for segment in seen.segments if segment.layer == number]
+        found |= np.isin(layer.array[thin], labels)
     return Occupancy(found, steps, seen.image.grid.shape)
 
 
@@ -290,17 +287,18 @@ def section(seen: Scene, index: int, room: tuple[int, int], *, line_px: float) -
     px_per_mm = min(room[0] / height_mm, room[1] / width_mm)
     shape = (max(1, round(height_mm * px_per_mm)), max(1, round(width_mm * px_per_mm)))
     picture = _painted(seen.image.array[index], shape, seen.window)
-    lines = []
-    for segment in seen.segments:
-        mask = seen.layers[segment.layer].array[index] == segment.label
-        if mask.any():
-            if seen.fill:
-                canvas.blend(picture, coverage(mask, shape) * np.float32(seen.fill), segment.color)
-            lines.append((canvas.contour(mask, shape, line_px), segment.color))
-    if lines:
-        canvas.blend(picture, canvas.halo(np.maximum.reduce([line for line, _ in lines])), canvas.BLACK)
+    maps = [np.ascontiguousarray(layer.array[index]) for layer in seen.layers]
+    lines, every = [], np.zeros(shape, np.float32)
+    for segment in _present(seen, index):
+        area = canvas.area(maps[segment.layer] == segment.label, shape)
+        if seen.fill:
+            canvas.blend(picture[area.part], area.cover * np.float32(seen.fill), segment.color)
+        line = canvas.outline(area, line_px)
+        np.maximum(every[line.part], line.cover, out=every[line.part])
+        lines.append((line, segment.color))
+    canvas.blend(picture, canvas.halo(every), canvas.BLACK)
     for line, color in lines:
-        canvas.blend(picture, line, color)
+        canvas.blend(picture[line.part], line.cover, color)
     return picture, px_per_mm
 
 
@@ -315,7 +313,11 @@ def _painted(values: npt.NDArray[Any], shape: tuple[int, int], window: Window | 
 
 
 def _present(seen: Scene, index: int) -> list[Segment]:
-    return [s for s in seen.segments if (seen.layers[s.layer].array[index] == s.label).any()]
+    """The segments on a section."""
+    from isocenter.sampling.labels import labels_in
+
+    found = [labels_in(layer.array[index : index + 1]) for layer in seen.layers]
+    return [segment for segment in seen.segments if segment.label in found[segment.layer]]
 
 
 def sheet(seen: Scene, total: int, title: str, *, offset: int = 0, count: int = _TILES) -> Figure:

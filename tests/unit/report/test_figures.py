@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from isocenter import codes
 from isocenter.findings import Algorithm, Segment, Segmentation
@@ -66,10 +67,18 @@ def _near(picture, color):
     return np.abs(picture.astype(int) - color).max(axis=2) < 40
 
 
-def test_a_contour_runs_along_the_border_of_the_voxels():
+def _outlined(mask, shape, width_px):
+    """The outline of a mask in the whole of a picture."""
+    line = canvas.outline(canvas.area(mask, shape), width_px)
+    whole = np.zeros(shape, np.float32)
+    whole[line.part] = line.cover
+    return whole
+
+
+def test_an_outline_runs_along_the_border_of_the_voxels():
     mask = np.zeros((20, 30), bool)
     mask[5:12, 8:21] = True
-    line = canvas.contour(mask, (200, 300), 2.0)
+    line = _outlined(mask, (200, 300), 2.0)
     rows, columns = np.nonzero(line > 0.5)
     assert (rows.min(), rows.max()) == (pytest.approx(50, abs=2), pytest.approx(119, abs=2))
     assert (columns.min(), columns.max()) == (pytest.approx(80, abs=2), pytest.approx(209, abs=2))
@@ -79,9 +88,23 @@ def test_a_contour_runs_along_the_border_of_the_voxels():
     assert across.sum() == pytest.approx(2.0, abs=0.4)  # as wide as asked
 
 
-def test_a_contour_of_nothing_is_nothing():
-    assert canvas.contour(np.zeros((5, 5), bool), (50, 50), 2.0).max() == 0
-    assert canvas.contour(np.ones((5, 5), bool), (50, 50), 2.0).max() == 0
+def test_what_fills_the_whole_picture_or_a_single_row_has_no_outline():
+    assert _outlined(np.ones((5, 5), bool), (50, 50), 2.0).max() == 0
+    assert _outlined(np.ones((1, 5), bool), (1, 50), 2.0).max() == 0
+
+
+@pytest.mark.parametrize("shape", [(211, 300), (64, 48), (23, 31), (9, 200), (3, 2)])
+@pytest.mark.parametrize("corner", [(0, 0), (10, 20), (19, 27)])
+def test_an_area_is_the_same_as_cut_out_of_the_whole(shape, corner):
+    mask = np.zeros((23, 31), bool)
+    mask[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4] = np.eye(4)[: 23 - corner[0], : 31 - corner[1]]
+    area = canvas.area(mask, shape)
+    image = Image.fromarray(mask.astype(np.float32))
+    whole = np.asarray(image.resize(shape[::-1], Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(area.cover, whole[area.part], atol=1e-6)
+    whole = whole.copy()
+    whole[area.part] = 0
+    assert whole.max() == 0
 
 
 def test_a_scale_bar_is_as_long_as_it_says():
