@@ -63,7 +63,7 @@ def _show(found: Watched) -> None:
             state = f"[red]{name} drifted[/]" if part.has_drifted else f"[green]{name} alike[/]"
             for place, shift in enumerate(part.shifts[: _SHOWN if part.has_drifted else 1]):
                 head = (escape(one.cases[0]), str(len(one.cases)), state) if place == 0 else ("", "", "")
-                values = (f"{shift.reference:.4g}", f"{shift.now:.4g}", f"{shift.psi:.2f}", f"{shift.p:.3f}")
+                values = (*shift.medians, f"{shift.psi:.2f}", f"{shift.p:.3f}")
                 table.add_row(*head, escape(shift.name), *values)
     words.out.print(table)
     words.explain_reasons(found.reasons)

@@ -139,6 +139,21 @@ class Shift:
     ks: float
     p: float
 
+    @property
+    def medians(self) -> tuple[str, str]:
+        """Both medians in as many digits as tell them apart, four at least and as many as a profile keeps at most."""
+        for digits in range(4, _DIGITS + 1):
+            then, now = (_told(value, digits) for value in (self.reference, self.now))
+            if then != now:
+                break
+        return then, now
+
+    def __str__(self) -> str:
+        then, now = self.medians
+        if then == now:
+            return f"{self.name} spread otherwise around the same median, {now} (shares apart by up to {self.ks:.0%})"
+        return f"{self.name} {then} then, {now} now"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -197,6 +212,10 @@ class Drift:
         return any(
             part is not None and part.has_drifted for one in self.stretches for part in (one.inputs, one.outputs)
         )
+
+
+def _told(value: float, digits: int) -> str:
+    return "unknown" if math.isnan(value) else f"{value:.{digits}g}"
 
 
 def drift(
@@ -296,7 +315,7 @@ def _about(stretch: Stretch, alpha: float) -> list[Reason]:
     ):
         if part is not None and part.has_drifted:
             far = [one for one in part.shifts if one.p < alpha / 2][:3]
-            said = "; ".join(f"{one.name} {one.reference:.4g} then, {one.now:.4g} now" for one in far)
+            said = "; ".join(str(one) for one in far)
             text = f"The {what} of {len(stretch.cases)} cases from {stretch.cases[0]} on are unlike the reference: "
             reasons.append(Reason(code, text + (said or "all traits together") + ".", stretch.cases))
     return reasons

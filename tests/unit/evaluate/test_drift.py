@@ -10,6 +10,7 @@ import pytest
 from isocenter import codes
 from isocenter.errors import InputError, UsageError
 from isocenter.evaluate import Profile, Traits, drift, input_traits, output_traits, profile, psi
+from isocenter.evaluate.drift import Shift
 from isocenter.findings import Algorithm, Segment, Segmentation
 from isocenter.geometry import Grid
 from isocenter.volume import Volume
@@ -89,6 +90,19 @@ def test_a_trait_that_is_no_longer_known_is_a_change() -> None:
     one = drift(profile(cases(60, rng)), lost)
     assert one.stretches[0].inputs.shifts[0].name == "noise"
     assert one.has_drifted
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (1.00002, 0.99998, "b 1 then, 0.99998 now"),
+        (12.0, 15.123456, "b 12 then, 15.12 now"),
+        (1.0, 1.0, "b spread otherwise around the same median, 1 (shares apart by up to 42%)"),
+        (float("nan"), 3.0, "b unknown then, 3 now"),
+    ],
+)
+def test_a_shift_is_told_in_as_many_digits_as_it_needs(then: float, now: float, said: str) -> None:
+    assert str(Shift("b", then, now, psi=1.0, ks=0.42, p=0.001)) == said
 
 
 def test_traits_of_one_side_alone_are_told() -> None:
