@@ -54,6 +54,15 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_the_truth_given_as_its_own_prediction_is_told(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "evaluate", folders / "truth", folders / "truth", "--json") == 0
+    assert "13 predictions are the same to the byte" in capsys.readouterr().out
+    assert run(monkeypatch, "evaluate", folders / "other", folders / "truth", "--json") == 0
+    assert "PREDICTION_IS_TRUTH" not in capsys.readouterr().out
+
+
 def test_a_set_is_evaluated_and_no_case_is_lost(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

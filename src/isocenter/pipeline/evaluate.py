@@ -14,7 +14,15 @@ from isocenter.evaluate.page import Results
 from isocenter.evaluate.structures import Tolerance
 from isocenter.nets.models.model import with_facts
 from isocenter.nets.models.store import find_model
-from isocenter.pipeline.evaluating.places import Place, Request, about_training, by_name, places_of, text_of
+from isocenter.pipeline.evaluating.places import (
+    Place,
+    Request,
+    about_copies,
+    about_training,
+    by_name,
+    places_of,
+    text_of,
+)
 from isocenter.pipeline.evaluating.reading import pairs
 from isocenter.pipeline.evaluating.writing import facts_of, write
 from isocenter.reasons import Reason, merge
@@ -45,7 +53,7 @@ def run(request: Request) -> tuple[Results, tuple[Place, ...]]:
             f"{request.predictions} holds no prediction with the name of a case, as {places[0].id}.nii.gz."
         )
     own = evaluate.study(pairs(places, reasons), names=request.names, tolerance_mm=request.tolerance_mm)
-    reasons += about_training(request, places)
+    reasons += [*about_training(request, places), *about_copies(places)]
     other, ceiling = _against(own, request, places), _ceiling(own, request, places)
     reasons += [*_told(request.against, other), *_told(request.second_reader, ceiling)]
     asked = (*request.by, *(one.by for one in criteria if one.by))
@@ -67,9 +75,12 @@ def record(found: Results, model: Path) -> None:
     Raises
     ------
     UsageError
-        If there is no such model, or it learned from the cases.
+        If there is no such model, it learned from the cases, or its predictions are copies of the truth.
     """
-    if any(reason.code == "LEARNED_FROM" for reason in found.reasons):
+    said = {reason.code for reason in found.reasons}
+    if "PREDICTION_IS_TRUTH" in said:
+        raise UsageError("The predictions are copies of the truth: these are no results to be kept.")
+    if "LEARNED_FROM" in said:
         raise UsageError("The model learned from some of the cases: these are no results to be kept. Hold cases out.")
     summaries = [one for one in found.study.summaries(_KEPT) if isfinite(one.mean.value)]
     each: dict[str, dict[str, float | int]] = {}

@@ -97,6 +97,12 @@ CODES: dict[str, CodeEntry] = {
         "The case counts as failed, as if there were no prediction.",
         "Predict it again, or see what is wrong with the file.",
     ),
+    "PREDICTION_IS_TRUTH": CodeEntry(
+        _V,
+        "Every prediction is the file of the truth, or a copy of it.",
+        "They are evaluated like others; the scores are perfect and say nothing, and are not kept with a model.",
+        "Check that predictions and truth are not the same folder.",
+    ),
     "LEARNED_FROM": CodeEntry(
         _V,
         "A model is evaluated on cases that it learned from.",

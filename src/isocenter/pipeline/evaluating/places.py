@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
@@ -225,6 +226,15 @@ def _training(request: Request) -> Mapping[str, Any]:
 
 def _hash(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
+
+
+def about_copies(places: Sequence[Place]) -> list[Reason]:
+    """A reason where every prediction is its truth's own file, or the same to the byte."""
+    pairs = [(place.prediction, place.truth) for place in places if place.prediction is not None]
+    if not pairs or not all(one.is_file() and filecmp.cmp(one, truth, shallow=False) for one, truth in pairs):
+        return []
+    text = f"{counted(len(pairs), 'prediction is', 'predictions are')} the same to the byte as the truth."
+    return [Reason("PREDICTION_IS_TRUTH", text)]
 
 
 def about_training(request: Request, places: Sequence[Place]) -> list[Reason]:
