@@ -94,7 +94,7 @@ def _plan(path: Path, wishes: Wishes, held: str, kind: str) -> Plan:
 def _values(text: str, name: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The plan in {name} is no JSON: {error}.") from error
     if not isinstance(found, Mapping):
         raise InputError(f"The plan in {name} is no table.")

@@ -77,7 +77,7 @@ def _results_in(path: Path) -> Path:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The file {path.name} of {path.parent.name} is damaged: {error}.") from error
     if not isinstance(found, dict):
         raise InputError(f"The file {path.name} of {path.parent.name} holds no table.")
@@ -131,8 +131,11 @@ def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     every = plans["configurations"]
     if name not in every:
         raise InputError(f"plans.json has no configuration {name!r}; it has {', '.join(every)}.")
-    found = dict(every[name])
+    found, heirs = dict(every[name]), {name}
     while parent := found.pop("inherits_from", ""):
+        if parent in heirs:
+            raise InputError(f"The configuration {name} of plans.json inherits from itself, by way of {parent!r}.")
+        heirs.add(parent)
         found = {**every[parent], **found}
     if found.get("previous_stage"):
         text = f"The configuration {name} refines the result of {found['previous_stage']}, which is not run here."

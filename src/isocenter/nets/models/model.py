@@ -199,7 +199,7 @@ def load_model(path: str | os.PathLike[str], *, code: Code = "refused") -> Model
             raise InputError(f"The model {folder.name} was written by a later version of Isocenter: update it.")
         plan = Plan.from_dict(values.pop("plan"))
         return _sound(Model(**values, plan=plan, folder=folder, code=code))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"The file {_FILE} of the model {folder.name} is damaged: {error}.") from error
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from isocenter.errors import InputError, Refused, UsageError
 from isocenter.nets.importing import Wishes, import_model
+from isocenter.nets.importing.files import _values
 from isocenter.nets.models.model import Model, load_model, save_model
 from isocenter.nets.models.store import find_model, model_to_run
 from isocenter.nets.networks import build
@@ -61,6 +64,33 @@ def test_the_model_that_finds_where_to_look_comes_with_it_unless_it_is_a_program
         import_model(made.folder, wishes=Wishes("other"), store=tmp_path / "store")
     with pytest.raises(UsageError, match=r"model add .* --trust"):
         model_to_run(made.folder, tmp_path / "store")
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def test_json_nested_too_deep_is_told_as_damaged(tmp_path):
+    made = model(tmp_path)
+    (made.folder / "model.json").write_text(DEEP)
+    with pytest.raises(InputError, match="damaged"):
+        load_model(made.folder)
+    with pytest.raises(InputError, match="no JSON"):
+        _values(DEEP, "net.onnx")
+
+
+@pytest.mark.parametrize("parents", [{"a": "a"}, {"a": "b", "b": "a"}])
+def test_a_configuration_of_nnunet_that_inherits_from_itself_is_told(parents, tmp_path):
+    plans = {"configurations": {name: {"inherits_from": parent} for name, parent in parents.items()}}
+    place = tmp_path / "nnUNetTrainer__nnUNetPlans__a"
+    (place / "fold_0").mkdir(parents=True)
+    for name, text in (("dataset", "{}"), ("plans", json.dumps(plans))):
+        (place / f"{name}.json").write_text(text)
+    torch.save({"network_weights": {}}, place / "fold_0" / "checkpoint_final.pth")
+    with pytest.raises(InputError, match="inherits from itself"):
+        import_model(place, store=tmp_path / "store")
+    (place / "plans.json").write_text(DEEP)
+    with pytest.raises(InputError, match=r"plans\.json .* damaged"):
+        import_model(place, store=tmp_path / "store")
 
 
 def test_a_program_from_a_folder_does_not_run_in_python_until_it_is_trusted(tmp_path):
