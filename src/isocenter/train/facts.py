@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import isocenter
 from isocenter.datasets import Dataset
+from isocenter.nets.models.model import Model
 from isocenter.nets.plan import Plan
 from isocenter.train.curve import thinned
 from isocenter.train.settings import Settings
@@ -24,10 +25,24 @@ _POINTS = 200
 """Points of the curve that a model keeps, beside those with scores."""
 
 
-def identity_of(plan: Plan, settings: Settings, digests: Mapping[str, str]) -> str:
-    """SHA-256 of the plan, the settings and the images by the names of their cases."""
-    what = {"plan": plan.sha256, "settings": settings.essence, "images": dict(digests)}
+def identity_of(plan: Plan, settings: Settings, digests: Mapping[str, str], *, held_out: Iterable[str] = ()) -> str:
+    """SHA-256 of the plan, the settings, the images by the names of their cases, and which of these are held out."""
+    what = {"plan": plan.sha256, "settings": settings.essence, "images": dict(digests), "held_out": sorted(held_out)}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def differing(model: Model, plan: Plan, settings: Settings) -> str:
+    """In what a model was taught otherwise, in words: settings first, then the plan; if in neither, the images."""
+    before = model.facts.get("training", {}).get("settings", {})
+    said = [
+        f"{name} {before[name]} there, {value} now"
+        for name, value in settings.essence.items()
+        if name in before and before[name] != value
+    ]
+    if model.plan.sha256 != plan.sha256:
+        there, here = model.plan.to_dict(), plan.to_dict()
+        said.append(f"a plan of other {', '.join(name for name in here if here[name] != there.get(name)) or 'values'}")
+    return "; ".join(said) or "other images or cases"
 
 
 def facts_of(material: Material, learned: Learned, *, identity: str, processes: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from isocenter.nets.planning.decisions import COLOURS
 from isocenter.reasons import Reason, merge
 from isocenter.train import trackers
 from isocenter.train.curve import Curve, Point
-from isocenter.train.facts import facts_of, identity_of
+from isocenter.train.facts import differing, facts_of, identity_of
 from isocenter.train.progress import Observer, Progress, all_of, lines_to, silent
 from isocenter.train.settings import STEPS, Settings
 from isocenter.train.tasks import Made, Material, build
@@ -117,7 +117,9 @@ class _Training:
     def done(self) -> Trained:
         """All of it, in order."""
         usable, digests, said = self.world.told(self._asked() if self.world.first else None)
-        identity = identity_of(self.plan, self.settings, digests)
+        identity = identity_of(
+            self.plan, self.settings, digests, held_out=(case.id for case in self.split.held_out.cases)
+        )
         if self.out.exists():
             return self._there_already(identity, said)
         material = self._material(usable)
@@ -201,7 +203,8 @@ class _Training:
         model = load_model(self.out)
         training = model.facts.get("training", {})
         if training.get("identity") != identity:
-            raise UsageError(f"{self.out} is another model already: choose another folder.")
+            apart = differing(model, self.plan, self.settings)
+            raise UsageError(f"{self.out} is another model already ({apart}): choose another folder.")
         text = f"The model {model.name} was there already, taught by this plan with these settings from these cases."
         curve = tuple(Point(**point) for point in training.get("curve", ()))
         return Trained(model, curve, model.facts.get("held_out", {}), merge(said, [Reason("TRAINED_BEFORE", text)]))

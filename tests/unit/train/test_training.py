@@ -86,8 +86,14 @@ def test_a_folder_that_is_no_model_is_not_replaced(blob_set: Dataset, blob_plan:
 
 
 def test_another_call_does_not_replace_it(trained: Trained, blob_set: Dataset, blob_plan: Plan) -> None:
-    with pytest.raises(UsageError, match="is another model already"):
+    with pytest.raises(UsageError, match=r"is another model already \(.*steps 150 there, \d+ now.*\)"):
         train(blob_set, blob_plan, trained.model.folder, settings=QUICK)
+    settings = replace(QUICK, steps=150, learning_rate=0.02, validate_every=50)
+    with pytest.raises(UsageError, match=r"already \(a plan of other batch\)"):
+        changed = replace(blob_plan, batch=blob_plan.batch + 1)
+        train(datasets.split(blob_set, 2), changed, trained.model.folder, settings=settings)
+    with pytest.raises(UsageError, match=r"already \(other images or cases\)"):
+        train(datasets.split(blob_set, 3), blob_plan, trained.model.folder, settings=settings)
 
 
 def test_without_held_out_cases_nothing_is_scored(blob_set: Dataset, blob_plan: Plan, tmp_path: Path) -> None:
