@@ -100,7 +100,8 @@ def write_synced(path: Path, data: bytes) -> None:
 
 def explained(error: OSError, path: Path) -> TryLater | UsageError:
     """What an error of the system means for the one who called."""
-    if error.errno in _FULL:
+    is_short = error.errno is None and "requested and" in str(error)  # how NumPy tells that only a part was written
+    if error.errno in _FULL or is_short:
         return TryLater(f"The disk is full at {path.parent}: make room and run again; nothing half-written was left.")
     if error.errno in _PASSING:
         return TryLater(f"Writing to {path.parent} failed ({os.strerror(error.errno or 0)}): try again.")

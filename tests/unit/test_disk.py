@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.disk import replacing
-from isocenter.errors import UsageError
+from isocenter.errors import TryLater, UsageError
 
 HOST = socket.gethostname()
 
@@ -75,3 +75,9 @@ def test_a_folder_that_another_run_puts_in_the_way_is_replaced(tmp_path: Path) -
         run.result()
     assert (target / "file").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+def test_an_array_that_was_written_in_part_is_told_as_a_full_disk(tmp_path: Path) -> None:
+    """NumPy tells of it without the number of the system's error."""
+    with pytest.raises(TryLater, match="disk is full"), replacing(tmp_path / "array.npy"):
+        raise OSError("4096 requested and 512 written")
