@@ -65,8 +65,9 @@ def annotated(
     head, foot = ([(line, canvas.INK) for line in lines if line] for lines in (notes.head, notes.foot))
     canvas.corner(draw, (margin, margin), head, size=size)
     canvas.corner(draw, (margin, rows - margin), foot, size=size, anchor="ld")
-    canvas.legend(draw, (columns - margin, margin), notes.names, size=size)
-    canvas.edge_letters(draw, seen.edges, (rows, columns), size=round(size * 1.13))
+    letters = round(size * 1.13)
+    canvas.legend(draw, (columns - margin, margin), notes.names, room_px=rows / 2 - margin - letters, size=size)
+    canvas.edge_letters(draw, seen.edges, (rows, columns), size=letters)
     if seen.grid.space is not Space.PIXEL:
         canvas.scale_bar(draw, (columns - margin, rows - margin), px_per_mm, room_px=columns * 0.3, size=size)
     return np.asarray(image)

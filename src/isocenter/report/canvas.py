@@ -200,13 +200,22 @@ def corner(
 
 
 def legend(
-    draw: ImageDraw.ImageDraw, right_top: tuple[float, float], entries: Sequence[tuple[str, Color]], *, size: int
+    draw: ImageDraw.ImageDraw,
+    right_top: tuple[float, float],
+    entries: Sequence[tuple[str, Color]],
+    *,
+    room_px: float,
+    size: int,
 ) -> None:
-    """Names with a dot in their colour, line by line, ending at the given right upper corner."""
+    """Names with a dot in their colour, line by line from the given right upper corner; those without room counted."""
     right, top = right_top
-    radius = size * 0.3
-    for row, (text, color) in enumerate(entries):
-        middle = top + size * (0.6 + 1.3 * row)
+    radius, step = size * 0.3, size * 1.3
+    shown = entries if len(entries) * step <= room_px else entries[: max(int(room_px / step) - 1, 0)]
+    if len(shown) < len(entries):
+        place = (right, top + size * 0.6 + step * len(shown))
+        write(draw, place, f"and {len(entries) - len(shown)} more", size=size, anchor="rm", color=SOFT_INK)
+    for row, (text, color) in enumerate(shown):
+        middle = top + size * 0.6 + step * row
         write(draw, (right - size * 0.9, middle), text, size=size, anchor="rm")
         box = (right - 2 * radius, middle - radius, right, middle + radius)
         draw.ellipse(box, fill=color, outline=BLACK, width=max(1, size // 14))
