@@ -57,15 +57,16 @@ def annotated(
     least_px
         Rows and columns of the result, at least, for the text to have room.
     """
-    drawn = canvas.framed(picture, (_LEAST_PX, least_px))
+    margin, letters = size * 0.6, round(size * 1.13)
+    widest = max((canvas.font(size).getlength(line) for line in (*notes.head, *notes.foot)), default=0)
+    least = max(least_px, round(2 * (margin + widest + letters)))  # so that the letters in the middle stay free
+    drawn = canvas.framed(picture, (_LEAST_PX, least))
     rows, columns = drawn.shape[:2]
     image = Image.fromarray(drawn)
     draw = ImageDraw.Draw(image)
-    margin = size * 0.6
     head, foot = ([(line, canvas.INK) for line in lines if line] for lines in (notes.head, notes.foot))
     canvas.corner(draw, (margin, margin), head, size=size)
     canvas.corner(draw, (margin, rows - margin), foot, size=size, anchor="ld")
-    letters = round(size * 1.13)
     canvas.legend(draw, (columns - margin, margin), notes.names, room_px=rows / 2 - margin - letters, size=size)
     canvas.edge_letters(draw, seen.edges, (rows, columns), size=letters)
     if seen.grid.space is not Space.PIXEL:
