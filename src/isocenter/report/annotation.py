@@ -57,21 +57,25 @@ def annotated(
     least_px
         Rows and columns of the result, at least, for the text to have room.
     """
-    margin, letters = size * 0.6, round(size * 1.13)
-    widest = max((canvas.font(size).getlength(line) for line in (*notes.head, *notes.foot)), default=0)
-    least = max(least_px, round(2 * (margin + widest + letters)))  # so that the letters in the middle stay free
-    drawn = canvas.framed(picture, (_LEAST_PX, least))
+    drawn = canvas.framed(picture, (_LEAST_PX, least_px))
     rows, columns = drawn.shape[:2]
     image = Image.fromarray(drawn)
     draw = ImageDraw.Draw(image)
+    margin, letters = size * 0.6, round(size * 1.13)
     head, foot = ([(line, canvas.INK) for line in lines if line] for lines in (notes.head, notes.foot))
-    canvas.corner(draw, (margin, margin), head, size=size)
-    canvas.corner(draw, (margin, rows - margin), foot, size=size, anchor="ld")
+    room_px = columns / 2 - letters - margin  # beside the letter in the middle; longer lines begin beyond it
+    above, below = (margin + letters * any(_width(one, size) > room_px for one, _ in lines) for lines in (head, foot))
+    canvas.corner(draw, (margin, above), head, size=size)
+    canvas.corner(draw, (margin, rows - below), foot, size=size, anchor="ld")
     canvas.legend(draw, (columns - margin, margin), notes.names, room_px=rows / 2 - margin - letters, size=size)
     canvas.edge_letters(draw, seen.edges, (rows, columns), size=letters)
     if seen.grid.space is not Space.PIXEL:
         canvas.scale_bar(draw, (columns - margin, rows - margin), px_per_mm, room_px=columns * 0.3, size=size)
     return np.asarray(image)
+
+
+def _width(text: str, size: int) -> float:
+    return canvas.font(size).getlength(text)
 
 
 def with_bar(picture: Picture, colors: Colors, limits: tuple[float, float], unit: str) -> Picture:
