@@ -68,12 +68,12 @@ def test_a_patch_larger_than_the_image_holds_all_of_it(cases: tuple[CachedCase, 
 
 
 def test_neighbours_are_channels_as_the_window_has_them(cases: tuple[CachedCase, ...]) -> None:
-    from isocenter.nets.windows.accumulating import OnCpu, Scene
+    from isocenter.nets.windows.accumulating import Band, Scene
     from isocenter.nets.windows.window import along
 
     case, how = cases[0], Sampling((1, 8, 9), neighbours=2)
     k, r, c = (along(n, roi, overlap=0.5) for n, roi in zip(case.space, how.shape, strict=True))
-    band = OnCpu(Scene(case.image(), (k, r, c), 2, 1))
+    band = Band(Scene(case.image(), (k, r, c), 2, 1), "cpu")
     for first in (0, 1, 6, case.space[0] - 1):
         assert np.array_equal(cut(Place(case, (first, 3, 4)), how).image, band.patches(first, [(3, 4)])[0])
 

@@ -1,4 +1,4 @@
-"""Weighted sums of overlapping windows, a band of slices at a time: by compiled loops on the CPU, by torch on a GPU.
+"""Weighted sums of overlapping windows, a band of slices at a time, by torch, whose threads wait for the next window.
 
 Where windows lie, and in which order they come, is decided in ``window``.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.geometry import Triple
-from isocenter.kernels import compiled, over_slices
-from isocenter.volume import Array
 
 Singles = npt.NDArray[np.float32]
 Place = tuple[int, int]
@@ -38,28 +36,6 @@ class Along:
     starts: tuple[int, ...]
     weights: Singles
     sums: Singles
-
-
-class Band(Protocol):
-    """Sums of the windows that are not finished yet: as many slices as a window has, each channel of the outputs."""
-
-    def patches(self, first: int, places: Sequence[Place]) -> Any:
-        """The input (window, channel, slice, row, column) of the windows that begin at a slice and at places.
-
-        Good until the next call.
-        """
-        ...
-
-    def add(self, outputs: Any, first: int, places: Sequence[Place]) -> None:
-        """Add the outputs (window, channel, slice, row, column) of these windows."""
-        ...
-
-    def averages(self, first: int, stop: int) -> Any:
-        """Averages (channel, slice, row, column) of finished slices, from the first on: good until the next window.
-
-        They may be fewer than asked for, one at least.
-        """
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,127 +66,106 @@ class Scene:
         return k, r, c
 
 
-def band_for(device: str, scene: Scene) -> Band:
-    """The band of a scene on the device that its network runs on."""
-    return OnCpu(scene) if device == "cpu" else OnGpu(scene, device)
+class Band:
+    """Sums of the windows that are not finished yet: as many slices as are held, of each channel of the outputs.
 
+    The image, the sums and the averages stay on the device. Slices lie in the band in turn (slice modulo its depth),
+    so that none is ever moved.
 
-class OnCpu:
-    """A band of NumPy arrays. Slices lie in it in turn (slice modulo its depth), so that none is ever moved."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self._sums: Singles | None = None
-        self._given = np.empty(0, np.float32)  # windows that the network sees, in memory that is there already
-        self._end = 0  # slices before it lie in the band, or did
-
-    def patches(self, first: int, places: Sequence[Place]) -> Singles:
-        """As of :class:`Band`."""
-        array, (depth, height, width) = self._scene.array, self._scene.roi
-        reach = range(-self._scene.neighbours, self._scene.neighbours + 1)
-        channels, last = array.shape[0], array.shape[1] - 1
-        out = self._room((len(places), channels * len(reach), depth, height, width))
-
-        def work(begin: int, end: int) -> None:
-            for one, (row, column) in zip(out, places, strict=True):
-                box = (slice(row, row + height), slice(column, column + width))
-                for place, offset in enumerate(reach):
-                    slices = np.clip(np.arange(begin, end) + first + offset, 0, last) if offset else None
-                    part = array[:, first + begin : first + end] if slices is None else array[:, slices]
-                    one[place :: len(reach), begin:end] = part[:, :, *box]
-
-        over_slices(work, (depth, height, width))
-        return out
-
-    def _room(self, shape: tuple[int, ...]) -> Singles:
-        """Room for windows, the same each time: fresh memory costs more than what is copied into it."""
-        if self._given.shape != shape:
-            self._given = np.empty(shape, np.float32)
-        return self._given
-
-    def add(self, outputs: Singles, first: int, places: Sequence[Place]) -> None:
-        """As of :class:`Band`."""
-        if self._sums is None:
-            self._sums = np.zeros((outputs.shape[1], self._scene.depth, *self._scene.array.shape[2:]), np.float32)
-            self._end = self._scene.depth
-        sums, weights = self._sums, tuple((axis.weights, 1 / axis.sums) for axis in self._scene.axes)
-        for entering in range(max(first, self._end), first + self._scene.roi[0]):
-            sums[:, entering % self._scene.depth] = 0
-        self._end = max(self._end, first + self._scene.roi[0])
-        windows = list(zip(np.asarray(outputs, np.float32), places, strict=True))
-
-        def work(begin: int, end: int) -> None:
-            for one, place in windows:
-                _add(one, weights, (first, *place, begin, end), sums)
-
-        over_slices(work, (outputs.shape[2], *outputs.shape[3:]))
-
-    def averages(self, first: int, stop: int) -> Singles:
-        """As of :class:`Band`."""
-        if self._sums is None:
-            raise ValueError("No window was added yet.")
-        place = first % self._scene.depth
-        return self._sums[:, place : min(place + stop - first, self._scene.depth)]
-
-
-class OnGpu:
-    """A band of tensors; the input, the sums and the averages stay on the device."""
+    Parameters
+    ----------
+    scene
+        What windows are of.
+    device
+        Where the network runs. On ``"cpu"`` it takes and gives arrays, elsewhere tensors.
+    """
 
     def __init__(self, scene: Scene, device: str) -> None:
         import torch
 
-        self._torch, self._scene, axes = torch, scene, scene.axes
-        self._array = torch.from_numpy(scene.array).to(device)
-        along = [torch.from_numpy(axis.weights).to(device) for axis in axes]
+        self._torch, self._scene, self._device = torch, scene, device
+        self._array = torch.from_numpy(np.require(scene.array, np.float32, "W")).to(device)
+        along = [torch.from_numpy(axis.weights).to(device) for axis in scene.axes]
         self._weights = along[0][:, None, None] * along[1][:, None] * along[2]
-        self._scale = [torch.from_numpy(1 / axis.sums).to(device) for axis in axes]
+        self._scale = [torch.from_numpy(1 / axis.sums).to(device) for axis in scene.axes]
+        self._given = torch.empty(0)  # windows for the network, in the same memory each time: fresh one costs more
         self._sums: Any = None
-        self._first = 0
+        self._end = scene.depth  # slices before it lie in the band, or did
 
     def patches(self, first: int, places: Sequence[Place]) -> Any:
-        """As of :class:`Band`."""
+        """The input (window, channel, slice, row, column) of the windows that begin at a slice and at places.
+
+        Good until the next call.
+        """
         depth, height, width = self._scene.roi
-        last = self._array.shape[1] - 1
         shifts = range(-self._scene.neighbours, self._scene.neighbours + 1)
-        near = [[min(max(first + shift + n, 0), last) for n in range(depth)] for shift in shifts]
-        parts = self._torch.stack([self._array[:, slices] for slices in near], dim=1).flatten(0, 1)
-        return self._torch.stack([parts[:, :, r : r + height, c : c + width] for r, c in places])
+        if self._device == "cpu" and len(places) == len(shifts) == 1:
+            r, c = places[0]
+            there = self._array[None, :, first : first + depth, r : r + height, c : c + width]
+            if not there.is_contiguous():  # runtimes copy such an array, so that no network can change the image
+                return there.numpy()
+        shape = (len(places), self._array.shape[0] * len(shifts), depth, height, width)
+        if self._given.shape != shape:
+            self._given = self._room(shape)
+        for place, shift in enumerate(shifts):
+            slices = self._slices(first + shift)
+            for one, (r, c) in zip(self._given, places, strict=True):
+                one[place :: len(shifts)] = self._array[:, slices, r : r + height, c : c + width]
+        return self._handed(self._given)
 
     def add(self, outputs: Any, first: int, places: Sequence[Place]) -> None:
-        """As of :class:`Band`."""
+        """Add the outputs (window, channel, slice, row, column) of these windows."""
+        if isinstance(outputs, np.ndarray):
+            outputs = self._torch.from_numpy(np.require(outputs, np.float32, "W"))
         depth, height, width = self._scene.roi
+        held = self._scene.depth
         if self._sums is None:
-            shape = (outputs.shape[1], self._scene.depth, *self._array.shape[2:])
-            self._sums = outputs.new_zeros(shape, dtype=self._torch.float32)
-        if first + depth > self._first + self._scene.depth:  # what lies before was taken by averages
-            self._sums = self._sums.roll(self._first - first, 1)
-            self._sums[:, self._first - first :] = 0
-            self._first = first
-        begin = first - self._first
+            self._sums = self._room((outputs.shape[1], held, *self._array.shape[2:])).zero_()
+        for entering in range(max(first, self._end), first + depth):
+            self._sums[:, entering % held] = 0
+        self._end = max(self._end, first + depth)
         for one, (r, c) in zip(outputs.float(), places, strict=True):
-            self._sums[:, begin : begin + depth, r : r + height, c : c + width].addcmul_(one, self._weights)
+            for begin, stop in self._pieces(first):
+                at = (first + begin) % held
+                sums = self._sums[:, at : at + stop - begin, r : r + height, c : c + width]
+                sums.addcmul_(one[:, begin:stop], self._weights[begin:stop])
 
     def averages(self, first: int, stop: int) -> Any:
-        """As of :class:`Band`."""
+        """Averages (channel, slice, row, column) of finished slices, from the first on: good until the next window.
+
+        They are made of the sums where these lie, so that each is to be asked for once. They may be fewer than asked
+        for, one at least.
+        """
+        if self._sums is None:
+            raise ValueError("No window was added yet.")
+        place = first % self._scene.depth
+        values = self._sums[:, place : min(place + stop - first, self._scene.depth)]
         by_slice, by_row, by_column = self._scale
-        part = self._sums[:, first - self._first : stop - self._first]
-        return part * (by_slice[first:stop, None, None] * by_row[:, None] * by_column)
+        for one, scale in enumerate(by_slice[first : first + values.shape[1]]):
+            values[:, one] *= scale * by_row[:, None] * by_column
+        return self._handed(values)
 
+    def all(self) -> Any:
+        """Everything that is held (channel, slice, row, column)."""
+        return self._handed(self._sums)
 
-# --- kernels ---------------------------------------------------------------------------------------------------------
+    def _pieces(self, first: int) -> list[tuple[int, int]]:
+        """Slices of a window, from and up to, that follow each other in the band: it begins anew after its last one."""
+        depth, held = self._scene.roi[0], self._scene.depth
+        turn = held - first % held
+        return [(0, depth)] if turn >= depth else [(0, turn), (turn, depth)]
 
+    def _slices(self, first: int) -> slice | list[int]:
+        """As many slices as a window has; beyond the ends of the image the last one there again."""
+        depth, count = self._scene.roi[0], self._array.shape[1]
+        if 0 <= first <= count - depth:
+            return slice(first, first + depth)
+        return [min(max(first + number, 0), count - 1) for number in range(depth)]
 
-@compiled(fastmath={"contract"})
-def _add(patch: Array, weights: Any, place: Any, sums: Array) -> None:
-    """Add slices of a window to the sums, times what it counts among all windows that hold a voxel."""
-    (by_slice, of_slice), (by_row, of_row), (by_column, of_column) = weights
-    first, row, column, begin, end = place
-    across = by_column * of_column[column : column + by_column.size]
-    for channel in range(patch.shape[0]):
-        for z in range(begin, end):
-            plane = sums[channel, (first + z) % sums.shape[1]]
-            for y in range(patch.shape[2]):
-                weight = by_slice[z] * of_slice[first + z] * by_row[y] * of_row[row + y]
-                line, target = patch[channel, z, y], plane[row + y, column : column + across.size]
-                for x in range(across.size):
-                    target[x] += weight * across[x] * line[x]
+    def _room(self, shape: tuple[int, ...]) -> Any:
+        if self._device == "cpu":  # NumPy asks for large pages, which cost half as much the first time
+            return self._torch.from_numpy(np.empty(shape, np.float32))
+        return self._torch.empty(shape, device=self._device)
+
+    def _handed(self, tensor: Any) -> Any:
+        return tensor.numpy() if self._device == "cpu" else tensor

@@ -19,7 +19,7 @@ from isocenter.errors import UsageError
 from isocenter.geometry import Triple
 from isocenter.nets.plan import Plan
 from isocenter.nets.runtimes import Head, Runtime
-from isocenter.nets.windows.accumulating import Along, Band, Scene, Singles, band_for
+from isocenter.nets.windows.accumulating import Along, Band, Scene, Singles
 from isocenter.nets.windows.heads import numbers, outputs_of
 
 _SIGMA = 1 / 8  # of a window's length, as nnU-Net and MONAI have it
@@ -126,7 +126,7 @@ def whole(array: Singles, runtime: Runtime, window: Window) -> Singles | None:
     course = _course(array, runtime, window, whole=True)
     for first, end in course.run():
         numbers(course.band.averages(first, end))
-    values: Singles = course.band.averages(0, course.scene.depth)[:, *course.kept]
+    values: Singles = course.band.all()[:, *course.kept]
     return values
 
 
@@ -172,7 +172,7 @@ def _course(array: Singles, runtime: Runtime, window: Window, *, whole: bool) ->
     scene = Scene(padded, (k, r, c), window.neighbours, padded.shape[1] if whole else roi[0])
     begun = [slice(before, before + n) for (before, _), n in zip(around, array.shape[1:], strict=True)]
     kept = begun[0], begun[1], begun[2]
-    return _Course(run, head, scene, band_for(runtime.device, scene), kept, window.batch)
+    return _Course(run, head, scene, Band(scene, runtime.device), kept, window.batch)
 
 
 def along(length: int, roi: int, *, overlap: float) -> Along:

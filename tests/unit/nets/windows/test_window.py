@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 
 from isocenter.errors import InputError, UsageError
 from isocenter.nets.runtimes import Head
@@ -55,6 +56,26 @@ def test_batches_change_no_result():
     one = outputs(array, [net], Window((8, 8, 8)))
     assert np.array_equal(one, outputs(array, [net], Window((8, 8, 8), batch=7)))
     assert max(shape[0] for shape in net.shapes) == 7
+
+
+class Changing(Pointwise):
+    """A network of PyTorch's that changes what it is given, as in-place layers do."""
+
+    def __call__(self, batch):
+        given = torch.from_numpy(np.ascontiguousarray(batch, np.float32))
+        return given.sub_(1.0).mul_(2.0).numpy()
+
+
+@pytest.mark.parametrize("roi", [(8, 8, 8), (8, 30, 17), (20, 30, 17), (1, 30, 17)])
+def test_a_network_that_changes_its_input_changes_no_image_and_no_other_window(roi):
+    array = values(1, 20, 30, 17)
+    array.setflags(write=False)
+    before = array.copy()
+    assert np.allclose(outputs(array, [Changing(values(1, 1))], Window(roi)), 2 * (before - 1), atol=1e-5)
+    assert np.array_equal(array, before)
+    array = before.copy()  # one that may be written to
+    assert np.allclose(outputs(array, [Changing(values(1, 1))], Window(roi)), 2 * (before - 1), atol=1e-5)
+    assert np.array_equal(array, before)
 
 
 def test_slices_are_handed_on_in_order_each_once():
