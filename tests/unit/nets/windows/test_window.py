@@ -197,3 +197,23 @@ def test_networks_of_other_plans_make_no_ensemble():
         labels(values(1, 8, 32, 32), nets, Window((8, 8, 8)))
     with pytest.raises(UsageError, match="one network"):
         labels(values(1, 8, 8, 8), [], Window((8, 8, 8)))
+
+
+class OnDevice(Pointwise):
+    """The same network for tensors, which stay where they are, as on a GPU."""
+
+    device = "cpu:0"
+
+    def __call__(self, batch):
+        assert isinstance(batch, torch.Tensor)
+        return torch.from_numpy(super().__call__(batch.numpy()))
+
+
+@pytest.mark.parametrize("window", [Window((8, 16, 8)), Window((8, 8, 8), batch=3), Window((1, 30, 17), neighbours=1)])
+@pytest.mark.parametrize("head", [None, Head(values(3, 2), values(3)), Head(values(2, 4), values(2))])
+def test_tensors_on_a_device_give_what_arrays_give(window, head):
+    array = values(1, 21, 30, 17)
+    weight = values(2 if head is None else head.weight.shape[1], 2 * window.neighbours + 1)
+    by_arrays, by_tensors = Pointwise(weight, head), OnDevice(weight, head)
+    assert np.allclose(outputs(array, [by_tensors], window), outputs(array, [by_arrays], window), atol=1e-5)
+    assert np.mean(labels(array, [by_tensors], window) == labels(array, [by_arrays], window)) > 0.999
