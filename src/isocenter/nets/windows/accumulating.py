@@ -106,7 +106,7 @@ class Band:
                 return there.numpy()
         shape = (len(places), self._array.shape[0] * len(shifts), depth, height, width)
         if self._given.shape != shape:
-            self._given = self._room(shape)
+            self._given = self._torch.empty(shape, device=self._device)
         for place, shift in enumerate(shifts):
             slices = self._slices(first + shift)
             for one, (r, c) in zip(self._given, places, strict=True):
@@ -120,7 +120,7 @@ class Band:
         depth, height, width = self._scene.roi
         held = self._scene.depth
         if self._sums is None:
-            self._sums = self._room((outputs.shape[1], held, *self._array.shape[2:])).zero_()
+            self._sums = self._torch.zeros((outputs.shape[1], held, *self._array.shape[2:]), device=self._device)
         for entering in range(max(first, self._end), first + depth):
             self._sums[:, entering % held] = 0
         self._end = max(self._end, first + depth)
@@ -161,11 +161,6 @@ class Band:
         if 0 <= first <= count - depth:
             return slice(first, first + depth)
         return [min(max(first + number, 0), count - 1) for number in range(depth)]
-
-    def _room(self, shape: tuple[int, ...]) -> Any:
-        if self._device == "cpu":  # NumPy asks for large pages, which cost half as much the first time
-            return self._torch.from_numpy(np.empty(shape, np.float32))
-        return self._torch.empty(shape, device=self._device)
 
     def _handed(self, tensor: Any) -> Any:
         return tensor.numpy() if self._device == "cpu" else tensor
